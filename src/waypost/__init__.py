@@ -1,0 +1,3 @@
+"""Self-hosted click tracking for email."""
+
+__version__ = "0.1.0"
