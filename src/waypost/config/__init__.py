@@ -1,0 +1,46 @@
+"""Settings: defaults.toml < one file < environment, parsed once at a process's start into frozen objects.
+
+>>> settings = load(None, {"WAYPOST_EDGE__WORKERS": "2"}, pathlib.Path("waypost-data"))
+>>> settings.edge.workers
+2
+"""
+
+from waypost.config.errors import ConfigError, ConfigFileError, InvalidSettings
+from waypost.config.load import Setting, effective, load
+from waypost.config.settings import (
+    ControlSettings,
+    DbSettings,
+    Durability,
+    EdgeSettings,
+    LinksSettings,
+    MailSettings,
+    PipelineSettings,
+    Settings,
+    SpoolSettings,
+    StartTls,
+    StoreSettings,
+)
+from waypost.config.values import HostPort, Secret, SecretUrl
+
+__all__ = [
+    "ConfigError",
+    "ConfigFileError",
+    "ControlSettings",
+    "DbSettings",
+    "Durability",
+    "EdgeSettings",
+    "HostPort",
+    "InvalidSettings",
+    "LinksSettings",
+    "MailSettings",
+    "PipelineSettings",
+    "Secret",
+    "SecretUrl",
+    "Setting",
+    "Settings",
+    "SpoolSettings",
+    "StartTls",
+    "StoreSettings",
+    "effective",
+    "load",
+]

@@ -1,0 +1,54 @@
+"""Options that several commands share, and the settings they lead to."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from waypost.config import Settings
+
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+DEFAULT_DATA = Path("waypost-data")
+
+
+def data_option(command: _Command) -> _Command:
+    """--data DIR, as `data: Path`."""
+    return click.option(
+        "--data",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=DEFAULT_DATA,
+        show_default=f"./{DEFAULT_DATA}",
+        envvar="WAYPOST_DATA",
+        metavar="DIR",
+        help="Where everything is kept: keys, databases, spool.",
+    )(command)
+
+
+def config_option(command: _Command) -> _Command:
+    """--config FILE, as `config: Path | None`."""
+    return click.option(
+        "--config",
+        type=click.Path(path_type=Path, dir_okay=False),
+        envvar="WAYPOST_CONFIG",
+        metavar="FILE",
+        help="Settings file; `waypost config show` prints every setting.",
+    )(command)
+
+
+def load_settings(config: Path | None, data: Path) -> "Settings":
+    """The settings of this process.
+
+    Raises:
+        click.UsageError: the settings are wrong; the message lists every problem.
+    """
+    # Not at the top: the bare install has the options and no msgspec.
+    from waypost.config import ConfigError, load  # noqa: PLC0415
+
+    try:
+        return load(config, os.environ, data)
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from error

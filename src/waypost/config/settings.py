@@ -1,0 +1,113 @@
+"""Every setting as a frozen field, with its range. What each means stands in defaults.toml.
+
+The ranges stand here and nowhere else; the unit is what an error message calls the number.
+"""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from waypost.config.values import HostPort, Secret, SecretUrl
+
+
+class Durability(StrEnum):
+    """When a click may be answered."""
+
+    GROUP = "group"
+    PROCESS = "process"
+
+
+class StartTls(StrEnum):
+    """How much TLS the relay must offer."""
+
+    OPPORTUNISTIC = "opportunistic"
+    REQUIRED = "required"
+    NEVER = "never"
+
+
+def _range(low: float, high: float, unit: str) -> Meta:
+    return Meta(ge=low, le=high, extra={"unit": unit})
+
+
+# RFC 1035, section 2.3.1, with the underscores that DNS allows; lower case, as tokens are bound to it.
+DomainName = Annotated[
+    str, Meta(pattern=r"^[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9])?$", extra={"unit": "a domain name in lower case"})
+]
+
+
+class LinksSettings(Struct, frozen=True):
+    """Tracked links."""
+
+    development_domains: tuple[DomainName, ...]
+
+
+class EdgeSettings(Struct, frozen=True):
+    """The redirect server."""
+
+    listen: HostPort
+    workers: Annotated[int, _range(1, 64, "processes")]
+
+
+class SpoolSettings(Struct, frozen=True):
+    """Where clicks wait for the pipeline."""
+
+    durability: Durability
+    # Above a second a reader gives up before the disk does.
+    sync_wait_seconds: Annotated[float, _range(0.001, 1, "seconds")]
+    segment_bytes: Annotated[int, _range(65_536, 1_073_741_824, "bytes")]
+    segment_seconds: Annotated[float, _range(0.05, 60, "seconds")]
+
+
+class ControlSettings(Struct, frozen=True):
+    """The HTTP API."""
+
+    listen: HostPort
+    access_token_seconds: Annotated[int, _range(60, 86_400, "seconds")]
+
+
+class DbSettings(Struct, frozen=True):
+    """The control database."""
+
+    url: SecretUrl
+
+
+class StoreSettings(Struct, frozen=True):
+    """The event store."""
+
+    url: SecretUrl
+
+
+class PipelineSettings(Struct, frozen=True):
+    """From the spool to the event store."""
+
+    poll_seconds: Annotated[float, _range(0.01, 60, "seconds")]
+
+
+class MailSettings(Struct, frozen=True):
+    """Delivery to the relay."""
+
+    relay_host: Annotated[str, Meta(min_length=1, extra={"unit": "a host name or address"})]
+    relay_port: Annotated[int, Meta(ge=1, le=65_535)]
+    starttls: StartTls
+    username: str
+    password: Secret
+    hostname: str
+    connections: Annotated[int, _range(1, 100, "connections")]
+    # RFC 5321, section 4.5.4.1, asks for at least 4 to 5 days; a minute is for tests.
+    give_up_seconds: Annotated[int, _range(60, 2_592_000, "seconds")]
+
+
+class Settings(Struct, frozen=True):
+    """Everything a process is told; made by `waypost.config.load`, passed down from the composition root."""
+
+    data: Path
+    links: LinksSettings
+    edge: EdgeSettings
+    spool: SpoolSettings
+    control: ControlSettings
+    db: DbSettings
+    store: StoreSettings
+    pipeline: PipelineSettings
+    mail: MailSettings

@@ -1,0 +1,93 @@
+"""The kinds of value that settings add to those of TOML. Each is built from a str and says what it expects."""
+
+import re
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+# host, or [IPv6], then a port: the authority of RFC 3986, section 3.2, with the port required.
+_HOST_PORT = re.compile(r"(?:\[(?P<v6>[0-9a-fA-F:.]+)\]|(?P<host>[^\s:/\[\]]+)):(?P<port>[0-9]{1,5})", re.ASCII)
+_MAX_PORT = 65535
+
+# scheme://user:password@
+_URL_PASSWORD = re.compile(r"(?<=:)[^:@/]*(?=@)")
+
+
+class Parsed(ABC):
+    """A value written as text."""
+
+    __slots__ = ()
+    EXPECTED: ClassVar[str]
+    """What the text must be, in words that follow "must be"."""
+
+    @classmethod
+    @abstractmethod
+    def parse(cls, text: str) -> Self:
+        """Read the text.
+
+        Raises:
+            ValueError: it is not what is expected.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class HostPort(Parsed):
+    """Where a server listens."""
+
+    EXPECTED: ClassVar[str] = f"host:port, with a port from 1 to {_MAX_PORT}"
+
+    host: str
+    """A name or an address, an IPv6 one without its brackets."""
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `host:port` or `[v6]:port`."""
+        match = _HOST_PORT.fullmatch(text)
+        if match is None or not 1 <= int(match["port"]) <= _MAX_PORT:
+            raise ValueError(cls.EXPECTED)
+        return cls(match["v6"] or match["host"], int(match["port"]))
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class Secret(Parsed):
+    """A text that prints as ***, however it is printed. False when empty."""
+
+    EXPECTED = "text"
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Any text will do."""
+        return cls(text)
+
+    def reveal(self) -> str:
+        """The text itself: call it where it is used, never to keep or print it."""
+        return self._text
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __repr__(self) -> str:
+        return "***" if self._text else ""
+
+
+class SecretUrl(Secret):
+    """A URL that prints with its password as ***."""
+
+    EXPECTED = "a URL"
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return _URL_PASSWORD.sub("***", self._text, count=1)
