@@ -1,0 +1,60 @@
+"""Brings the control database to this release's schema; run at every start."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from waypost.db.engine import Database
+from waypost.db.errors import UnknownRevisionError
+
+# Any fixed number, so long as every release uses the same one: "waypost" as seven bytes.
+ADVISORY_LOCK = int.from_bytes(b"waypost")
+
+
+def migrate(database: Database) -> None:
+    """Apply what is missing, in one transaction; several processes may call it at once, one at a time works.
+
+    Raises:
+        UnknownRevisionError: a newer release has been here.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    scripts = ScriptDirectory.from_config(config)
+    with _locked(database), database.engine.connect().execution_options(writes=True) as connection:
+        current = MigrationContext.configure(connection).get_current_revision()
+        if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
+            raise UnknownRevisionError(current)
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        connection.commit()
+
+
+@contextmanager
+def _locked(database: Database) -> Iterator[None]:
+    if database.engine.dialect.name == "sqlite":
+        file = database.engine.url.database
+        if not file:
+            raise ValueError("the control database must be a file: an in-memory one is gone with its connection")
+        with Path(f"{file}.lock").open("wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        return
+    with database.engine.connect() as connection:
+        _advisory(connection, "pg_advisory_lock")
+        try:
+            yield
+        finally:
+            _advisory(connection, "pg_advisory_unlock")
+
+
+def _advisory(connection: Connection, function: str) -> None:
+    # A session lock, not a transaction's: nothing stays open in the database while migrations run.
+    connection.execute(text(f"SELECT {function}(:key)"), {"key": ADVISORY_LOCK})
+    connection.commit()

@@ -1,0 +1,58 @@
+"""The closed sets of the control database: their values are API strings, log fields and metric labels alike."""
+
+from enum import StrEnum
+
+
+class AccountState(StrEnum):
+    """Only an approved account may send or have anything encoded."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    SUSPENDED = "suspended"
+
+
+class Role(StrEnum):
+    """What an API key may do."""
+
+    IAC = "iac"
+    STANDARD = "standard"
+    READ_ONLY = "read_only"
+    SEND_ONLY = "send_only"
+
+
+class ProfileState(StrEnum):
+    """Only an active profile may send."""
+
+    CREATING = "creating"
+    PENDING = "pending"
+    ACTIVE = "active"
+    DISABLED = "disabled"
+
+
+class SendState(StrEnum):
+    """How far a send has come; each is also the name of the event that says so."""
+
+    ACCEPTED = "accepted"
+    QUEUED = "queued"
+    PROCESSED = "processed"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    BOUNCE = "bounce"
+    REJECTED = "rejected"
+
+
+class DeliveryState(StrEnum):
+    """Where a message stands in the delivery queue."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+class OutboxTopic(StrEnum):
+    """What an outbox row tells the pipeline."""
+
+    SEND = "send"
+    SEND_EVENT = "send_event"

@@ -1,0 +1,257 @@
+"""The tables of the control database.
+
+Each is written by one part only: control writes accounts to reports, mail writes deliveries and the state of a send
+once control has inserted them, and whoever writes a fact writes its outbox row in the same transaction.
+Numbers (`accounts.number`, `profiles.number`) are what tokens carry; they are never given out twice.
+"""
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, MetaData, String, Text, Uuid, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_column
+
+from waypost.db.states import AccountState, DeliveryState, OutboxTopic, ProfileState, Role, SendState
+from waypost.db.types import Json, Number, UtcDateTime, ZlibJson, ZlibText, enum_of
+
+# RFC 5321, section 4.5.3.1: 64 octets, "@", 255 octets.
+ADDRESS_CHARACTERS = 320
+# RFC 1035, section 2.3.4.
+DOMAIN_CHARACTERS = 255
+
+
+class Base(MappedAsDataclass, DeclarativeBase):
+    """Tables as typed dataclasses; constraint names are fixed so that a migration can name them on both databases."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: UtcDateTime,
+        UUID: Uuid,
+        bytes: LargeBinary,
+        AccountState: enum_of(AccountState),
+        DeliveryState: enum_of(DeliveryState),
+        OutboxTopic: enum_of(OutboxTopic),
+        ProfileState: enum_of(ProfileState),
+        Role: enum_of(Role),
+        SendState: enum_of(SendState),
+    }
+
+
+class Account(Base, kw_only=True):
+    """Who sends, who owns keys and profiles, and whom an operator approved or did not."""
+
+    __tablename__ = "accounts"
+    # Without AUTOINCREMENT SQLite hands out the number of a deleted last row again.
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - the form SQLAlchemy asks for
+
+    number: Mapped[int] = mapped_column(Number, primary_key=True, init=False)
+    public_id: Mapped[UUID] = mapped_column(unique=True)
+    name: Mapped[str] = mapped_column(String(256))
+    email: Mapped[str] = mapped_column(String(ADDRESS_CHARACTERS), unique=True)
+    is_operator: Mapped[bool] = mapped_column(default=False)
+    """May decide on other accounts."""
+    state: Mapped[AccountState] = mapped_column(default=AccountState.PENDING)
+    rejected_reason: Mapped[str | None] = mapped_column(Text, default=None)
+    """Why it was rejected or suspended; the owner sees it."""
+    created_at: Mapped[datetime]
+    modified_at: Mapped[datetime]
+
+
+class AccountDecision(Base, kw_only=True):
+    """One step in an account's approval history; rows are only ever added."""
+
+    __tablename__ = "account_decisions"
+
+    number: Mapped[int] = mapped_column(Number, primary_key=True, init=False)
+    account: Mapped[int] = mapped_column(ForeignKey("accounts.number"), index=True)
+    state: Mapped[AccountState]
+    reason: Mapped[str | None] = mapped_column(Text, default=None)
+    decided_by: Mapped[str] = mapped_column(String(ADDRESS_CHARACTERS))
+    """`cli`, or the operator's e-mail address."""
+    decided_at: Mapped[datetime]
+
+
+class ApiKey(Base, kw_only=True):
+    """A key and the argon2id hash of its secret; the secret itself is shown once and kept nowhere."""
+
+    __tablename__ = "api_keys"
+
+    number: Mapped[int] = mapped_column(Number, primary_key=True, init=False)
+    public_id: Mapped[UUID] = mapped_column(unique=True)
+    account: Mapped[int] = mapped_column(ForeignKey("accounts.number"), index=True)
+    name: Mapped[str] = mapped_column(String(256))
+    role: Mapped[Role]
+    key: Mapped[str] = mapped_column(String(64), unique=True)
+    secret_hash: Mapped[str] = mapped_column(String(256), repr=False)
+    created_at: Mapped[datetime]
+    last_used_at: Mapped[datetime | None] = mapped_column(default=None)
+    """Last token request, not last API request: requests do not write."""
+    revoked_at: Mapped[datetime | None] = mapped_column(default=None)
+
+
+class AuthSession(Base, kw_only=True):
+    """One password grant: its refresh token, and what its access tokens are checked against."""
+
+    __tablename__ = "auth_sessions"
+
+    number: Mapped[int] = mapped_column(Number, primary_key=True, init=False)
+    public_id: Mapped[UUID] = mapped_column(unique=True)
+    api_key: Mapped[int] = mapped_column(ForeignKey("api_keys.number"), index=True)
+    refresh_token_hash: Mapped[str] = mapped_column(String(64), unique=True, repr=False)
+    """SHA-256, hex. The token has 256 random bits, so a slow hash would add nothing."""
+    created_at: Mapped[datetime]
+    last_used_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    superseded_at: Mapped[datetime | None] = mapped_column(default=None)
+    """A later password grant ended the refresh token; access tokens already out live on."""
+    revoked_at: Mapped[datetime | None] = mapped_column(default=None)
+    """Revoked by its owner: access tokens end as well."""
+
+
+class SigningKey(Base, kw_only=True):
+    """A secret that signs access tokens, sealed with `control.key`."""
+
+    __tablename__ = "signing_keys"
+
+    key_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    """The `kid` of the JWTs it signed."""
+    sealed_secret: Mapped[bytes] = mapped_column(repr=False)
+    created_at: Mapped[datetime]
+    retired_at: Mapped[datetime | None] = mapped_column(default=None)
+    """Signs no more from then on, but still verifies what it signed."""
+
+
+class Profile(Base, kw_only=True):
+    """A sending domain with its link domain and bounce domain."""
+
+    __tablename__ = "profiles"
+    __table_args__ = (
+        Index("ix_profiles_account_sending_domain", "account", "sending_domain"),
+        {"sqlite_autoincrement": True},
+    )
+
+    number: Mapped[int] = mapped_column(Number, primary_key=True, init=False)
+    public_id: Mapped[UUID] = mapped_column(unique=True)
+    account: Mapped[int] = mapped_column(ForeignKey("accounts.number"))
+    profile_name: Mapped[str] = mapped_column(String(256))
+    sending_domain: Mapped[str] = mapped_column(String(DOMAIN_CHARACTERS))
+    """This and the other domains: lower case, A-labels, no final dot, no port."""
+    link_domain: Mapped[str] = mapped_column(String(DOMAIN_CHARACTERS), index=True)
+    link_domain_default_redirect: Mapped[str] = mapped_column(Text, default="")
+    """An http or https URL, or empty."""
+    bounce_domain: Mapped[str] = mapped_column(String(DOMAIN_CHARACTERS), default="")
+    state: Mapped[ProfileState] = mapped_column(default=ProfileState.CREATING)
+    created_at: Mapped[datetime]
+    modified_at: Mapped[datetime]
+    deleted_at: Mapped[datetime | None] = mapped_column(default=None)
+    """The row stays: links minted for it go on working."""
+
+
+class LinkDomain(Base, kw_only=True):
+    """Which account a link domain belongs to, until an operator releases it. Development domains are not listed."""
+
+    __tablename__ = "link_domains"
+
+    domain: Mapped[str] = mapped_column(String(DOMAIN_CHARACTERS), primary_key=True)
+    account: Mapped[int] = mapped_column(ForeignKey("accounts.number"), index=True)
+    claimed_at: Mapped[datetime]
+
+
+class Content(Base, kw_only=True):
+    """A message's parts exactly as submitted; one row serves every recipient of a batch."""
+
+    __tablename__ = "contents"
+    __table_args__ = (Index("ix_contents_created_at", "created_at"), {"sqlite_autoincrement": True})
+
+    content_id: Mapped[int] = mapped_column(Number, primary_key=True, init=False)
+    html: Mapped[str | None] = mapped_column(ZlibText)
+    text: Mapped[str | None] = mapped_column(ZlibText)
+    created_at: Mapped[datetime]
+
+
+class Send(Base, kw_only=True):
+    """One message to one recipient: the slim record that outlives its content."""
+
+    __tablename__ = "sends"
+    # Version 7 UUIDs sort by time: the second index is also "newest first" of an account.
+    __table_args__ = (Index("ix_sends_account_send_id", "account", "send_id"),)
+
+    send_id: Mapped[UUID] = mapped_column(primary_key=True)
+    """Version 7."""
+    send_key: Mapped[str] = mapped_column(String(27), unique=True)
+    """KSUID."""
+    account: Mapped[int] = mapped_column(ForeignKey("accounts.number"))
+    profile: Mapped[int] = mapped_column(ForeignKey("profiles.number"))
+    content_id: Mapped[int | None] = mapped_column(ForeignKey("contents.content_id", ondelete="SET NULL"), index=True)
+    """None once the content's retention has passed."""
+    from_email_address: Mapped[str] = mapped_column(String(ADDRESS_CHARACTERS))
+    from_name: Mapped[str] = mapped_column(Text, default="")
+    reply_to: Mapped[str] = mapped_column(String(ADDRESS_CHARACTERS), default="")
+    recipient_email_address: Mapped[str] = mapped_column(String(ADDRESS_CHARACTERS))
+    recipient_name: Mapped[str] = mapped_column(Text, default="")
+    subject: Mapped[str] = mapped_column(Text, default="")
+    open_tracking: Mapped[bool] = mapped_column(default=False)
+    click_tracking: Mapped[bool] = mapped_column(default=False)
+    tags: Mapped[list[str]] = mapped_column(Json, default_factory=list)
+    state: Mapped[SendState] = mapped_column(default=SendState.ACCEPTED)
+    error: Mapped[str | None] = mapped_column(Text, default=None)
+    """One sentence for the sender: why it bounced, or why it went out untracked."""
+    created_at: Mapped[datetime]
+    modified_at: Mapped[datetime]
+
+
+class Report(Base, kw_only=True):
+    """The rewrite report of a send, as answered when it was accepted."""
+
+    __tablename__ = "reports"
+
+    send_id: Mapped[UUID] = mapped_column(ForeignKey("sends.send_id", ondelete="CASCADE"), primary_key=True)
+    report: Mapped[dict[str, Any]] = mapped_column(ZlibJson)
+    created_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Delivery(Base, kw_only=True):
+    """A place in the delivery queue. Control inserts it with the send; from then on only mail writes it."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        # Only what is still to do: the index stays small however many deliveries are kept.
+        Index(
+            "ix_deliveries_due",
+            "next_attempt_at",
+            sqlite_where=text("state IN ('queued', 'sending')"),
+            postgresql_where=text("state IN ('queued', 'sending')"),
+        ),
+        {"sqlite_autoincrement": True},
+    )
+
+    delivery_id: Mapped[int] = mapped_column(Number, primary_key=True, init=False)
+    send_id: Mapped[UUID] = mapped_column(ForeignKey("sends.send_id", ondelete="CASCADE"), unique=True)
+    state: Mapped[DeliveryState] = mapped_column(default=DeliveryState.QUEUED)
+    attempts: Mapped[int] = mapped_column(default=0)
+    next_attempt_at: Mapped[datetime]
+    claimed_until: Mapped[datetime | None] = mapped_column(default=None)
+    """A worker holds it until then; past it, the worker is taken for dead."""
+    last_error: Mapped[str | None] = mapped_column(Text, default=None)
+    created_at: Mapped[datetime]
+
+
+class Outbox(Base, kw_only=True):
+    """A fact on its way to the event store; the pipeline deletes the row once the fact is stored."""
+
+    __tablename__ = "outbox"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - the form SQLAlchemy asks for
+
+    outbox_id: Mapped[int] = mapped_column(Number, primary_key=True, init=False)
+    topic: Mapped[OutboxTopic]
+    payload: Mapped[dict[str, Any]] = mapped_column(Json)
+    """See `waypost.db.outbox`."""
+    created_at: Mapped[datetime]
