@@ -1,0 +1,58 @@
+# One command sets up (every other target calls it), one runs the demo, one checks everything; CI calls the same.
+
+PYTHON := $(firstword $(foreach python,python3.11 python3.12 python3.13 python3.14 python3,\
+  $(shell $(python) -c 'import sys; sys.version_info >= (3, 11) and print("$(python)")' 2>/dev/null)))
+UV_VERSION := 0.13.9
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check fix lock bench bench-links fuzz conformance
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+setup: $(READY)  ## virtual environment with the locked dependencies, in .venv
+
+demo: $(READY)  ## the whole product on this machine: send, deliver, click, read back; EXIT=1 stops when done
+	@$(BIN)/python -m demo $(if $(EXIT),--exit)
+
+test: check  ## everything: linters, types, tests
+	$(BIN)/pytest --ignore=tests/conformance
+
+check: $(READY)  ## linters and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+fix: $(READY)  ## what the linters can mend by themselves
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock: $(READY)  ## requirements.lock from pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --all-extras --group dev --python-version 3.11 \
+	  --custom-compile-command "make lock" pyproject.toml --output-file requirements.lock
+
+bench: bench-links  ## every benchmark
+
+bench-links: $(READY)  ## rewriting speed, link length, linear growth: a table and a plot in bench/results
+	$(BIN)/python -m bench.links
+
+fuzz: $(READY)  ## five minutes of fuzzing plan() and open_token()
+	$(BIN)/python -m fuzz
+
+conformance: $(READY)  ## the corpus and suites of SHARED=DIR
+	@test -d "$(SHARED)" || { echo "make conformance SHARED=DIR: DIR is the folder with corpus/ and suites/"; exit 2; }
+	SHARED="$(abspath $(SHARED))" $(BIN)/pytest tests/conformance
+
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: apt-get install python3"; exit 1; }
+	@$(PYTHON) -m ensurepip --version >/dev/null 2>&1 || \
+	  if [ "$$(id -u)" = 0 ]; then apt-get update -qq && apt-get install -qq --yes $(notdir $(PYTHON))-venv; \
+	  else echo "$(PYTHON) has no venv module; run: sudo apt-get install $(notdir $(PYTHON))-venv"; exit 1; fi
+	@echo "Setting up .venv with $$($(PYTHON) --version)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(BIN)/uv pip install --python $(BIN)/python --require-hashes --requirement requirements.lock
+	@$(BIN)/uv pip install --python $(BIN)/python --no-deps --editable .
+	@touch $@
