@@ -1,0 +1,41 @@
+"""What a reader reads with, as far as its request headers tell."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class DeviceType(StrEnum):
+    """The kind of device, as the analysis API groups by it."""
+
+    DESKTOP = "desktop"
+    MOBILE = "mobile"
+    TABLET = "tablet"
+    TV = "tv"
+    BOT = "bot"
+    UNKNOWN = "unknown"
+
+
+class ImageProxy(StrEnum):
+    """A mailbox provider that fetches images in its readers' stead: it hides who reads, where and with what."""
+
+    GOOGLE = "google"
+    YAHOO = "yahoo"
+    APPLE = "apple"
+    MICROSOFT = "microsoft"
+
+
+class Client(Struct, frozen=True):
+    """A reader's software and device. Empty means unknown: nothing here is guessed."""
+
+    browser: str = ""
+    browser_version: str = ""
+    os: str = ""
+    os_version: str = ""
+    device: str = ""
+    """Family of the device: `iPhone`, `Samsung SM-S918B`."""
+    device_type: DeviceType = DeviceType.UNKNOWN
+    image_proxy: ImageProxy | None = None
+
+
+UNKNOWN = Client()
