@@ -237,6 +237,8 @@ class Delivery(Base, kw_only=True):
     send_id: Mapped[UUID] = mapped_column(ForeignKey("sends.send_id", ondelete="CASCADE"), unique=True)
     state: Mapped[DeliveryState] = mapped_column(default=DeliveryState.QUEUED)
     attempts: Mapped[int] = mapped_column(default=0)
+    first_attempt_at: Mapped[datetime | None] = mapped_column(default=None)
+    """Giving up is counted from here: time on hold, before the relay was ever asked, does not count."""
     next_attempt_at: Mapped[datetime]
     claimed_until: Mapped[datetime | None] = mapped_column(default=None)
     """A worker holds it until then; past it, the worker is taken for dead."""
