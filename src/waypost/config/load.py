@@ -132,6 +132,8 @@ def _from_environ(environ: Mapping[str, str]) -> list[_Written]:
 
 
 def _checked(item: _Written) -> Setting | Problem:
+    if item.key in _SECTIONS:
+        return InvalidValue(item.origin, item.key, f"a section, [{item.key}]", repr(item.value))
     if item.key not in _TYPES:
         return _unknown(item)
     wanted = _TYPES[item.key]
@@ -157,7 +159,7 @@ def _converted(value: object, wanted: Any, *, from_text: bool) -> object:  # noq
 
 
 def _unknown(item: _Written) -> UnknownKey:
-    known = [variable(key) for key in _TYPES] if item.from_environment else list(_TYPES)
+    known = [variable(key) for key in _TYPES] if item.from_environment else [*_TYPES, *_SECTIONS]
     elsewhere = [key for key in known if key.endswith("." + item.name)]
     close = elsewhere or difflib.get_close_matches(item.name, known, n=1)
     return UnknownKey(item.origin, item.name, close[0] if close else None)

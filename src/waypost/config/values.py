@@ -9,8 +9,8 @@ from typing import ClassVar, Self
 _HOST_PORT = re.compile(r"(?:\[(?P<v6>[0-9a-fA-F:.]+)\]|(?P<host>[^\s:/\[\]]+)):(?P<port>[0-9]{1,5})", re.ASCII)
 _MAX_PORT = 65535
 
-# scheme://user:password@
-_URL_PASSWORD = re.compile(r"(?<=:)[^:@/]*(?=@)")
+# Up to the last @: a password may hold any character, escaped or not.
+_URL_PASSWORD = re.compile(r"(?P<before>://[^:/@]*:).*@")
 
 
 class Parsed(ABC):
@@ -90,4 +90,4 @@ class SecretUrl(Secret):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return _URL_PASSWORD.sub("***", self._text, count=1)
+        return _URL_PASSWORD.sub(r"\g<before>***@", self._text, count=1)

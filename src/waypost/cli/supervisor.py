@@ -1,0 +1,143 @@
+"""Keep a few child processes running: start them, say when each serves, restart what dies, stop all together."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from waypost.telemetry import readiness
+
+# A child that lived this long had started well: its next failure is a new one.
+SETTLED_SECONDS = 10.0
+FIRST_DELAY_SECONDS = 0.1
+LONGEST_DELAY_SECONDS = 5.0
+_DOUBLINGS = 6  # from the first delay to past the longest
+# From SIGTERM to SIGKILL. Below the 10 seconds that container runtimes allow the whole.
+STOP_SECONDS = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One child process."""
+
+    name: str
+    command: Sequence[str]
+    serves: str
+    """What is said once it is ready: its address."""
+
+
+class StartFailedError(Exception):
+    """A child ended before it served for the first time: restarting it would only repeat that."""
+
+    def __init__(self, service: str, status: int) -> None:
+        """`status` is the exit status, negative for a signal."""
+        super().__init__(f"{service} ended with status {status} before it was ready")
+        self.service = service
+        self.status = status
+
+
+def restart_delay(failures: int) -> float:
+    """Seconds before a child is started again after its `failures`-th quick death in a row (from 1)."""
+    return min(FIRST_DELAY_SECONDS * (1 << min(failures - 1, _DOUBLINGS)), LONGEST_DELAY_SECONDS)
+
+
+async def supervise(services: Sequence[Service], stop: asyncio.Event, report: Callable[[str, str], None]) -> None:
+    """Run the services until `stop` is set, then end them all: SIGTERM, and SIGKILL after STOP_SECONDS.
+
+    Args:
+        services: started at once; none waits for another.
+        stop: set it to end.
+        report: called with a service's name and what happened to it, for a person to read.
+
+    Raises:
+        StartFailedError: one ended before it was ready for the first time; the others have been stopped.
+    """
+    with tempfile.TemporaryDirectory(prefix="waypost-") as directory:
+        keepers = [asyncio.create_task(_keep(service, Path(directory), report)) for service in services]
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait([stopped, *keepers], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (stopped, *keepers):
+                task.cancel()
+            outcomes = await asyncio.gather(*keepers, return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, Exception):
+                raise outcome
+
+
+async def _keep(service: Service, directory: Path, report: Callable[[str, str], None]) -> None:
+    clock = asyncio.get_running_loop().time
+    ready = asyncio.Event()
+    failures = 0
+    with _notify_socket(directory / service.name) as notify:
+        while True:
+            report(service.name, "starting")
+            started = clock()
+            status = await _run(service, notify, ready, report)
+            if not ready.is_set():
+                raise StartFailedError(service.name, status)
+            failures = 1 if clock() - started >= SETTLED_SECONDS else failures + 1
+            delay = restart_delay(failures)
+            report(service.name, f"ended with status {status}; starts again in {delay:g} s")
+            await asyncio.sleep(delay)
+
+
+async def _run(
+    service: Service, notify: socket.socket, ready: asyncio.Event, report: Callable[[str, str], None]
+) -> int:
+    """One life of the child; its exit status. Cancelled: the child is ended first."""
+    process = await asyncio.create_subprocess_exec(
+        *service.command,
+        env=os.environ | {readiness.VARIABLE: notify.getsockname()},
+        # Ctrl+C reaches the supervisor alone, which then stops the children in its own way.
+        process_group=0,
+    )
+    async with _cancelled_at_exit(_say_when_ready(service, notify, ready, report)):
+        try:
+            return await process.wait()
+        finally:
+            await _end(process)
+
+
+async def _say_when_ready(
+    service: Service, notify: socket.socket, ready: asyncio.Event, report: Callable[[str, str], None]
+) -> None:
+    loop = asyncio.get_running_loop()
+    while readiness.READY not in (await loop.sock_recv(notify, 4096)).split(b"\n"):
+        pass
+    ready.set()
+    report(service.name, f"ready: {service.serves}")
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+@contextlib.contextmanager
+def _notify_socket(path: Path) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as notify:
+        notify.bind(str(path))
+        yield notify
+
+
+@contextlib.asynccontextmanager
+async def _cancelled_at_exit(coroutine: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(coroutine)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,104 @@
+"""The supervisor over real child processes: small Python programs that speak sd_notify(3)."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from waypost.cli import supervisor
+from waypost.cli.supervisor import Service, StartFailedError, supervise
+
+SERVE = "from waypost.telemetry.readiness import announce_ready; import os, time; announce_ready(os.environ)\n"
+
+
+class Told:
+    """What the supervisor reported, and a way to wait for it."""
+
+    def __init__(self):
+        self.lines = []
+        self.news = asyncio.Event()
+
+    def __call__(self, name, line):
+        self.lines.append((name, line))
+        self.news.set()
+
+    async def until(self, name, text, times=1):
+        async with asyncio.timeout(10):
+            while sum(text in line for service, line in self.lines if service == name) < times:
+                self.news.clear()
+                await self.news.wait()
+
+
+def service(name, program):
+    return Service(name, [sys.executable, "-c", program], f"http://{name}")
+
+
+def writing_its_pid(path):
+    return f"import os, pathlib; pathlib.Path({str(path)!r}).write_text(str(os.getpid()))\n{SERVE}time.sleep(60)"
+
+
+def test_a_killed_child_comes_back_and_the_other_is_left_alone(tmp_path):
+    async def scenario():
+        told, stop = Told(), asyncio.Event()
+        services = [service(name, writing_its_pid(tmp_path / name)) for name in ("core", "edge-0")]
+        task = asyncio.create_task(supervise(services, stop, told))
+        await told.until("core", "ready: http://core")
+        await told.until("edge-0", "ready")
+        first, other = ((tmp_path / name).read_text() for name in ("core", "edge-0"))
+        os.kill(int(first), signal.SIGKILL)
+        await told.until("core", "ready", times=2)
+        assert ("core", "ended with status -9; starts again in 0.1 s") in told.lines
+        assert (tmp_path / "core").read_text() != first
+        assert (tmp_path / "edge-0").read_text() == other
+        stop.set()
+        await task
+        for name in ("core", "edge-0"):
+            with pytest.raises(ProcessLookupError):
+                os.kill(int((tmp_path / name).read_text()), 0)
+
+    asyncio.run(scenario())
+
+
+def test_a_child_that_ends_before_it_is_ready_ends_everything(tmp_path):
+    async def scenario():
+        services = [service("edge-0", writing_its_pid(tmp_path / "edge-0")), service("core", "raise SystemExit(3)")]
+        with pytest.raises(StartFailedError, match="core ended with status 3 before it was ready"):
+            await supervise(services, asyncio.Event(), Told())
+
+    asyncio.run(scenario())
+
+
+def test_a_child_that_ignores_sigterm_is_killed_within_the_bound(monkeypatch):
+    monkeypatch.setattr(supervisor, "STOP_SECONDS", 0.3)
+
+    async def scenario():
+        told, stop = Told(), asyncio.Event()
+        deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SERVE + "time.sleep(60)"
+        task = asyncio.create_task(supervise([service("core", deaf)], stop, told))
+        await told.until("core", "ready")
+        started = time.monotonic()
+        stop.set()
+        await task
+        assert 0.3 <= time.monotonic() - started < 5
+
+    asyncio.run(scenario())
+
+
+def test_a_child_does_not_outlive_a_killed_parent():
+    child = (
+        "import sys, time; from waypost.telemetry.parent import end_with_parent\n"
+        "end_with_parent(int(sys.argv[1])); print('bound', flush=True); time.sleep(60)"
+    )
+    parent = (
+        "import os, signal, subprocess, sys\n"
+        "inner = [sys.executable, '-c', sys.argv[1], str(os.getpid())]\n"
+        "child = subprocess.Popen(inner, stdout=subprocess.PIPE)\n"
+        "child.stdout.readline(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    # The child holds standard error open: run() returns once both have ended.
+    result = subprocess.run([sys.executable, "-c", parent, child], stderr=subprocess.PIPE, timeout=10, check=False)
+    assert (result.returncode, result.stderr) == (-signal.SIGKILL, b"")
