@@ -174,6 +174,7 @@ def upgrade() -> None:
         sa.Column("send_id", sa.Uuid(), nullable=False),
         sa.Column("state", STATE, nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("first_attempt_at", TIME, nullable=True),
         sa.Column("next_attempt_at", TIME, nullable=False),
         sa.Column("claimed_until", TIME, nullable=True),
         sa.Column("last_error", sa.Text(), nullable=True),
