@@ -6,6 +6,8 @@ from uuid import UUID
 
 import msgspec
 
+from waypost.links.token import Privacy
+
 
 class HitKind(StrEnum):
     """What the token was for."""
@@ -25,7 +27,8 @@ class Outcome(StrEnum):
 class Hit(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One request for a token that opened.
 
-    The field names are the spool's wire format: never rename or reuse one. Unknown fields are skipped by readers.
+    The field names are the spool's wire format: never rename or reuse one, and never change a default, because fields
+    that have it are not written. Unknown fields are skipped by readers.
     """
 
     event_id: UUID
@@ -34,8 +37,12 @@ class Hit(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     edge: str
     kind: HitKind
     outcome: Outcome
+    method: str = "GET"
+    """GET or HEAD; a prefetch may be either."""
     send_id: UUID | None = None
     """Absent in anonymous mode."""
+    privacy: Privacy = Privacy.IDENTIFIED
+    """What the token allows: a pseudonymous send id must not be resolved to an address."""
     account: int
     profile: int
     link_index: int = 0
@@ -43,6 +50,7 @@ class Hit(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Empty for an open."""
     link_domain: str
     client_address: str = ""
-    """After the IP policy of the token; empty when the policy is none."""
+    """After the IP policy of the token: whole, its /24 or /48 network, or empty. An IPv4 address mapped into IPv6 is
+    written as IPv4."""
     headers: dict[str, str] = {}
-    """Lower-case names; only those that tell who reads: user-agent, accept, accept-language, purpose, sec-*, ..."""
+    """Lower-case names; only those that tell who reads, each capped: the table is `waypost.edge.decide.KEPT_HEADERS`."""

@@ -1,0 +1,175 @@
+"""Group commit: many hits, one write, one sync, on a thread of its own, and no reader waits longer than agreed.
+
+Hits that arrive in one turn of the event loop travel to the thread as one batch; while the thread syncs, more batches
+queue up and are taken together. The thread settles a batch, or the wait limit does, whichever comes first.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
+
+from waypost.events.hit import Hit
+from waypost.spool.counters import Count, Counters
+from waypost.spool.segments import SegmentWriter
+
+QUEUE_HITS_MAX = 10_000
+"""About 20 MB. Beyond it the disk is seconds behind, and memory is worth more than these hits."""
+_WRITE_HITS_MAX = 1_000
+"""In one write: about 1 MB."""
+_STOP_SECONDS = 5.0
+
+Release = Callable[[Count], None]
+"""Called once, in the event loop, when the reader may be answered: with KEPT, UNSYNCED or one of LOST."""
+
+log = logging.getLogger(__name__)
+
+
+class _Batch:
+    """Hits of one turn of the event loop. `_lock` of GroupCommit guards `written` and `owed`."""
+
+    __slots__ = ("hits", "owed", "releases", "timer", "written")
+
+    def __init__(self) -> None:
+        self.hits: list[Hit] = []
+        self.releases: list[Release] | None = []
+        """None once released."""
+        self.timer: asyncio.TimerHandle | None = None
+        self.written = False
+        self.owed = False
+
+
+class GroupCommit:
+    """Keeps hits; `append` and `close` belong to the event loop's thread.
+
+    Args:
+        segments: written to by the thread only, from now on.
+        counters: where answered, unsynced and owed hits are counted.
+        wait_seconds: longest wait of a reader.
+        loop: where releases are called.
+    """
+
+    def __init__(
+        self, segments: SegmentWriter, counters: Counters, *, wait_seconds: float, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._segments = segments
+        self._counters = counters
+        self._wait_seconds = wait_seconds
+        self._loop = loop
+        self._gathering: _Batch | None = None
+        self._queue: SimpleQueue[_Batch | None] = SimpleQueue()
+        self._queued_hits = 0
+        self._lock = Lock()
+        self._thread = self._start()
+
+    def append(self, hit: Hit, release: Release) -> None:
+        """Keep a hit, and call `release` when its reader may be answered, after `wait_seconds` at the latest."""
+        batch = self._gathering
+        if batch is None:
+            batch = self._gathering = _Batch()
+            self._loop.call_soon(self._hand_over)
+        batch.hits.append(hit)
+        assert batch.releases is not None  # noqa: S101 -- a gathering batch is not released; for the type checker
+        batch.releases.append(release)
+
+    async def close(self) -> None:
+        """Keep what was appended, seal the segment, end the thread. Nothing may be appended any more."""
+        self._hand_over()
+        self._queue.put(None)
+        await asyncio.to_thread(self._thread.join, _STOP_SECONDS)
+        if self._thread.is_alive():
+            log.error("the disk did not answer in %s s: hits in memory are abandoned", _STOP_SECONDS)
+
+    def _hand_over(self) -> None:
+        batch, self._gathering = self._gathering, None
+        if batch is None:
+            return
+        if self._queued_hits >= QUEUE_HITS_MAX:
+            self._counters.add(Count.LOST_OVERFLOW, len(batch.hits))
+            self._release(batch, Count.LOST_OVERFLOW)
+            return
+        self._queued_hits += len(batch.hits)
+        batch.timer = self._loop.call_later(self._wait_seconds, self._expire, batch)
+        self._queue.put(batch)
+        if not self._thread.is_alive():
+            log.error("the spool's writer thread had died; starting another")
+            self._thread = self._start()
+
+    def _release(self, batch: _Batch, outcome: Count) -> None:
+        releases, batch.releases = batch.releases, None
+        if releases is None:
+            return
+        self._counters.add(Count.ANSWERED, len(releases))
+        for release in releases:
+            release(outcome)
+
+    def _expire(self, batch: _Batch) -> None:
+        """The wait limit: answer now. A hit not even written is owed, so that a kill before it is still counted."""
+        self._counters.add(Count.UNSYNCED, len(batch.hits))
+        with self._lock:
+            if not batch.written:
+                batch.owed = True
+                self._counters.owe(len(batch.hits))
+        self._release(batch, Count.UNSYNCED)
+
+    def _settle(self, batches: list[_Batch], outcome: Count) -> None:
+        """In the event loop: the thread is done with these."""
+        for batch in batches:
+            self._queued_hits -= len(batch.hits)
+            if batch.timer is not None:
+                batch.timer.cancel()
+            self._release(batch, outcome)
+
+    def _start(self) -> Thread:
+        thread = Thread(target=self._run, name="spool-writer", daemon=True)
+        thread.start()
+        return thread
+
+    def _run(self) -> None:
+        stopping = False
+        while not stopping:
+            batches, stopping = self._take()
+            if batches:
+                self._keep(batches)
+        self._segments.close()
+
+    def _take(self) -> tuple[list[_Batch], bool]:
+        """Wait for batches, doing what is due meanwhile. Returns what there is, and whether to stop after it."""
+        batches: list[_Batch] = []
+        hits = 0
+        try:
+            while hits < _WRITE_HITS_MAX:
+                batch = self._queue.get_nowait() if batches else self._queue.get(timeout=self._segments.tick())
+                if batch is None:
+                    return batches, True
+                batches.append(batch)
+                hits += len(batch.hits)
+        except Empty:
+            pass
+        return batches, False
+
+    def _keep(self, batches: list[_Batch]) -> None:
+        hits = [hit for batch in batches for hit in batch.hits]
+        written = False
+        try:
+            outcome = self._segments.write(hits)
+            written = True
+            self._mark_written(batches)
+            if outcome is None:
+                outcome = self._segments.sync()
+        except Exception:
+            log.exception("the spool's writer failed")
+            self._segments.abandon(unwritten=0 if written else len(hits))
+            self._mark_written(batches)
+            outcome = Count.LOST_WRITER
+        self._loop.call_soon_threadsafe(self._settle, batches, outcome)
+
+    def _mark_written(self, batches: list[_Batch]) -> None:
+        """Written, or counted lost: either way a kill loses them no more."""
+        with self._lock:
+            for batch in batches:
+                batch.written = True
+                if batch.owed:
+                    batch.owed = False
+                    self._counters.owe(-len(batch.hits))

@@ -1,0 +1,91 @@
+"""The one module that touches the file system: the seam where tests put a full or failing disk."""
+
+import fcntl
+import mmap
+import os
+from pathlib import Path
+
+COUNTERS_BYTES = 4096
+
+
+class Files:
+    """System calls the spool needs, one method each; every method may raise OSError."""
+
+    def make_directory(self, path: Path) -> None:
+        """Create a directory and its parents, for the owner only: hits are personal data."""
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def lock(self, path: Path) -> int:
+        """Take an exclusive lock that ends with the process; BlockingIOError when another process has it."""
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    def create(self, path: Path) -> int:
+        """A new file, open for appending; fails when it exists."""
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+    def open(self, path: Path) -> int:
+        """An existing file, open for appending."""
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+
+    def write(self, descriptor: int, data: bytes | memoryview) -> int:
+        """Append; may write less than asked for, as write(2) may. Returns how many bytes."""
+        return os.write(descriptor, data)
+
+    def sync(self, descriptor: int) -> None:
+        """The data, and the size needed to read it, are on the disk."""
+        os.fdatasync(descriptor)
+
+    def truncate(self, descriptor: int, length: int) -> None:
+        """Cut a file to `length` bytes."""
+        os.ftruncate(descriptor, length)
+
+    def close(self, descriptor: int) -> None:
+        """Let go of a descriptor."""
+        os.close(descriptor)
+
+    def rename(self, old: Path, new: Path) -> None:
+        """Atomically, within one directory."""
+        old.rename(new)
+
+    def sync_directory(self, path: Path) -> None:
+        """Names created, renamed and removed in a directory are on the disk."""
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def unlink(self, path: Path) -> None:
+        """Remove a file."""
+        path.unlink()
+
+    def read(self, path: Path) -> bytes:
+        """A whole file."""
+        return path.read_bytes()
+
+    def names(self, directory: Path, suffix: str) -> list[Path]:
+        """Files of a directory with that suffix, by name."""
+        return sorted(directory.glob(f"*{suffix}"))
+
+    def map_counters(self, path: Path) -> mmap.mmap:
+        """Map a file of COUNTERS_BYTES, created in full if it is missing or short.
+
+        Written out rather than left sparse: on a full disk, touching a page without a block kills the process.
+        """
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            size = os.fstat(descriptor).st_size
+            if size < COUNTERS_BYTES:
+                os.pwrite(descriptor, bytes(COUNTERS_BYTES - size), size)
+                os.fsync(descriptor)
+            if os.fstat(descriptor).st_size < COUNTERS_BYTES:
+                raise OSError(f"no room for {path}")
+            return mmap.mmap(descriptor, COUNTERS_BYTES)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,234 @@
+"""Bytes of a segment, in and out; no I/O. The format and its invariants are in README.md beside this file.
+
+    segment = magic, version u8, length u32, crc u32, header payload; record*; trailer (sealed segments only)
+    record  = RECORD_MARKER, length u32, number u32, crc u32, payload
+    trailer = TRAILER_MARKER, 0 u32, record count u32, crc u32
+
+Numbers are little-endian. A frame's checksum starts from the checksum of the segment id, so a frame of another segment
+(a recycled disk block) does not pass; it covers length, number and payload. `zlib.crc32` rather than CRC-32C: both find
+every flipped bit and every burst up to 32 bits, and only the first is in the standard library at C speed.
+
+Do not reorder or change: segments of earlier releases must stay readable (tests/vectors/segment-v1.bin).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from struct import Struct
+from zlib import crc32
+
+import msgspec
+
+from waypost.events.hit import Hit
+from waypost.spool.errors import UnreadableSegmentError
+
+MAGIC = b"\x89WPSPOOL\r\n\x1a\n"
+"""As PNG's: a first byte that is no text, then line ends that a text-mode copy would change."""
+VERSION = 1
+RECORD_MARKER = b"\xc1WR\x1e"
+"""Starts with 0xC1, which neither msgpack nor UTF-8 ever uses: no text a reader sends can look like a frame."""
+TRAILER_MARKER = b"\xc1WT\x1e"
+RECORD_BYTES_MAX = 65_536
+"""Largest payload. The edge caps its fields at about 9 KB together; a longer length is damage, not a record."""
+
+_FRAME = Struct("<4sIII")
+_CHECKED = Struct("<II")
+_HEADER = Struct("<BII")
+FRAME_BYTES = _FRAME.size
+
+_encode = msgspec.msgpack.Encoder(uuid_format="bytes").encode
+_decode_hit = msgspec.msgpack.Decoder(Hit).decode
+
+
+class SegmentHeader(msgspec.Struct, frozen=True, kw_only=True):
+    """First thing in every segment; the field names are wire format."""
+
+    segment_id: str
+    edge: str
+    created_at: datetime
+
+
+_decode_header = msgspec.msgpack.Decoder(SegmentHeader).decode
+
+
+class DamageReason(StrEnum):
+    """What was found wrong."""
+
+    HEADER = "header"
+    """The header's checksum fails; the segment id was taken from the file's name."""
+    FRAME = "frame"
+    """Bytes between two good frames, or before the end, that are no good frame."""
+    PAYLOAD = "payload"
+    """The checksum is right and the payload is not a hit: written by something else than this program."""
+    TRUNCATED = "truncated"
+    """No trailer: the end of a sealed segment is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A stretch of a segment that could not be read."""
+
+    reason: DamageReason
+    offset: int
+    """In bytes from the start of the file."""
+    length: int
+    """In bytes; 0 where something is missing rather than wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What a segment says.
+
+    Attributes:
+        records: (number, hit) in file order. Numbers are written in the frames, so they stay right whatever is damaged.
+        damaged: stretches that hold no readable record.
+        missing: records known to have been there and not among `records`; None when the trailer is gone and the number
+            cannot be known.
+    """
+
+    segment_id: str
+    records: list[tuple[int, Hit]]
+    damaged: list[Damage]
+    missing: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Where the good frames of a segment are.
+
+    Attributes:
+        header: None when damaged.
+        frames: (number, offset of the payload, its length) in file order.
+        end: offset just after the last good record, 0 when there is no good header either.
+        trailer: the record count of the trailer; None when there is none.
+    """
+
+    header: SegmentHeader | None
+    frames: list[tuple[int, int, int]]
+    damaged: list[Damage]
+    end: int
+    trailer: int | None
+
+
+def frame_seed(segment_id: str) -> int:
+    """Start value of the checksums of one segment."""
+    return crc32(segment_id.encode())
+
+
+def encode_header(header: SegmentHeader) -> bytes:
+    """The start of a segment file."""
+    payload = _encode(header)
+    checksum = crc32(payload, crc32(bytes([VERSION])))
+    return MAGIC + _HEADER.pack(VERSION, len(payload), checksum) + payload
+
+
+def encode_record(hit: Hit, number: int, seed: int) -> bytes:
+    """One record; `number` counts from 0 in the segment, `seed` is `frame_seed` of its id."""
+    payload = _encode(hit)
+    checksum = crc32(payload, crc32(_CHECKED.pack(len(payload), number), seed))
+    return _FRAME.pack(RECORD_MARKER, len(payload), number, checksum) + payload
+
+
+def encode_trailer(records: int, seed: int) -> bytes:
+    """The end of a sealed segment of `records` records."""
+    return _FRAME.pack(TRAILER_MARKER, 0, records, crc32(_CHECKED.pack(0, records), seed))
+
+
+def scan(data: bytes, name: str) -> Scan:
+    """Find the good frames of a segment, skipping what is damaged.
+
+    After a damaged frame the next good one is searched by its marker, so one flipped bit costs one record even in a
+    length field.
+
+    Args:
+        data: the whole file.
+        name: the segment id as the file's name gives it: used when the header is damaged.
+
+    Raises:
+        UnreadableSegmentError: `version`, when an intact header names a version this code does not know.
+    """
+    header, position = _read_header(data, name)
+    seed = frame_seed(header.segment_id if header else name)
+    end = position
+    damaged: list[Damage] = []
+    if header is None:
+        position = _next_frame(data, 0, seed)
+        damaged.append(Damage(DamageReason.HEADER, 0, position))
+    frames: list[tuple[int, int, int]] = []
+    trailer = None
+    while position < len(data):
+        frame = _frame_at(data, position, seed)
+        if frame is None:
+            found = _next_frame(data, position + 1, seed)
+            damaged.append(Damage(DamageReason.FRAME, position, found - position))
+            position = found
+            continue
+        length, number = frame
+        if data.startswith(TRAILER_MARKER, position):
+            trailer = number
+            position += FRAME_BYTES
+            continue
+        frames.append((number, position + FRAME_BYTES, length))
+        position = end = position + FRAME_BYTES + length
+    return Scan(header, frames, damaged, end, trailer)
+
+
+def decode_segment(data: bytes, name: str) -> Segment:
+    """Read a sealed segment; arguments as for `scan`.
+
+    Raises:
+        UnreadableSegmentError: `foreign` when neither a header nor a record is good; `version` as `scan`.
+    """
+    found = scan(data, name)
+    if found.header is None and not found.frames:
+        raise UnreadableSegmentError(name, "foreign")
+    damaged = list(found.damaged)
+    records: list[tuple[int, Hit]] = []
+    for number, offset, length in found.frames:
+        try:
+            records.append((number, _decode_hit(data[offset : offset + length])))
+        except msgspec.DecodeError:
+            damaged.append(Damage(DamageReason.PAYLOAD, offset, length))
+    if found.trailer is None:
+        damaged.append(Damage(DamageReason.TRUNCATED, len(data), 0))
+    missing = None if found.trailer is None else found.trailer - len(records)
+    return Segment(found.header.segment_id if found.header else name, records, damaged, missing)
+
+
+def _read_header(data: bytes, name: str) -> tuple[SegmentHeader | None, int]:
+    """The header and the offset after it; (None, 0) when it is not good."""
+    start = len(MAGIC) + _HEADER.size
+    if not data.startswith(MAGIC) or len(data) < start:
+        return None, 0
+    version, length, checksum = _HEADER.unpack_from(data, len(MAGIC))
+    payload = data[start : start + length]
+    if len(payload) != length or crc32(payload, crc32(bytes([version]))) != checksum:
+        return None, 0
+    if version != VERSION:
+        raise UnreadableSegmentError(name, "version")
+    return _decode_header(payload), start + length
+
+
+def _frame_at(data: bytes, position: int, seed: int) -> tuple[int, int] | None:
+    """(payload length, number) of a good frame at `position`."""
+    if len(data) - position < FRAME_BYTES:
+        return None
+    marker, length, number, checksum = _FRAME.unpack_from(data, position)
+    if length > (RECORD_BYTES_MAX if marker == RECORD_MARKER else 0):
+        return None
+    if marker not in (RECORD_MARKER, TRAILER_MARKER):
+        return None
+    start = position + FRAME_BYTES
+    payload = memoryview(data)[start : start + length]
+    if len(payload) != length or crc32(payload, crc32(_CHECKED.pack(length, number), seed)) != checksum:
+        return None
+    return length, number
+
+
+def _next_frame(data: bytes, position: int, seed: int) -> int:
+    """Offset of the next good frame from `position` on; the end of the data when there is none."""
+    while (position := data.find(RECORD_MARKER[:2], position)) != -1:
+        if _frame_at(data, position, seed):
+            return position
+        position += 1
+    return len(data)

@@ -1,0 +1,332 @@
+"""Segments being written: create, append, sync, seal, and put right what a failure or a kill left behind.
+
+Synchronous and for one thread; `waypost.spool.commit` puts a thread around it. A kill and a failed disk end in the same
+place: a file still named `.open`, which `recover` cuts, completes and seals. There is no second way.
+"""
+
+import errno
+import logging
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+from waypost.events.hit import Hit
+from waypost.events.ids import uuid7
+from waypost.spool.counters import Count, Counters
+from waypost.spool.errors import SpoolInUseError, UnreadableSegmentError
+from waypost.spool.files import Files
+from waypost.spool.framing import (
+    SegmentHeader,
+    encode_header,
+    encode_record,
+    encode_trailer,
+    frame_seed,
+    scan,
+)
+
+OPEN_SUFFIX = ".open"
+SEALED_SUFFIX = ".seg"
+QUARANTINE_SUFFIX = ".bad"
+LOCK_NAME = "lock"
+
+RETRY_SECONDS = 0.25
+"""Pause after a failure before the disk is tried again: far below the 5 s in which service must be whole again, and
+long enough that a full disk costs four attempts a second rather than one per click."""
+
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Segment:
+    """The segment being written. `safe_*` is what was promised to readers: a failure cuts the file back to it."""
+
+    descriptor: int
+    path: Path
+    uuid: UUID
+    seed: int
+    opened_at: float
+    records: int
+    size: int
+    safe_records: int
+    safe_size: int
+    named: bool
+    """The directory entry is on the disk."""
+
+
+class SegmentWriter:
+    """Writes hits to the segments of one spool directory and owns that directory.
+
+    No method raises for a failing disk: what could not be kept is counted, and the disk is tried again later.
+
+    Args:
+        directory: made when missing.
+        edge: name of this worker; in every segment.
+        counters: where kept and lost hits are counted.
+        sync: group commit; otherwise hits count as kept once written, and segments are synced when sealed.
+        segment_bytes: seal at this size.
+        segment_seconds: seal at this age.
+        files: the file system.
+        monotonic: seconds.
+        now: aware UTC.
+        randomness: as `os.urandom`.
+
+    Raises:
+        SpoolInUseError: another process has the directory.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        edge: str,
+        counters: Counters,
+        *,
+        sync: bool,
+        segment_bytes: int,
+        segment_seconds: float,
+        files: Files,
+        monotonic: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        randomness: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self.failing: Count | None = None
+        """Why the newest attempt failed; None while hits are kept."""
+        self._directory = directory
+        self._edge = edge
+        self._counters = counters
+        self._sync = sync
+        self._segment_bytes = segment_bytes
+        self._segment_seconds = segment_seconds
+        self._files = files
+        self._monotonic = monotonic
+        self._now = now
+        self._randomness = randomness
+        self._lock: int | None = None
+        self._segment: _Segment | None = None
+        self._leftovers = True
+        self._retry_at = monotonic()
+        self._prepare()
+
+    def write(self, hits: Sequence[Hit]) -> Count | None:
+        """Append hits to the open segment, beginning one where there is none.
+
+        Returns:
+            None when they are written (then call `sync`); otherwise under which count they are lost.
+        """
+        if not self._can_write():
+            reason = self.failing or Count.LOST_IO_ERROR
+            self._counters.add(reason, len(hits))
+            return reason
+        try:
+            segment = self._segment or self._begin()
+            frames = [encode_record(hit, segment.records + i, segment.seed) for i, hit in enumerate(hits)]
+            data = b"".join(frames)
+            self._write_all(segment.descriptor, data)
+        except OSError as error:
+            return self._fail(error, "write", unwritten=len(hits))
+        segment.records += len(hits)
+        segment.size += len(data)
+        return None
+
+    def sync(self) -> Count:
+        """Keep what `write` wrote, as durably as was asked for. Returns the count it came under."""
+        segment = self._segment
+        if segment is None:
+            return Count.KEPT
+        if self._sync:
+            try:
+                self._sync_segment(segment)
+            except OSError as error:
+                return self._fail(error, "sync")
+        self._counters.add(Count.KEPT, segment.records - segment.safe_records)
+        segment.safe_records, segment.safe_size = segment.records, segment.size
+        if self.failing:
+            log.warning("clicks are kept again")
+            self.failing = None
+        if segment.size >= self._segment_bytes:
+            self._seal(segment)
+        return Count.KEPT
+
+    def tick(self) -> float | None:
+        """Do what is due: seal an aged segment, put leftovers right. Returns seconds until something is due."""
+        now = self._monotonic()
+        if self._segment is not None:
+            due = self._segment.opened_at + self._segment_seconds
+            if due > now:
+                return due - now
+            self._seal(self._segment)
+        if self._leftovers and self._retry_at <= now:
+            self._prepare()
+        return max(0.0, self._retry_at - now) if self._leftovers else None
+
+    def abandon(self, unwritten: int) -> None:
+        """Something other than the disk failed: count as lost what was not promised, go on with a new segment."""
+        self._give_up(Count.LOST_WRITER, unwritten)
+
+    def close(self) -> None:
+        """Seal, and let go of the directory."""
+        if self._segment is not None:
+            self._seal(self._segment)
+        if self._leftovers:
+            self._prepare()
+        if self._lock is not None:
+            self._files.close(self._lock)
+            self._lock = None
+
+    def _can_write(self) -> bool:
+        """There is a segment, or one may be begun: not while the counted loss of an older one could still be read."""
+        if self._segment is not None:
+            return True
+        waiting = self._monotonic() < self._retry_at
+        if self._leftovers and not waiting:
+            self._prepare()
+        if self.failing and waiting:
+            return False
+        return self._lock is not None and self._counters.cut is None
+
+    def _begin(self) -> _Segment:
+        now = self._now()
+        uuid = uuid7(int(now.timestamp() * 1000), self._randomness(10))
+        segment_id = f"{self._edge}.{uuid}"
+        header = encode_header(SegmentHeader(segment_id=segment_id, edge=self._edge, created_at=now))
+        path = self._directory / f"{segment_id}{OPEN_SUFFIX}"
+        self._segment = _Segment(
+            descriptor=self._files.create(path),
+            path=path,
+            uuid=uuid,
+            seed=frame_seed(segment_id),
+            opened_at=self._monotonic(),
+            records=0,
+            size=len(header),
+            safe_records=0,
+            safe_size=len(header),
+            named=False,
+        )
+        self._write_all(self._segment.descriptor, header)
+        return self._segment
+
+    def _write_all(self, descriptor: int, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._files.write(descriptor, rest) :]
+
+    def _sync_segment(self, segment: _Segment) -> None:
+        self._files.sync(segment.descriptor)
+        if not segment.named:
+            self._files.sync_directory(self._directory)
+            segment.named = True
+
+    def _seal(self, segment: _Segment) -> None:
+        try:
+            self._write_all(segment.descriptor, encode_trailer(segment.records, segment.seed))
+            self._files.sync(segment.descriptor)
+            self._files.rename(segment.path, segment.path.with_suffix(SEALED_SUFFIX))
+        except OSError as error:
+            self._fail(error, "seal")
+            return
+        self._segment = None
+        try:
+            self._files.close(segment.descriptor)
+            self._files.sync_directory(self._directory)
+        except OSError as error:
+            # Everything is in the file; at worst a power loss brings back its old name, and recovery renames it again.
+            log.warning("the directory of %s could not be synced: %s", segment.path.name, error)
+
+    def _fail(self, error: OSError, doing: str, unwritten: int = 0) -> Count:
+        reason = Count.LOST_NO_SPACE if error.errno in _NO_SPACE else Count.LOST_IO_ERROR
+        if self.failing is not reason:
+            log.error("clicks are answered and not kept: %s failed: %s", doing, error)
+        return self._give_up(reason, unwritten)
+
+    def _give_up(self, reason: Count, unwritten: int) -> Count:
+        """Leave the open segment, cut back to what was promised, to `recover`; count the rest as lost.
+
+        After a failed sync the kernel may have thrown the pages away and calls them clean: what was written since the
+        last good sync can be neither trusted nor synced again.
+        """
+        lost = unwritten
+        segment = self._segment
+        if segment is not None:
+            self._segment = None
+            self._counters.cut = (segment.uuid, segment.safe_size)
+            lost += segment.records - segment.safe_records
+            self._leftovers = True
+            try:
+                self._files.close(segment.descriptor)
+            except OSError as error:
+                log.warning("closing %s failed: %s", segment.path.name, error)
+        self._counters.add(reason, lost)
+        self.failing = reason
+        self._retry_at = self._monotonic() + RETRY_SECONDS
+        return reason
+
+    def _prepare(self) -> None:
+        """Own the directory and recover what lies there; on failure try again later."""
+        try:
+            if self._lock is None:
+                self._files.make_directory(self._directory)
+                self._lock = self._files.lock(self._directory / LOCK_NAME)
+                self._counters.settle_owed()
+            self._leftovers = not self._recover_all()
+        except BlockingIOError as error:
+            raise SpoolInUseError(self._directory) from error
+        except OSError as error:
+            log.error("the spool directory %s cannot be used yet: %s", self._directory, error)  # noqa: TRY400 -- the error is the disk's, a traceback of ours says nothing
+            self._leftovers = True
+        if self._leftovers:
+            self._retry_at = self._monotonic() + RETRY_SECONDS
+
+    def _recover_all(self) -> bool:
+        """Seal every segment left open; True when none is left."""
+        cut = self._counters.cut
+        done = True
+        for path in self._files.names(self._directory, OPEN_SUFFIX):
+            mine = cut is not None and path.stem.endswith(f".{cut[0]}")
+            try:
+                self._recover(path, cut[1] if cut and mine else None)
+            except OSError as error:
+                log.error("segment %s cannot be recovered yet: %s", path.name, error)  # noqa: TRY400 -- as above
+                done = False
+                if mine:
+                    cut = None  # not to be cleared below
+        if cut is not None:
+            self._counters.cut = None
+        return done
+
+    def _recover(self, path: Path, cut: int | None) -> None:
+        """Seal one segment left open: keep every good record (before `cut`, if given), drop the tail behind them."""
+        data = self._files.read(path)[:cut]
+        try:
+            found = scan(data, path.stem)
+        except UnreadableSegmentError as error:
+            self._quarantine(path, error.reason)
+            return
+        if not found.frames:
+            if found.header is None and data.strip(b"\0") and cut is None:
+                self._quarantine(path, "foreign")
+            else:
+                self._files.unlink(path)  # created and never written to, or all of it counted lost
+            return
+        if found.trailer is None or cut is not None:
+            number = found.frames[-1][0]
+            seed = frame_seed(found.header.segment_id if found.header else path.stem)
+            descriptor = self._files.open(path)
+            try:
+                self._files.truncate(descriptor, found.end)
+                self._write_all(descriptor, encode_trailer(number + 1, seed))
+                self._files.sync(descriptor)
+            finally:
+                self._files.close(descriptor)
+        self._files.rename(path, path.with_suffix(SEALED_SUFFIX))
+        self._files.sync_directory(self._directory)
+        log.info("segment %s of a failed or killed edge recovered: %d records", path.stem, len(found.frames))
+
+    def _quarantine(self, path: Path, reason: str) -> None:
+        self._files.rename(path, path.with_suffix(QUARANTINE_SUFFIX))
+        self._counters.add(Count.QUARANTINED, 1)
+        log.error("segment %s cannot be read (%s) and was set aside as %s", path.name, reason, QUARANTINE_SUFFIX)
