@@ -1,19 +1,45 @@
 """The event store's one interface. Synchronous and safe to call from any thread."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
-from waypost.store.rows import Event, HitRow, SegmentSpan, SendEventRow, SendRow, Summary
+from clickhouse_connect.driver.exceptions import Error
+
+from waypost.events.name import EventName
+from waypost.store import queries
+from waypost.store.columns import (
+    HIT_COLUMNS,
+    SEND_COLUMNS,
+    SEND_EVENT_COLUMNS,
+    Column,
+    Row,
+    event_of,
+    send_of,
+    transpose,
+)
+from waypost.store.connection import Connection, connect
+from waypost.store.errors import StoreFailed
+from waypost.store.migrate import migrate, shipped
+from waypost.store.rows import Event, HitRow, PeriodCount, SegmentSpan, SendEventRow, SendRow, Summary
 
 
 class EventStore:
     """Events and the slim record of the sends they belong to.
 
-    Every insert may be repeated after a failure or a crash: what is stored already is stored once.
+    Every insert may be repeated after a failure or a crash: what is stored already is stored once. Returning from one
+    means synced to disk.
     """
+
+    def __init__(self, connection: Connection) -> None:
+        """Use `open`."""
+        self._connection = connection
+        # Asking what is stored and inserting the rest must not interleave with another thread's.
+        self._writing = threading.Lock()
 
     @classmethod
     def open(cls, url: str, data: Path) -> Self:
@@ -26,36 +52,101 @@ class EventStore:
         Raises:
             StoreError: it cannot be used; the message says what to do.
         """
-        raise NotImplementedError
+        with _failures("open"):
+            connection = connect(url, data)
+            try:
+                migrate(connection.writer, shipped())
+            except BaseException:
+                connection.close()
+                raise
+        return cls(connection)
 
     def close(self) -> None:
         """Give the store up; repeated calls do nothing."""
-        raise NotImplementedError
+        self._connection.close()
 
     def stored_records(self, spans: Sequence[SegmentSpan]) -> dict[str, set[int]]:
         """Which records of which segments are stored: record numbers by segment, every asked segment present."""
-        raise NotImplementedError
+        stored: dict[str, set[int]] = {span.segment: set() for span in spans}
+        if spans:
+            rows = self._query(
+                "stored records",
+                queries.STORED_RECORDS,
+                accounts=sorted(frozenset[int]().union(*(span.accounts for span in spans))),
+                first_at=min(span.first_at for span in spans),
+                last_at=max(span.last_at for span in spans),
+                segments=list(stored),
+            )
+            for segment, records in rows:
+                stored[segment].update(records)
+        return stored
 
     def insert_hits(self, rows: Sequence[HitRow]) -> None:
-        """Store hits that `stored_records` did not name; synced to disk on return."""
-        raise NotImplementedError
+        """Store hits that `stored_records` did not name."""
+        with self._writing:
+            self._insert("events", HIT_COLUMNS, rows)
 
     def insert_sends(self, rows: Sequence[SendRow]) -> None:
         """Store sends; one that is there already is replaced by the same."""
-        raise NotImplementedError
+        with self._writing:
+            self._insert("sends", SEND_COLUMNS, rows)
 
     def insert_send_events(self, rows: Sequence[SendEventRow]) -> int:
         """Store the send events that are not there yet, and say how many those were."""
-        raise NotImplementedError
+        with self._writing:
+            stored = self._stored_event_ids(rows)
+            missing = list({row.event_id: row for row in rows if row.event_id not in stored}.values())
+            self._insert("events", SEND_EVENT_COLUMNS, missing)
+        return len(missing)
 
     def send(self, account: int, send_id: UUID) -> SendRow | None:
         """The slim record of a send of this account."""
-        raise NotImplementedError
+        rows = self._query("send", queries.SEND, account=account, send_id=send_id)
+        return send_of(rows[0]) if rows else None
 
     def send_events(self, account: int, send_id: UUID) -> list[Event]:
         """Every event of a send of this account, states, opens and clicks alike, in the order they occurred."""
-        raise NotImplementedError
+        send = self.send(account, send_id)
+        links = {link.index: link for link in send.links} if send else {}
+        rows = self._query("events of a send", queries.SEND_EVENTS, account=account, send_id=send_id)
+        return [event_of(row, links) for row in rows]
 
     def summary(self, account: int, from_: datetime, to: datetime) -> Summary:
         """Counts by event name over [from_, to) and over the period of that length before it."""
-        raise NotImplementedError
+        previous_from = from_ - (to - from_)
+        rows = self._query(
+            "summary", queries.SUMMARY, **{"account": account, "previous_from": previous_from, "from": from_, "to": to}
+        )
+        counted = {EventName(name): PeriodCount(current, previous) for name, current, previous in rows}
+        return Summary(from_, to, {name: counted.get(name, PeriodCount(0, 0)) for name in EventName})
+
+    def _stored_event_ids(self, rows: Sequence[SendEventRow]) -> set[UUID]:
+        if not rows:
+            return set()
+        found = self._query(
+            "stored send events",
+            queries.STORED_SEND_EVENTS,
+            sends=sorted({(row.account, row.send_id) for row in rows}),
+            event_ids=[row.event_id for row in rows],
+        )
+        return {event_id for (event_id,) in found}
+
+    def _insert(self, table: str, columns: Sequence[Column[Row]], rows: Sequence[Row]) -> None:
+        if not rows:
+            return
+        names = [column.name for column in columns]
+        with _failures(f"insert into {table}"):
+            self._connection.writer.insert(table, transpose(columns, rows), column_names=names, column_oriented=True)
+
+    def _query(self, operation: str, sql: str, **parameters: object) -> Sequence[Sequence[Any]]:
+        with _failures(operation):
+            return self._connection.reader.query(sql, parameters=parameters).result_rows
+
+
+@contextmanager
+def _failures(operation: str) -> Iterator[None]:
+    """Translate the client's exceptions, in this one place."""
+    try:
+        yield
+    except Error as error:
+        raise StoreFailed(operation, str(error)) from error

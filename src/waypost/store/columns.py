@@ -1,0 +1,144 @@
+"""How the nouns become columns, and how rows become nouns again."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Generic, TypeVar
+from uuid import UUID
+
+from msgspec import Struct
+
+from waypost.events.client import Client, DeviceType, ImageProxy
+from waypost.events.hit import Outcome
+from waypost.events.name import EventName
+from waypost.store.rows import Event, EventLink, HitRow, SendEventRow, SendRow, SentLink
+
+# Stands for "no send": a nullable column costs a second file and loses the primary key.
+NO_SEND: Final = UUID(int=0)
+_USER_AGENT: Final = "user-agent"
+
+Row = TypeVar("Row")
+
+
+class Column(Struct, Generic[Row], frozen=True):
+    """A column, and where its value is found in a row."""
+
+    name: str
+    value: Callable[[Row], object]
+
+
+def transpose(columns: Sequence[Column[Row]], rows: Sequence[Row]) -> list[list[object]]:
+    """`rows` as one list per column, the form that costs the client least."""
+    return [[value(row) for row in rows] for value in [column.value for column in columns]]
+
+
+def _other_headers(row: HitRow) -> dict[str, str]:
+    return {name: value for name, value in row.hit.headers.items() if name != _USER_AGENT}
+
+
+HIT_COLUMNS: Final[tuple[Column[HitRow], ...]] = (
+    Column("event_id", lambda row: row.hit.event_id),
+    Column("event", lambda row: row.hit.kind.value),
+    Column("outcome", lambda row: row.hit.outcome.value),
+    Column("occurred_at", lambda row: row.hit.occurred_at),
+    Column("received_at", lambda row: row.received_at),
+    Column("account", lambda row: row.hit.account),
+    Column("profile", lambda row: row.hit.profile),
+    Column("send_id", lambda row: row.hit.send_id or NO_SEND),
+    Column("link_index", lambda row: row.hit.link_index),
+    Column("destination", lambda row: row.hit.destination),
+    Column("link_domain", lambda row: row.hit.link_domain),
+    Column("edge", lambda row: row.hit.edge),
+    Column("segment", lambda row: row.segment),
+    Column("record", lambda row: row.record),
+    Column("client_address", lambda row: row.hit.client_address),
+    Column("user_agent", lambda row: row.hit.headers.get(_USER_AGENT, "")),
+    Column("headers", _other_headers),
+    Column("browser", lambda row: row.client.browser),
+    Column("browser_version", lambda row: row.client.browser_version),
+    Column("os", lambda row: row.client.os),
+    Column("os_version", lambda row: row.client.os_version),
+    Column("device", lambda row: row.client.device),
+    Column("device_type", lambda row: row.client.device_type.value),
+    Column("image_proxy", lambda row: row.client.image_proxy or ""),
+    Column("unenriched", lambda row: row.unenriched),
+)
+
+SEND_EVENT_COLUMNS: Final[tuple[Column[SendEventRow], ...]] = (
+    Column("event_id", lambda row: row.event_id),
+    Column("event", lambda row: row.event.value),
+    Column("occurred_at", lambda row: row.occurred_at),
+    Column("received_at", lambda row: row.received_at),
+    Column("account", lambda row: row.account),
+    Column("profile", lambda row: row.profile),
+    Column("send_id", lambda row: row.send_id),
+    Column("device_type", lambda _: DeviceType.UNKNOWN.value),
+    Column("detail", lambda row: row.detail),
+)
+
+SEND_COLUMNS: Final[tuple[Column[SendRow], ...]] = (
+    Column("send_id", lambda row: row.send_id),
+    Column("send_key", lambda row: row.send_key),
+    Column("account", lambda row: row.account),
+    Column("profile", lambda row: row.profile),
+    Column("sending_profile_id", lambda row: row.sending_profile_id),
+    Column("recipient_email_address", lambda row: row.recipient_email_address),
+    Column("tags", lambda row: row.tags),
+    Column("link_indexes", lambda row: [link.index for link in row.links]),
+    Column("link_names", lambda row: [link.name for link in row.links]),
+    Column("link_parts", lambda row: [link.part for link in row.links]),
+    Column("accepted_at", lambda row: row.accepted_at),
+)
+
+
+def send_of(row: Sequence[Any]) -> SendRow:
+    """A row of `queries.SEND`."""
+    send_id, send_key, account, profile, profile_id, recipient, tags, indexes, names, parts, accepted_at = row
+    return SendRow(
+        send_id=send_id,
+        send_key=send_key,
+        account=account,
+        profile=profile,
+        sending_profile_id=profile_id,
+        recipient_email_address=recipient,
+        tags=tuple(tags),
+        links=tuple(map(SentLink, indexes, names, parts)),
+        accepted_at=accepted_at,
+    )
+
+
+def event_of(row: Sequence[Any], links: dict[int, SentLink]) -> Event:
+    """A row of `queries.SEND_EVENTS`; `links` are its send's, by index."""
+    event_id, event, outcome, occurred_at, received_at, stored_at, account, profile, send_id = row[:9]
+    link_index, destination, link_domain, edge, client_address, user_agent = row[9:15]
+    browser, browser_version, os, os_version, device, device_type, image_proxy, detail = row[15:]
+    name = EventName(event)
+    return Event(
+        event_id=event_id,
+        event=name,
+        outcome=Outcome(outcome) if outcome else None,
+        occurred_at=occurred_at,
+        received_at=received_at,
+        stored_at=stored_at,
+        account=account,
+        profile=profile,
+        send_id=None if send_id == NO_SEND else send_id,
+        link=_link(link_index, destination, links) if name is EventName.CLICK else None,
+        link_domain=link_domain,
+        edge=edge,
+        client_address=client_address,
+        user_agent=user_agent,
+        client=Client(
+            browser=browser,
+            browser_version=browser_version,
+            os=os,
+            os_version=os_version,
+            device=device,
+            device_type=DeviceType(device_type),
+            image_proxy=ImageProxy(image_proxy) if image_proxy else None,
+        ),
+        detail=detail,
+    )
+
+
+def _link(index: int, destination: str, links: dict[int, SentLink]) -> EventLink:
+    sent = links.get(index) or SentLink(index, "", "html")
+    return EventLink(index=index, name=sent.name, url=destination, part=sent.part)

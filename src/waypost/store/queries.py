@@ -1,0 +1,44 @@
+"""Every query of the event store. Parameters are bound by the engine, never pasted."""
+
+# `account` and the time bounds cut the search to a few granules; `segment` decides.
+STORED_RECORDS = """
+SELECT segment, groupUniqArray(record)
+FROM events
+WHERE account IN {accounts:Array(UInt64)}
+  AND occurred_at BETWEEN {first_at:DateTime64(6, 'UTC')} AND {last_at:DateTime64(6, 'UTC')}
+  AND segment IN {segments:Array(String)}
+GROUP BY segment
+"""
+
+STORED_SEND_EVENTS = """
+SELECT event_id
+FROM events
+WHERE (account, send_id) IN {sends:Array(Tuple(UInt64, UUID))} AND event_id IN {event_ids:Array(UUID)}
+"""
+
+SEND = """
+SELECT send_id, send_key, account, profile, sending_profile_id, recipient_email_address, tags,
+       link_indexes, link_names, link_parts, accepted_at
+FROM sends
+WHERE account = {account:UInt64} AND send_id = {send_id:UUID}
+LIMIT 1
+"""
+
+SEND_EVENTS = """
+SELECT event_id, event, outcome, occurred_at, received_at, stored_at, account, profile, send_id, link_index,
+       destination, link_domain, edge, client_address, user_agent, browser, browser_version, os, os_version, device,
+       device_type, image_proxy, detail
+FROM events
+WHERE account = {account:UInt64} AND send_id = {send_id:UUID}
+ORDER BY occurred_at, toUInt128(event_id)
+"""
+
+# Of the hits, only an answered one counts: HEAD and prefetch are kept, and left out here.
+SUMMARY = """
+SELECT event, countIf(occurred_at >= {from:DateTime64(6, 'UTC')}), countIf(occurred_at < {from:DateTime64(6, 'UTC')})
+FROM events
+WHERE account = {account:UInt64}
+  AND occurred_at >= {previous_from:DateTime64(6, 'UTC')} AND occurred_at < {to:DateTime64(6, 'UTC')}
+  AND outcome IN ('', 'answered')
+GROUP BY event
+"""
