@@ -1,0 +1,25 @@
+"""The file that holds the link keys: `keyring.json` in the data directory."""
+
+from waypost.keyfile.errors import KeyfileError, KeyringExists, KeyringExposed, KeyringMissing, KeyringUnreadable
+from waypost.keyfile.export import export_keyring, record_export, unexported_key_ids
+from waypost.keyfile.file import add_key, create_keyring, load_keyring
+from waypost.keyfile.start import StartedKeyring, check_new_keyring_is_safe, is_empty, keyring_path, start_keyring
+
+__all__ = [
+    "KeyfileError",
+    "KeyringExists",
+    "KeyringExposed",
+    "KeyringMissing",
+    "KeyringUnreadable",
+    "StartedKeyring",
+    "add_key",
+    "check_new_keyring_is_safe",
+    "create_keyring",
+    "export_keyring",
+    "is_empty",
+    "keyring_path",
+    "load_keyring",
+    "record_export",
+    "start_keyring",
+    "unexported_key_ids",
+]

@@ -20,7 +20,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -138,11 +138,12 @@ def open_token(text: str, link_domain: str, keyring: Keyring, *, kind: Kind | No
         BadSeal: altered, or sealed for another link domain or by someone else.
     """
     token = _decode(text)
-    if token[0] != VERSION:
-        raise Malformed(f"version {token[0]} is not known")
-    cipher = keyring.ciphers.get(token[1])
+    version, key_id = token[:_HEADER_BYTES]
+    if version != VERSION:
+        raise Malformed(f"version {version} is not known")
+    cipher = keyring.ciphers.get(key_id)
     if cipher is None:
-        raise UnknownKey(token[1])
+        raise UnknownKey(key_id)
     try:
         plaintext = cipher.decrypt(token[_HEADER_BYTES:], [token[:_HEADER_BYTES], _domain_bytes(link_domain)])
     except InvalidTag:
@@ -151,6 +152,22 @@ def open_token(text: str, link_domain: str, keyring: Keyring, *, kind: Kind | No
     if kind not in (None, payload.kind):
         raise Malformed(f"a token of kind {payload.kind}, not {kind}")
     return payload
+
+
+class Header(NamedTuple):
+    """The two bytes before the sealed part."""
+
+    version: int
+    key_id: int
+
+
+def read_header(text: str) -> Header:
+    """What a token says of itself, for people: read without a key, so without proof.
+
+    Raises:
+        Malformed: not a token of any version.
+    """
+    return Header(*_decode(text)[:_HEADER_BYTES])
 
 
 class Sealer:

@@ -1,0 +1,108 @@
+"""`waypost keys`: the keys that seal and open links."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from waypost.cli.options import data_option
+from waypost.keyfile import (
+    KeyfileError,
+    add_key,
+    check_new_keyring_is_safe,
+    create_keyring,
+    export_keyring,
+    keyring_path,
+    load_keyring,
+    record_export,
+    unexported_key_ids,
+)
+from waypost.links.errors import InvalidKeyring
+
+_STDOUT = Path("-")
+
+
+@click.group()
+def keys() -> None:
+    """Create, add, list and export the keys that seal links.
+
+    The keyring is one small file, keyring.json in the data directory. Every link ever sent needs it to open: keys are
+    added, never removed, and a copy belongs in a safe place (`waypost keys export`).
+    """
+
+
+@keys.command()
+@data_option
+@click.option(
+    "--beside-existing-data",
+    is_flag=True,
+    help="Although the data directory is not empty. Links sent from it before will never open again.",
+)
+def create(data: Path, *, beside_existing_data: bool) -> None:
+    """Make the keyring of an empty data directory. `waypost up` does this by itself on its first start."""
+    path = keyring_path(data)
+    with _plain_errors():
+        if not beside_existing_data and not path.exists():
+            check_new_keyring_is_safe(data)
+        keyring = create_keyring(path)
+    click.echo(f"Created {path} with key {keyring.minting.key_id}. Now keep a copy elsewhere: waypost keys export FILE")
+
+
+@keys.command()
+@data_option
+@click.option("--mint", is_flag=True, help="Seal new links with it from the next start. Without: it only opens.")
+def add(data: Path, *, mint: bool) -> None:
+    """Add a key. Running processes read the keyring when they start.
+
+    With edges on several machines, add the key without --mint and bring it to all of them first: a link sealed with a
+    key that an edge does not hold does not open there.
+    """
+    with _plain_errors():
+        key = add_key(keyring_path(data), mint=mint).keys[-1]
+    click.echo(f"Added key {key.key_id} ({key.state}). Keep a new copy elsewhere: waypost keys export FILE")
+
+
+@keys.command("list")
+@data_option
+def list_(data: Path) -> None:
+    """List the keys: id, state, fingerprint (the same on every machine that holds the key), and whether exported."""
+    path = keyring_path(data)
+    with _plain_errors():
+        keyring = load_keyring(path)
+    unexported = unexported_key_ids(path, keyring)
+    click.echo("key  state    fingerprint  exported")
+    for key in keyring.keys:
+        exported = "no" if key.key_id in unexported else "yes"
+        click.echo(f"{key.key_id:>3}  {key.state:7}  {key.fingerprint:11}  {exported}")
+
+
+@keys.command()
+@data_option
+@click.argument("target", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
+def export(data: Path, target: Path) -> None:
+    """Copy the keyring to FILE, which must be new (mode 0600); - writes to standard output.
+
+    Who has the copy can forge links, and who has none cannot restore them: keep it like a password, off this machine.
+    """
+    path, now = keyring_path(data), datetime.now(UTC)
+    with _plain_errors():
+        if target == _STDOUT:
+            keyring = load_keyring(path)
+            click.echo(keyring.dump(), nl=False)
+            record_export(path, keyring, now=now)
+        else:
+            keyring = export_keyring(path, target, now=now)
+            click.echo(f"Exported {len(keyring.keys)} key(s) to {target}. Keep it like a password, off this machine.")
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """What an operator can act on becomes one sentence and exit code 1."""
+    try:
+        yield
+    except (KeyfileError, InvalidKeyring) as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}") from error

@@ -1,0 +1,135 @@
+"""The keyring file: read it, and write it so that a crash leaves the old one or the new one, whole."""
+
+import fcntl
+import os
+import secrets
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from waypost.keyfile.errors import KeyringExists, KeyringExposed, KeyringMissing, KeyringUnreadable
+from waypost.links.errors import InvalidKeyring
+from waypost.links.keyring import SECRET_BYTES, Keyring
+
+NAME: Final = "keyring.json"
+UNFINISHED_PREFIX: Final = f".{NAME}."
+"""Of a file that a crash left before it took its place."""
+
+_MAX_BYTES: Final = 1 << 20  # 255 keys take 60 KB; a larger file is not ours
+
+Randomness = Callable[[int], bytes]
+"""Gives so many random bytes."""
+
+
+def load_keyring(path: Path) -> Keyring:
+    """The keyring in a file.
+
+    Raises:
+        KeyringMissing: there is no file.
+        KeyringExposed: group or others have any access to it.
+        KeyringUnreadable: it cannot be read, or is not a keyring.
+    """
+    try:
+        with path.open("rb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            content = file.read(_MAX_BYTES)
+    except FileNotFoundError as error:
+        raise KeyringMissing(path, f"There is no keyring at {path}. `waypost keys create` makes one.") from error
+    except OSError as error:
+        raise KeyringUnreadable(
+            path, f"The keyring {path} cannot be read ({error.strerror}). Make it a file that this user owns."
+        ) from error
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise KeyringExposed(
+            path,
+            f"The keyring {path} can be used by other users of this machine (mode {mode:04o}), and who has it can "
+            f"forge links. Run: chmod 600 {path}. If someone may have read it: waypost keys add --mint",
+        )
+    try:
+        return Keyring.parse(content.decode("utf-8"))
+    except (UnicodeDecodeError, InvalidKeyring) as error:
+        raise KeyringUnreadable(
+            path,
+            f"The keyring {path} is damaged ({error}). Put your copy back: cp COPY {path} && chmod 600 {path}, "
+            "where COPY is what `waypost keys export` wrote.",
+        ) from error
+
+
+def create_keyring(path: Path, *, randomness: Randomness = secrets.token_bytes) -> Keyring:
+    """A new keyring in a new file of mode 0600; the directory is made, for this user only, if it is missing.
+
+    Whether a new keyring is right there is not asked here; see `start_keyring`.
+
+    Raises:
+        KeyringExists: there is a file, whatever is in it.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _locked(path.parent):
+        if path.exists():
+            raise KeyringExists(path, f"There is a keyring at {path}. `waypost keys add` adds a key to it.")
+        keyring = Keyring.new(randomness(SECRET_BYTES))
+        replace_file(path, keyring.dump())
+    return keyring
+
+
+def add_key(path: Path, *, mint: bool, randomness: Randomness = secrets.token_bytes) -> Keyring:
+    """The keyring in a file, with one more key, written back.
+
+    Args:
+        path: of the keyring.
+        mint: the new key seals from now on; else it only opens.
+        randomness: where the secret comes from.
+
+    Raises:
+        KeyfileError: as `load_keyring`.
+        InvalidKeyring: all key ids are taken.
+    """
+    if not path.exists():
+        load_keyring(path)  # says what is missing
+    with _locked(path.parent):
+        keyring = load_keyring(path).add(randomness(SECRET_BYTES))
+        if mint:
+            keyring = keyring.promote(keyring.keys[-1].key_id)
+        replace_file(path, keyring.dump())
+    return keyring
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Put a file of mode 0600 in place, atomically and durably.
+
+    Raises:
+        OSError: it could not be written; what was there still is.
+    """
+    descriptor, name = tempfile.mkstemp(prefix=UNFINISHED_PREFIX, dir=path.parent)  # mode 0600
+    unfinished = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+    with _directory(path.parent) as directory:
+        os.fsync(directory)
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """One writer at a time. The lock is the directory's own, so that nothing is left behind."""
+    with _directory(directory) as descriptor:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _directory(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
