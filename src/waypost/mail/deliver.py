@@ -1,0 +1,222 @@
+"""One attempt at one message: read, check, render, compose, hand over, record."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy.exc import OperationalError
+
+from waypost.config import Settings
+from waypost.db import Database
+from waypost.db.link_policy import sending_policy
+from waypost.db.tables import Content
+from waypost.links.keyring import Keyring
+from waypost.mail.queue import Claim, Job, Queue
+from waypost.mail.relay import Accepted, Answer, Deferred, Envelope, Refused, Relay
+from waypost.mail.render import Rendered, link_origin, render
+from waypost.mail.schedule import hold_until, retry_at
+from waypost.mime import AddressProblem, Mailbox, Message, compose, mailbox
+from waypost.mime.errors import MimeError
+
+_log = logging.getLogger(__name__)
+
+# The relay has the message: not recording that would send it twice. The lease is renewed meanwhile if it can be.
+_RECORD_AGAIN_SECONDS = (0.1, 0.5, 1, 2, 5, 10)
+
+_ADDRESS_PROBLEMS = {
+    AddressProblem.MALFORMED: "is not an address that mail can be sent with",
+    AddressProblem.SMTPUTF8_REQUIRED: "has a local part that is not ASCII, which needs SMTPUTF8; it is not supported",
+}
+
+
+class Outcome(StrEnum):
+    """What came of an attempt; also the names they are counted by."""
+
+    DELIVERED = "delivered"
+    BOUNCED = "bounced"
+    POSTPONED = "postponed"
+    RELAY_DOWN = "relay_down"
+    """Postponed, and others would be as well."""
+    HELD = "held"
+
+
+UNTRACKED = "untracked"
+"""Counts messages that went out without tracking because rewriting failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A message about to be handed over."""
+
+    job: Job
+    envelope: Envelope
+    first_attempt_at: datetime
+    note: str | None
+
+
+class Deliverer:
+    """Makes attempts; safe to use for many at once.
+
+    Args:
+        settings: mail, and what links need.
+        database: where link domains are looked up.
+        keyring: mints link tokens.
+        queue: where claims come from and outcomes go.
+        relay: who delivers.
+        clock: aware UTC now.
+        chance: random numbers from 0 to 1.
+        counts: is added to, by `Outcome` and `UNTRACKED`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        keyring: Keyring,
+        *,
+        queue: Queue,
+        relay: Relay,
+        clock: Callable[[], datetime],
+        chance: Callable[[], float],
+        counts: Counter[str],
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._keyring = keyring
+        self._queue = queue
+        self._relay = relay
+        self._clock = clock
+        self._chance = chance
+        self._counts = counts
+
+    async def attempt(self, claim: Claim) -> Outcome:
+        """Make one attempt and record what came of it.
+
+        Raises:
+            LeaseLostError: another worker has it.
+            SQLAlchemyError: the database failed; the lease will end and the message be taken again.
+        """
+        prepared = await asyncio.to_thread(self._prepare, claim)
+        if isinstance(prepared, Prepared):
+            answer = await self._relay.send(prepared.envelope)
+            outcome = await self._record(prepared, answer)
+        else:
+            outcome = prepared
+        self._counts[outcome] += 1
+        return outcome
+
+    def _prepare(self, claim: Claim) -> Prepared | Outcome:
+        job = self._queue.job(claim)
+        now = self._clock()
+        if reason := job.hold_reason:
+            look_again_at = hold_until(now, held_since=job.delivery.created_at, chance=self._chance())
+            self._queue.held(job, look_again_at, reason)
+            return Outcome.HELD
+        if job.content is None:
+            return self._bounce(job, "the content is no longer kept")
+        mailboxes = _mailboxes(job)
+        if isinstance(mailboxes, str):
+            return self._bounce(job, mailboxes)
+        rendered = self._render(job, job.content)
+        try:
+            message = _compose(job, mailboxes, rendered)
+        except MimeError as error:
+            _log.exception("send %s cannot be composed", job.send.send_id)
+            return self._bounce(job, f"the message cannot be composed: {error}")
+        if rendered.error:
+            self._counts[UNTRACKED] += 1
+        first_attempt_at = self._queue.started(job, now, rendered.error)
+        envelope = Envelope(mailboxes.from_.address, mailboxes.to.address, message)
+        return Prepared(job, envelope, first_attempt_at, rendered.error)
+
+    def _render(self, job: Job, content: Content) -> Rendered:
+        with self._database.reading() as session:
+            policy = sending_policy(session, self._keyring)
+        origin = link_origin(job.profile.link_domain, self._settings.links, self._settings.edge)
+        return render(job.send, content, job.profile, keyring=self._keyring, policy=policy, origin=origin)
+
+    def _bounce(self, job: Job, reason: str) -> Outcome:
+        self._queue.failed(job, self._clock(), reason)
+        return Outcome.BOUNCED
+
+    async def _record(self, prepared: Prepared, answer: Answer) -> Outcome:
+        match answer:
+            case Accepted():
+                await self._record_delivered(prepared, answer)
+                return Outcome.DELIVERED
+            case Refused():
+                return await asyncio.to_thread(self._bounce, prepared.job, answer.reply)
+            case Deferred():
+                return await asyncio.to_thread(self._postpone, prepared, answer)
+
+    async def _record_delivered(self, prepared: Prepared, answer: Accepted) -> None:
+        now = self._clock()
+        for seconds in _RECORD_AGAIN_SECONDS:
+            try:
+                await asyncio.to_thread(self._queue.delivered, prepared.job, now, answer.reply, prepared.note)
+            except OperationalError as error:
+                _log.warning("send %s is delivered, but cannot be recorded yet: %s", prepared.job.send.send_id, error)
+                await asyncio.sleep(seconds)
+            else:
+                return
+        await asyncio.to_thread(self._queue.delivered, prepared.job, now, answer.reply, prepared.note)
+
+    def _postpone(self, prepared: Prepared, answer: Deferred) -> Outcome:
+        now = self._clock()
+        next_attempt_at = retry_at(
+            now,
+            attempts=prepared.job.claim.attempts,
+            first_attempt_at=prepared.first_attempt_at,
+            give_up_seconds=self._settings.mail.give_up_seconds,
+            relay_down=answer.relay_down,
+            chance=self._chance(),
+        )
+        if next_attempt_at is None:
+            seconds = self._settings.mail.give_up_seconds
+            return self._bounce(prepared.job, f"gave up after {seconds} seconds; the last answer: {answer.reply}")
+        self._queue.postponed(prepared.job, next_attempt_at, answer.reply)
+        return Outcome.RELAY_DOWN if answer.relay_down else Outcome.POSTPONED
+
+
+@dataclass(frozen=True, slots=True)
+class _Mailboxes:
+    from_: Mailbox
+    to: Mailbox
+    reply_to: tuple[Mailbox, ...]
+
+
+def _mailboxes(job: Job) -> _Mailboxes | str:
+    """The send's mailboxes, or a sentence that says which address cannot be used and why."""
+    send = job.send
+    wanted = {
+        "from_email_address": mailbox(send.from_email_address, send.from_name),
+        "recipient_email_address": mailbox(send.recipient_email_address, send.recipient_name),
+        **({"reply_to": mailbox(send.reply_to)} if send.reply_to else {}),
+    }
+    found: list[Mailbox] = []
+    for field, box in wanted.items():
+        if isinstance(box, AddressProblem):
+            return f"{field} {_ADDRESS_PROBLEMS[box]}"
+        found.append(box)
+    from_, to, *reply_to = found
+    return _Mailboxes(from_, to, tuple(reply_to))
+
+
+def _compose(job: Job, mailboxes: _Mailboxes, rendered: Rendered) -> bytes:
+    return compose(
+        Message(
+            send_id=job.send.send_id,
+            # The time of the request, not of the attempt: every attempt sends the same bytes.
+            sent_at=job.send.created_at,
+            from_=mailboxes.from_,
+            to=(mailboxes.to,),
+            reply_to=mailboxes.reply_to,
+            subject=job.send.subject,
+            text=rendered.text,
+            html=rendered.html,
+        )
+    )

@@ -1,0 +1,162 @@
+"""The mail process: takes what is due from the queue and has it delivered, until it is told to stop."""
+
+import asyncio
+import logging
+import os
+import random
+import ssl
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from waypost.config.settings import Settings
+from waypost.db.engine import Database
+from waypost.events.ids import uuid7
+from waypost.links.keyring import Keyring
+from waypost.mail.deliver import Deliverer, Outcome
+from waypost.mail.errors import LeaseLostError
+from waypost.mail.queue import LEASE_SECONDS, Claim, Queue
+from waypost.mail.relay import RFC_TIMEOUTS, Relay, Timeouts
+
+_log = logging.getLogger(__name__)
+
+# A sent message leaves within this time when the queue is empty; looking costs one indexed read.
+_POLL_SECONDS = 0.1
+# While the relay is down, its queue is not turned over for nothing: a few messages are tried, this far apart.
+_RELAY_DOWN_PAUSE_SECONDS = 5
+_DATABASE_DOWN_PAUSE_SECONDS = 1
+# Each connection finds its next message prepared.
+_CLAIMS_PER_CONNECTION = 2
+# What is then still under way is left to its lease. Less than what service managers wait before they kill (90 s).
+_STOP_SECONDS = 20
+
+
+async def run(
+    settings: Settings,
+    database: Database,
+    keyring: Keyring,
+    stop: asyncio.Event,
+    *,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    chance: Callable[[], float] = random.random,
+    timeouts: Timeouts = RFC_TIMEOUTS,
+    trust: ssl.SSLContext | None = None,
+    counts: Counter[str] | None = None,
+) -> None:
+    """Deliver until `stop` is set, then finish what is under way.
+
+    Several may run over one database, in one process or many. Nothing a message, the relay or the database does
+    ends it.
+
+    Args:
+        settings: all of them: mail, and what links need.
+        database: shared with others.
+        keyring: mints link tokens.
+        stop: set it to end.
+        clock: aware UTC now.
+        chance: random numbers from 0 to 1.
+        timeouts: of the relay.
+        trust: how to check the relay's certificate when TLS is required; the system's trust store by default.
+        counts: is added to, by `deliver.Outcome` and `deliver.UNTRACKED`.
+    """
+    queue = Queue(database, _new_event_id)
+    relay = Relay(settings.mail, timeouts, trust)
+    deliverer = Deliverer(
+        settings,
+        database,
+        keyring,
+        queue=queue,
+        relay=relay,
+        clock=clock,
+        chance=chance,
+        counts=Counter() if counts is None else counts,
+    )
+    worker = _Worker(queue, relay, deliverer, clock, slots=settings.mail.connections * _CLAIMS_PER_CONNECTION)
+    renewing = asyncio.create_task(worker.renew_leases())
+    try:
+        await worker.work(stop)
+    finally:
+        renewing.cancel()
+        await worker.end()
+        await relay.close()
+
+
+class _Worker:
+    """Keeps `slots` attempts under way as long as anything is due."""
+
+    def __init__(
+        self, queue: Queue, relay: Relay, deliverer: Deliverer, clock: Callable[[], datetime], *, slots: int
+    ) -> None:
+        self._queue = queue
+        self._relay = relay
+        self._deliverer = deliverer
+        self._clock = clock
+        self._slots = slots
+        self._under_way: dict[asyncio.Task[None], Claim] = {}
+        self._paused_until = 0.0
+
+    async def work(self, stop: asyncio.Event) -> None:
+        """Claim and start until `stop` is set; then wait for what is under way."""
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            while not stop.is_set():
+                for claim in await self._claim():
+                    task = asyncio.create_task(self._attempt(claim))
+                    self._under_way[task] = claim
+                    task.add_done_callback(self._under_way.pop)
+                await self._relay.close_idle()
+                full = len(self._under_way) >= self._slots
+                await asyncio.wait(
+                    {stopping, *(self._under_way if full else ())},
+                    timeout=None if full else _POLL_SECONDS,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+            if self._under_way:
+                await asyncio.wait(self._under_way, timeout=_STOP_SECONDS)
+        finally:
+            stopping.cancel()
+
+    async def end(self) -> None:
+        """Cancel what is still under way."""
+        for task in self._under_way:
+            task.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    async def renew_leases(self) -> None:
+        """Hold what is under way, for ever."""
+        while True:
+            await asyncio.sleep(LEASE_SECONDS / 3)  # two renewals may fail
+            try:
+                await asyncio.to_thread(self._queue.renew, list(self._under_way.values()), self._clock())
+            except SQLAlchemyError:
+                _log.exception("leases could not be renewed")
+
+    async def _claim(self) -> list[Claim]:
+        now = asyncio.get_running_loop().time()
+        free = self._slots - len(self._under_way)
+        if not free or now < self._paused_until:
+            return []
+        try:
+            return await asyncio.to_thread(self._queue.claim, self._clock(), free)
+        except SQLAlchemyError:
+            _log.exception("the queue could not be read")
+            self._paused_until = now + _DATABASE_DOWN_PAUSE_SECONDS
+            return []
+
+    async def _attempt(self, claim: Claim) -> None:
+        try:
+            outcome = await self._deliverer.attempt(claim)
+        except LeaseLostError as error:
+            _log.warning("%s", error)
+        except Exception:  # noqa: BLE001 - one message must not stop the others; its lease brings it back
+            _log.exception("delivery %d failed; it will be tried again when its lease ends", claim.delivery_id)
+        else:
+            if outcome is Outcome.RELAY_DOWN:
+                self._paused_until = asyncio.get_running_loop().time() + _RELAY_DOWN_PAUSE_SECONDS
+
+
+def _new_event_id(now: datetime) -> UUID:
+    return uuid7(int(now.timestamp() * 1000), os.urandom(10))

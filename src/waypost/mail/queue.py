@@ -1,0 +1,235 @@
+"""The delivery queue over the control database: who may work on what, until when, and what came of it.
+
+A claim is a lease. Whoever holds it renews it; a worker that dies stops renewing, and when the lease ends another
+takes the message. SMTP has no exactly-once: if a worker dies after the relay's 250 and before `delivered()` has
+committed, the message goes out again, with the same Message-ID and the same bytes. Nothing is done between the two
+but that one transaction.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, or_, select, text, update
+from sqlalchemy.orm import Session
+
+from waypost.db.engine import Database
+from waypost.db.outbox import SendEvent, rows
+from waypost.db.states import AccountState, DeliveryState, ProfileState, SendState
+from waypost.db.tables import Account, Content, Delivery, Profile, Send
+from waypost.mail.errors import LeaseLostError
+
+# Long enough for a stalled disk or a garbage collection, short enough that a restart goes on within the minute.
+LEASE_SECONDS = 30
+
+_NOT_STARTED = (SendState.ACCEPTED, SendState.QUEUED)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A delivery held by this worker.
+
+    `attempts` counts this one too, so it also tells a worker that lost its lease from the one that has it now.
+    """
+
+    delivery_id: int
+    send_id: UUID
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """All there is to know of a claimed delivery; the rows are detached copies."""
+
+    claim: Claim
+    delivery: Delivery
+    send: Send
+    profile: Profile
+    account_state: AccountState
+    content: Content | None
+    """None once its retention has passed."""
+
+    @property
+    def hold_reason(self) -> str | None:
+        """Why nothing may be sent or encoded for it at present (invariant 9); None when it may."""
+        if self.account_state is not AccountState.APPROVED:
+            return f"held: the account is {self.account_state}"
+        if self.profile.deleted_at is not None:
+            return "held: the sending profile is deleted"
+        if self.profile.state is not ProfileState.ACTIVE:
+            return f"held: the sending profile is {self.profile.state}"
+        return None
+
+
+class Queue:
+    """The deliveries table; every method is one transaction, and blocks."""
+
+    def __init__(self, database: Database, new_event_id: Callable[[datetime], UUID]) -> None:
+        self._database = database
+        self._new_event_id = new_event_id
+
+    def claim(self, now: datetime, limit: int) -> list[Claim]:
+        """Take what is due, the longest due first; nobody else gets it before its lease ends or is given up."""
+        if not self._any_due(now):
+            return []
+        due = (
+            select(Delivery.delivery_id)
+            .where(_due(now))
+            .order_by(Delivery.next_attempt_at)
+            .limit(limit)
+            # PostgreSQL: workers pass by each other's rows. SQLite knows no row locks and needs none: one writer.
+            .with_for_update(skip_locked=True)
+            # A subquery may be run, and lock, more than once; a CTE that locks is run once.
+            .cte("due")
+        )
+        taken = (
+            update(Delivery)
+            .where(Delivery.delivery_id.in_(select(due.c.delivery_id)))
+            .values(
+                state=DeliveryState.SENDING,
+                attempts=Delivery.attempts + 1,
+                claimed_until=now + timedelta(seconds=LEASE_SECONDS),
+            )
+            .returning(Delivery.delivery_id, Delivery.send_id, Delivery.attempts)
+        )
+        with self._database.writing() as session:
+            return [Claim(*row) for row in session.execute(taken)]
+
+    def renew(self, claims: Sequence[Claim], now: datetime) -> None:
+        """Hold these for another lease."""
+        if not claims:
+            return
+        renewed = (
+            update(Delivery)
+            .where(or_(*map(_held, claims)))
+            .values(claimed_until=now + timedelta(seconds=LEASE_SECONDS))
+        )
+        with self._database.writing() as session:
+            session.execute(renewed)
+
+    def job(self, claim: Claim) -> Job:
+        """Read what is to be sent, and whether it may be. The content is read only if it may."""
+        query = (
+            select(Delivery, Send, Profile, Account.state)
+            .join(Send, Send.send_id == Delivery.send_id)
+            .join(Profile, Profile.number == Send.profile)
+            .join(Account, Account.number == Send.account)
+            .where(Delivery.delivery_id == claim.delivery_id)
+        )
+        with self._database.reading() as session:
+            delivery, send, profile, account_state = session.execute(query).one()
+            job = Job(claim, delivery, send, profile, account_state, None)
+            if job.hold_reason or send.content_id is None:
+                return job
+            content = session.get(Content, send.content_id)
+            return Job(claim, delivery, send, profile, account_state, content)
+
+    def started(self, job: Job, now: datetime, note: str | None) -> datetime:
+        """Before the relay is asked: the message is rendered and composed.
+
+        Args:
+            job: what is sent.
+            now: aware.
+            note: what the sender should know, such as that it goes out untracked.
+
+        Returns:
+            When the relay was first asked for this message.
+
+        Raises:
+            LeaseLostError: another worker has it now; sending it would send it twice.
+        """
+        if job.delivery.first_attempt_at is not None:
+            return job.delivery.first_attempt_at
+        with self._database.writing() as session:
+            begun = (
+                update(Delivery).where(_held(job.claim)).values(first_attempt_at=now).returning(Delivery.delivery_id)
+            )
+            if session.execute(begun).first() is None:
+                raise LeaseLostError(job.claim.delivery_id)
+            if job.send.state in _NOT_STARTED:
+                self._advance(session, job, now, [(SendState.PROCESSED, "")], note)
+        return now
+
+    def delivered(self, job: Job, now: datetime, reply: str, note: str | None) -> None:
+        """The relay took the message. Recorded even when the lease was lost meanwhile: it is a fact."""
+        unfinished = and_(Delivery.delivery_id == job.claim.delivery_id, Delivery.state != DeliveryState.DELIVERED)
+        with self._database.writing() as session:
+            if self._settle(session, unfinished, state=DeliveryState.DELIVERED, last_error=None):
+                # Until bounces are read, the relay's 250 is all there is to know of delivery.
+                self._advance(session, job, now, [(SendState.SENT, reply), (SendState.DELIVERED, reply)], note)
+
+    def failed(self, job: Job, now: datetime, reason: str) -> None:
+        """It will never be delivered."""
+        with self._database.writing() as session:
+            if self._settle(session, _held(job.claim), state=DeliveryState.FAILED, last_error=reason):
+                self._advance(session, job, now, [(SendState.BOUNCE, reason)], reason)
+
+    def postponed(self, job: Job, next_attempt_at: datetime, reason: str) -> None:
+        """It is tried again."""
+        with self._database.writing() as session:
+            self._settle(
+                session,
+                _held(job.claim),
+                state=DeliveryState.QUEUED,
+                last_error=reason,
+                next_attempt_at=next_attempt_at,
+            )
+
+    def held(self, job: Job, next_look_at: datetime, reason: str) -> None:
+        """It may not be sent at present; looking at it was no attempt."""
+        with self._database.writing() as session:
+            self._settle(
+                session,
+                _held(job.claim),
+                state=DeliveryState.QUEUED,
+                last_error=reason,
+                next_attempt_at=next_look_at,
+                attempts=Delivery.attempts - 1,
+            )
+
+    def _any_due(self, now: datetime) -> bool:
+        """Looked at many times a second, so without the write lock."""
+        with self._database.reading() as session:
+            return session.execute(select(Delivery.delivery_id).where(_due(now)).limit(1)).first() is not None
+
+    def _settle(self, session: Session, whose: ColumnElement[bool], **values: object) -> bool:
+        """End the claim; False when it was not ours any more."""
+        changed = update(Delivery).where(whose).values(claimed_until=None, **values).returning(Delivery.delivery_id)
+        return session.execute(changed).first() is not None
+
+    def _advance(
+        self, session: Session, job: Job, now: datetime, steps: Sequence[tuple[SendState, str]], error: str | None
+    ) -> None:
+        send = job.send
+        values = {"state": steps[-1][0], "modified_at": now, **({"error": error} if error else {})}
+        session.execute(update(Send).where(Send.send_id == send.send_id).values(values))
+        events = [
+            SendEvent(
+                event_id=self._new_event_id(now),
+                event=state,
+                occurred_at=now,
+                account=send.account,
+                profile=send.profile,
+                send_id=send.send_id,
+                detail=detail,
+            )
+            for state, detail in steps
+        ]
+        session.add_all(rows(events, now))
+
+
+def _due(now: datetime) -> ColumnElement[bool]:
+    return and_(
+        text("state IN ('queued', 'sending')"),  # word for word the condition of ix_deliveries_due
+        Delivery.next_attempt_at <= now,
+        or_(Delivery.claimed_until.is_(None), Delivery.claimed_until <= now),
+    )
+
+
+def _held(claim: Claim) -> ColumnElement[bool]:
+    return and_(
+        Delivery.delivery_id == claim.delivery_id,
+        Delivery.state == DeliveryState.SENDING,
+        Delivery.attempts == claim.attempts,
+    )
