@@ -14,11 +14,13 @@ brotli, zstd and deflate: docs/adr/0001-tokens.md.
 """
 
 import binascii
+import re
 import string
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from waypost.links.url_codes import SUBSTRINGS
 
@@ -42,28 +44,33 @@ _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
 
 
-class _Packing(NamedTuple):
-    """How a run of one alphabet is packed: `width` characters become a unit of `packed` bytes."""
+@dataclass(frozen=True, slots=True)
+class _Packing:
+    """How a run of one alphabet is packed: each `width` characters become a unit of `packed` bytes."""
 
     flag: int
     width: int
     packed: int
-    alphabet: frozenset[str]
+    runs: re.Pattern[str]
+    """Runs of three units and more; packing fewer saves nothing, as the code and the count take two bytes."""
     pack: Callable[[str], bytes]
     unpack: Callable[[bytes], str]
 
 
 _PACKINGS: Final = (
-    _Packing(0x00, 2, 1, frozenset(string.digits + "abcdef"), bytes.fromhex, bytes.hex),
+    _Packing(0x00, 2, 1, re.compile(r"[0-9a-f]{6,}"), bytes.fromhex, bytes.hex),
     _Packing(
         0x80,
         4,
         3,
-        frozenset(string.ascii_letters + string.digits + "-_"),
+        re.compile(r"[A-Za-z0-9_-]{12,}"),
         lambda text: binascii.a2b_base64(text.encode("ascii").translate(_FROM_URL)),
         lambda data: binascii.b2a_base64(data, newline=False).translate(_TO_URL).decode("ascii"),
     ),
 )
+
+_Run = tuple[int, int, _Packing]
+"""Where a packed run stops, how many bytes it takes, and its packing."""
 
 
 @lru_cache(maxsize=1024)
@@ -77,36 +84,42 @@ def compress(text: str) -> bytes:
         KeyError: a character outside RFC 3986.
     """
     size = len(text)
+    runs = _packable_runs(text)
     costs = [0] * (size + 1)  # bytes for the text from here to its end
-    ends = [0] * size  # where the code written here stops
-    runs: list[_Packing | None] = [None] * size
-    lengths = [0] * len(_PACKINGS)
+    steps: list[tuple[int, _Packing | None]] = [(0, None)] * size  # where the code written here stops
     for at in range(size - 1, -1, -1):
-        cost, end, run = costs[at + 1] + 1, at + 1, None
+        cost, stop, packing = costs[at + 1] + 1, at + 1, None
         for substring in _BY_START.get(text[at : at + 2], ()):
-            if text.startswith(substring, at) and costs[at + len(substring)] + 1 < cost:
-                end = at + len(substring)
-                cost = costs[end] + 1
-        for number, packing in enumerate(_PACKINGS):
-            lengths[number] = lengths[number] + 1 if text[at] in packing.alphabet else 0
-            units = min(lengths[number] // packing.width, _MAX_UNITS)
-            stop = at + units * packing.width
-            if units and costs[stop] + 2 + units * packing.packed < cost:
-                cost, end, run = costs[stop] + 2 + units * packing.packed, stop, packing
-        costs[at], ends[at], runs[at] = cost, end, run
+            end = at + len(substring)
+            if text.startswith(substring, at) and costs[end] + 1 < cost:
+                cost, stop = costs[end] + 1, end
+        for end, run_bytes, run_packing in runs.get(at, ()):
+            if costs[end] + run_bytes < cost:
+                cost, stop, packing = costs[end] + run_bytes, end, run_packing
+        costs[at], steps[at] = cost, (stop, packing)
 
     out = bytearray()
     at = 0
     while at < size:
-        piece, packing_here = text[at : ends[at]], runs[at]
-        if packing_here is None:
-            out += _CODES[piece]
-        else:
-            out += _RUN
-            out.append(packing_here.flag | len(piece) // packing_here.width)
-            out += packing_here.pack(piece)
-        at = ends[at]
+        stop, packing = steps[at]
+        out += _CODES[text[at:stop]] if packing is None else _packed_run(text[at:stop], packing)
+        at = stop
     return bytes(out)
+
+
+def _packable_runs(text: str) -> dict[int, list[_Run]]:
+    """The longest run of each packing from each place where there is one."""
+    runs: defaultdict[int, list[_Run]] = defaultdict(list)
+    for packing in _PACKINGS:
+        for match in packing.runs.finditer(text):
+            for start in range(match.start(), match.end() - packing.width + 1):
+                units = min((match.end() - start) // packing.width, _MAX_UNITS)
+                runs[start].append((start + units * packing.width, 2 + units * packing.packed, packing))
+    return runs
+
+
+def _packed_run(text: str, packing: _Packing) -> bytes:
+    return _RUN + bytes([packing.flag | len(text) // packing.width]) + packing.pack(text)
 
 
 def decompress(data: bytes, limit: int) -> str:

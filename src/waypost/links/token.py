@@ -90,8 +90,9 @@ class Payload:
     ip_policy: IpPolicy = IpPolicy.FULL
 
     def __post_init__(self) -> None:
-        for field in ("account", "profile", "link_index"):
-            _check_number(field, getattr(self, field))
+        _check_number("account", self.account)
+        _check_number("profile", self.profile)
+        _check_number("link_index", self.link_index)
         _check_send_id(self.send_id, self.privacy)
         if self.kind is Kind.CLICK:
             _check_destination(self.destination)

@@ -1,0 +1,309 @@
+"""Finding the links of an HTML message, and where their values stand, as an HTML parser with scripting off sees them.
+
+A tokenizer (HTML standard, 13.2.5) without a tree: one regular expression passes over everything that holds no
+link, in C, and stops only where something has to be decided. Its alternatives are possessive, so nothing is read
+twice and time is linear in the input. What a tokenizer alone cannot know, because it depends on the tree (whether
+`<title>` or `<![CDATA[` stands in SVG or MathML), is in `foreign`.
+
+Offsets are indexes into the str that was given. Nothing is decoded here.
+"""
+
+import re
+from enum import StrEnum
+from typing import NamedTuple
+
+from waypost.links.charrefs import decode_text
+from waypost.links.foreign import Namespace, OpenElements
+
+_SPACE = r"[\t\n\f\r ]"
+_NAME_END = r"(?=[\t\n\f\r />])"
+
+
+def _any_case(*names: str) -> str:
+    # Spelled out instead of re.IGNORECASE, which would slow every character class down (and know K, the kelvin sign).
+    return (
+        "(?:" + "|".join("".join(f"[{c}{c.upper()}]" if c.isalpha() else re.escape(c) for c in n) for n in names) + ")"
+    )
+
+
+# 13.2.5.32 to 13.2.5.40. An attribute without a value must not be followed by "=": were a quote left open, the tag
+# would otherwise seem to end inside it.
+_VALUE = r"""(?:"[^"]*+"|'[^']*+'|[^\t\n\f\r >"'][^\t\n\f\r >]*+|(?=>))"""
+_ATTRIBUTES = rf"(?:[\t\n\f\r /]++|[^\t\n\f\r />][^\t\n\f\r />=]*+(?:{_SPACE}*+={_SPACE}*+{_VALUE}|(?!{_SPACE}*+=)))*+>"
+_TAG_NAME = r"[a-zA-Z][^\t\n\f\r />]*+"
+
+# Elements whose content is text up to their own end tag (13.2.6.4). Script has rules of its own, plaintext never ends.
+_RAW_TEXT = ("style", "title", "textarea", "xmp", "iframe", "noembed", "noframes")
+_HOLDS_TEXT = frozenset({*_RAW_TEXT, "script", "plaintext"})
+_EVENTS = ("a", "area", "script", "plaintext", "svg", "math")
+
+# Ends at "-->" or "--!>", or at once in "<!-->" and "<!--->" (13.2.5.43 to 13.2.5.51).
+_COMMENT_CONTENT = r"!--(?:-?>|(?:[^-]++|-(?!-!?>))*+--!?>)"
+_COMMENT_WITHOUT_HREF = rf"!--(?:-?>|(?:[^-hH]++|[hH](?!{_any_case('ref')})|-(?!-!?>))*+--!?>)"
+_BOGUS_COMMENT_CONTENT = r"(?:!(?!--)|\?|/(?![a-zA-Z]))[^>]*+>"  # and the doctype, which ends like one (13.2.5.53)
+_TEXT = r"[^<]*+(?:<+(?:(?![<a-zA-Z/!?])|(?=<))[^<]*+)*+"
+
+_RAW_TEXT_END = {name: re.compile(rf"</{_any_case(name)}{_NAME_END}") for name in _RAW_TEXT}
+_RAW_TEXT_ELEMENT = "|".join(
+    rf"{_any_case(name)}{_NAME_END}{_ATTRIBUTES}(?:[^<]++|<(?!/{_any_case(name)}{_NAME_END}))*+" for name in _RAW_TEXT
+)
+_BETWEEN_EVENTS = re.compile(
+    rf"{_TEXT}(?:<(?:"
+    rf"/(?!{_any_case('body')}{_NAME_END}){_TAG_NAME}{_ATTRIBUTES}"
+    rf"|(?!{_any_case(*_EVENTS, *_RAW_TEXT)}{_NAME_END}){_TAG_NAME}{_ATTRIBUTES}"
+    rf"|{_RAW_TEXT_ELEMENT}"
+    rf"|{_COMMENT_WITHOUT_HREF}"
+    rf"|{_BOGUS_COMMENT_CONTENT}"
+    rf"){_TEXT})*+"
+)
+_BETWEEN_TAGS = re.compile(rf"{_TEXT}(?:<(?:{_COMMENT_WITHOUT_HREF}|(?:\?|/(?![a-zA-Z]))[^>]*+>){_TEXT})*+")
+_TAG = re.compile(rf"<(/?)({_TAG_NAME}){_ATTRIBUTES}")
+_COMMENT = re.compile(f"<{_COMMENT_CONTENT}")
+_DECLARATION = re.compile(r"<!(?!--)[^>]*+>")
+_BOGUS_COMMENT = re.compile(f"<{_BOGUS_COMMENT_CONTENT}")
+_TEXT_PATTERN = re.compile(_TEXT)
+_OUTLOOK_CONDITION = re.compile(rf"<!--\[{_any_case('if')}[^\]]*{_any_case('mso')}[^\]]*\]>")
+_ATTRIBUTE = re.compile(
+    rf"([^\t\n\f\r />][^\t\n\f\r />=]*+)"
+    rf"""(?:{_SPACE}*+={_SPACE}*+(?:"([^"]*+)"|'([^']*+)'|([^\t\n\f\r >"'][^\t\n\f\r >]*+)|))?+"""
+)
+# 13.2.5.4 to 13.2.5.31, script data: what opens and closes its escaped and double escaped states.
+_SCRIPT_DATA = re.compile(rf"<!--|-->|<(/?){_any_case('script')}{_NAME_END}")
+
+MAX_TEXT = 200
+"""A link's text is for a report and for telling a URL by its looks; a longer one is neither."""
+
+
+class Part(StrEnum):
+    """Who reads a link: every client, or Outlook alone, from a comment."""
+
+    HTML = "html"
+    OUTLOOK = "outlook"
+
+
+class Element(NamedTuple):
+    """A start tag that may link, and where it and its `href` stand."""
+
+    name: str
+    """Lower case."""
+    attributes: dict[str, str]
+    """Values as written, by lower-case name; the first of a name counts. Without a value: the empty string."""
+    start: int
+    end: int
+    """Just past the tag's `>`."""
+    href_start: int
+    href_end: int
+    """The value as written, quotes not included."""
+    quote: str
+    """The character that quotes the value: `"`, `'` or nothing."""
+    part: Part
+    region_end: int
+    """Where what it stands in ends: the message, or the comment for Outlook."""
+
+
+class Scan(NamedTuple):
+    """The links of a message."""
+
+    elements: list[Element]
+    """Those that have a `href`, in source order: `a` and `area`, and VML in comments that Outlook reads as HTML."""
+    body_end: int | None
+    """Where the last `</body>` tag starts; None where there is none."""
+
+
+def scan(html: str) -> Scan:
+    """Find the links of a message. Never raises; time is linear in the length of `html`."""
+    scanner = _Scanner(html)
+    if not scanner.message(tree=None):
+        scanner = _Scanner(html)
+        scanner.message(tree=OpenElements())
+    return Scan(scanner.elements, scanner.body_end)
+
+
+def visible_text(html: str, element: Element) -> str:
+    """The text of a link as a reader sees it, white space collapsed; at most about MAX_TEXT characters of it."""
+    if element.name != "a":
+        return ""
+    position, end = element.end, element.region_end
+    pieces: list[str] = []
+    length = 0
+    while length < MAX_TEXT and (text := _TEXT_PATTERN.match(html, position, end)) is not None:
+        pieces.append(text[0])
+        length += len(text[0])
+        tag = _TAG.match(html, text.end(), end)
+        if tag is None:
+            other = _COMMENT.match(html, text.end(), end) or _BOGUS_COMMENT.match(html, text.end(), end)
+            if other is None:
+                break
+            position = other.end()
+            continue
+        name = tag[2].lower()
+        if name == "a":
+            break
+        if name not in _INLINE:
+            pieces.append(" ")
+        position = tag.end() if tag[1] or name not in _HOLDS_TEXT else _text_end(html, name, tag.end(), end)
+    return " ".join(decode_text("".join(pieces)).split())
+
+
+class _Scanner:
+    def __init__(self, html: str) -> None:
+        self._html = html
+        self.elements: list[Element] = []
+        self.body_end: int | None = None
+
+    def message(self, tree: OpenElements | None) -> bool:
+        """Scan the message. False, at once, when it turns out to need a tree and has none."""
+        html = self._html
+        skip = (_BETWEEN_EVENTS if tree is None else _BETWEEN_TAGS).match
+        position = 0
+        while (skipped := skip(html, position)) is not None:
+            position = skipped.end()
+            tag = _TAG.match(html, position)
+            if tag is None:
+                after = self._after_declaration(position, cdata=tree is not None and tree.in_foreign_content)
+                if after is None:
+                    break
+                position = after
+                continue
+            position = tag.end()
+            name = tag[2].lower()
+            if tag[1]:
+                self._ended(tree, tag, name)
+                continue
+            if tree is None and name in ("svg", "math"):
+                return False
+            namespace = Namespace.HTML if tree is None else self._started(tree, tag, name)
+            if name == "a" or (name == "area" and namespace is Namespace.HTML):
+                self._link(tag, name, Part.HTML, len(html))
+            elif name in _HOLDS_TEXT and namespace is Namespace.HTML:
+                position = _text_end(html, name, position, len(html))
+        return True
+
+    def _ended(self, tree: OpenElements | None, tag: re.Match[str], name: str) -> None:
+        if name == "body":
+            self.body_end = tag.start()
+        if tree is not None:
+            tree.end(name)
+
+    def _started(self, tree: OpenElements, tag: re.Match[str], name: str) -> Namespace:
+        attributes = _attributes(self._html, tag)
+        slash = tag.end() - 2
+        ends_an_unquoted_value = any(match.end(4) == slash + 1 for match in attributes.values())
+        self_closing = self._html[slash] == "/" and not ends_an_unquoted_value
+        return tree.start(name, self_closing=self_closing, attributes=_values(attributes))
+
+    def _after_declaration(self, position: int, *, cdata: bool) -> int | None:
+        """Past the comment, doctype or CDATA section that starts at `position`. None: what starts there never ends."""
+        html = self._html
+        if comment := _COMMENT.match(html, position):
+            if condition := _OUTLOOK_CONDITION.match(html, position):
+                self._outlook_comment(condition.end(), comment.end())
+            return comment.end()
+        if cdata and html.startswith("<![CDATA[", position):
+            end = html.find("]]>", position)
+            return None if end < 0 else end + 3
+        declaration = _DECLARATION.match(html, position)
+        return declaration.end() if declaration else None
+
+    def _outlook_comment(self, position: int, end: int) -> None:
+        html = self._html
+        while (skipped := _BETWEEN_TAGS.match(html, position, end)) is not None:
+            tag = _TAG.match(html, skipped.end(), end) or _DECLARATION.match(html, skipped.end(), end)
+            if tag is None:
+                break
+            position = tag.end()
+            if tag.re is _DECLARATION or tag[1]:
+                continue
+            name = tag[2].lower()
+            if name in ("a", "area") or name.startswith("v:"):
+                self._link(tag, name, Part.OUTLOOK, end)
+            elif name in _HOLDS_TEXT:
+                position = _text_end(html, name, position, end)
+
+    def _link(self, tag: re.Match[str], name: str, part: Part, region_end: int) -> None:
+        attributes = _attributes(self._html, tag)
+        href = attributes.get("href")
+        if href is None:
+            return
+        group = href.lastindex or 0
+        start, end = href.span(group) if group in _QUOTE_OF_GROUP else (href.end(), href.end())
+        quote = _QUOTE_OF_GROUP.get(group, "")
+        self.elements.append(
+            Element(name, _values(attributes), tag.start(), tag.end(), start, end, quote, part, region_end)
+        )
+
+
+_INLINE = frozenset(
+    {"abbr", "b", "bdi", "bdo", "big", "code", "em", "font", "i", "s", "small", "span", "strike", "strong", "sub"}
+    | {"sup", "tt", "u", "wbr"}
+)
+_QUOTE_OF_GROUP else (href.end(), href.end())
+        quote = _QUOTE_OF_GROUP.get(group, "")
+        self.elements.append(
+            Element(name, _values(attributes), tag.start(), tag.end(), start, end, quote, part, region_end)
+        )
+
+
+_INLINE = frozenset(
+    (
+        "abbr",
+        "b",
+        "bdi",
+        "bdo",
+        "big",
+        "code",
+        "em",
+        "font",
+        "i",
+        "s",
+        "small",
+        "span",
+        "strike",
+        "strong",
+        "sub",
+        "sup",
+    )
+    + ("tt", "u", "wbr")
+)
+_QUOTE_OF_GROUP = {2: '"', 3: "'", 4: ""}  # the groups of _ATTRIBUTE that are values
+
+
+def _attributes(html: str, tag: re.Match[str]) -> dict[str, re.Match[str]]:
+    found: dict[str, re.Match[str]] = {}
+    for match in _ATTRIBUTE.finditer(html, tag.end(2), tag.end() - 1):
+        found.setdefault(match[1].lower(), match)
+    return found
+
+
+def _values(attributes: dict[str, re.Match[str]]) -> dict[str, str]:
+    return {name: match[2] or match[3] or match[4] or "" for name, match in attributes.items()}
+
+
+def _text_end(html: str, name: str, start: int, end: int) -> int:
+    """Where the text ends that an HTML element holds in place of elements."""
+    if name == "plaintext":
+        return end
+    if name == "script":
+        return _script_end(html, start, end)
+    found = _RAW_TEXT_END[name].search(html, start, end)
+    return found.start() if found else end
+
+
+def _script_end(html: str, position: int, end: int) -> int:
+    escaped = double_escaped = False
+    while match := _SCRIPT_DATA.search(html, position, end):
+        position = match.end()
+        found = match[0]
+        if found == "<!--":
+            if not escaped:
+                escaped = True
+                position -= 2  # the dashes of "<!-->" close it too
+        elif found == "-->":
+            escaped = double_escaped = False
+        elif not match[1]:
+            double_escaped = escaped
+        elif double_escaped:
+            double_escaped = False
+        else:
+            return match.start()
+    return end

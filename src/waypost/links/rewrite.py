@@ -1,0 +1,241 @@
+"""Planning a message's links once, and rendering it for any number of recipients."""
+
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypedDict
+
+from waypost.links import optout, size, utm
+from waypost.links.charrefs import decode_attribute
+from waypost.links.destination import ASCII_WHITESPACE, MAX_DESTINATION_BYTES
+from waypost.links.html import Element, Part, scan, visible_text
+from waypost.links.policy import Policy
+from waypost.links.reason import Decision, Reason
+
+NAME_ATTRIBUTE = "data-smtpd-link-name"
+TAGS_ATTRIBUTE = "data-smtpd-link-tags"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link of a message and what was decided about it."""
+
+    index: int
+    """From 0, in source order. A link and its twins for Outlook share one."""
+    part: Part
+    destination: str
+    """Where it leads: the value, decoded and stripped, with the policy's UTM parameters when it is tracked."""
+    reason: Reason | None
+    """Why it was skipped; None when it is tracked."""
+    name: str | None
+    tags: tuple[str, ...]
+    start: int
+    """The value as written is `html[start:end]`; its quotes stand outside."""
+    end: int
+    quote: str
+    _html: str = field(repr=False, compare=False)
+    _element: Element = field(repr=False, compare=False)
+
+    @property
+    def text(self) -> str:
+        """What the reader sees of it, white space collapsed, cut when long. Read from the message at each call."""
+        return visible_text(self._html, self._element)
+
+    @property
+    def decision(self) -> Decision:
+        """Tracked or skipped."""
+        return Decision.TRACKED if self.reason is None else Decision.SKIPPED
+
+
+class LinkReport(TypedDict):
+    """One link of a rewrite report."""
+
+    index: int
+    part: Part
+    destination: str
+    decision: Decision
+    reason: Reason | None
+    name: str | None
+    tags: list[str]
+    text: str
+    start: int
+    end: int
+
+
+class SizeReport(TypedDict):
+    """The size of the HTML part."""
+
+    content_bytes: int
+    encoded_bytes: int
+    clipped_by_gmail: bool
+
+
+class Report(TypedDict):
+    """A rewrite report, ready for JSON."""
+
+    tracked: int
+    skipped: int
+    links: list[LinkReport]
+    size: SizeReport
+
+
+class Plan:
+    """What becomes of each link of one message. Render it once per recipient."""
+
+    def __init__(self, html: str, links: list[Link], pixel_at: int) -> None:
+        self.html = html
+        self.links = links
+        """Every candidate, in source order."""
+        self.tracked = [link for link in links if link.reason is None]
+        """Those that rendering replaces, in source order."""
+        spans = [(link.start, link.end) for link in self.tracked]
+        self._pixel_slot = bisect_left(spans, (pixel_at, pixel_at))
+        spans.insert(self._pixel_slot, (pixel_at, pixel_at))
+        starts, ends = zip(*spans, strict=True)
+        self._fixed = [html[end:start] for end, start in zip((0, *ends), (*starts, len(html)), strict=True)]
+
+    def render(self, make_url: Callable[[Link], str], pixel_url: str | None = None) -> str:
+        """The message with each tracked link's value replaced, and the open pixel when its URL is given.
+
+        `make_url` is called once for each tracked link, in source order. The pixel goes before the last `</body>` tag,
+        else at the end. Nothing else changes: put the old values back, take out `pixel_markup(pixel_url)`, and the
+        input is there again, character for character.
+        """
+        values = [_escape(make_url(link), link.quote) for link in self.tracked]
+        values.insert(self._pixel_slot, "" if pixel_url is None else pixel_markup(pixel_url))
+        pieces = [""] * (len(self._fixed) + len(values))
+        pieces[0::2] = self._fixed
+        pieces[1::2] = values
+        return "".join(pieces)
+
+    def report(self, rendered: str | None = None) -> Report:
+        """The rewrite report. Its size is that of `rendered`, the message as sent, or else of the message as given."""
+        html_size = size.measure(self.html if rendered is None else rendered)
+        return {
+            "tracked": len(self.tracked),
+            "skipped": len(self.links) - len(self.tracked),
+            "links": [_link_report(link) for link in self.links],
+            "size": {
+                "content_bytes": html_size.content_bytes,
+                "encoded_bytes": html_size.encoded_bytes,
+                "clipped_by_gmail": html_size.clipped,
+            },
+        }
+
+
+def plan(html: str, policy: Policy) -> Plan:
+    """Find the links of a message and decide about each.
+
+    Never raises on content: any str is a message, as it is to a mail client. Time is linear in its length.
+    """
+    found = scan(html)
+    elements = [element for element in found.elements if policy.outlook or element.part is Part.HTML]
+    urls = [
+        decode_attribute(html[element.href_start : element.href_end]).strip(ASCII_WHITESPACE) for element in elements
+    ]
+    indexes = _indexes(elements, urls)
+    opted_out: set[int] = set()
+    names: dict[int, str] = {}
+    for index, element in zip(indexes, elements, strict=True):
+        if optout.opts_out(element.attributes, policy.marks):
+            opted_out.add(index)
+        if NAME_ATTRIBUTE in element.attributes:
+            names.setdefault(index, decode_attribute(element.attributes[NAME_ATTRIBUTE]).strip())
+    links = []
+    for index, element, url in zip(indexes, elements, urls, strict=True):
+        reason, destination = (
+            (Reason.OPT_OUT, url) if index in opted_out else _decide(url, policy, partial(visible_text, html, element))
+        )
+        links.append(
+            Link(
+                index=index,
+                part=element.part,
+                destination=destination,
+                reason=reason,
+                name=names.get(index) or None,
+                tags=_tags(element),
+                start=element.href_start,
+                end=element.href_end,
+                quote=element.quote,
+                _html=html,
+                _element=element,
+            )
+        )
+    return Plan(html, links, len(html) if found.body_end is None else found.body_end)
+
+
+def pixel_markup(url: str) -> str:
+    """The image that tells an open. Not `display:none`, which some clients take as a reason not to load it."""
+    source = _escape(url, '"')
+    return f'<img src="{source}" width="1" height="1" alt="" style="border:0;width:1px;height:1px">'
+
+
+def _indexes(elements: Sequence[Element], urls: Sequence[str]) -> Sequence[int]:
+    """The link index of each element: its own, or that of its twin.
+
+    A link for Outlook is the twin of the nearest link for everybody that leads to the same place; where there is none,
+    of the first one for Outlook that does.
+    """
+    if all(element.part is Part.HTML for element in elements):
+        return range(len(elements))
+    for_everybody: dict[str, list[int]] = {}
+    for number, (element, url) in enumerate(zip(elements, urls, strict=True)):
+        if element.part is Part.HTML:
+            for_everybody.setdefault(url, []).append(number)
+    for_outlook: dict[str, int] = {}
+    leaders = []
+    for number, (element, url) in enumerate(zip(elements, urls, strict=True)):
+        if element.part is Part.HTML:
+            leaders.append(number)
+        elif url in for_everybody:
+            leaders.append(_nearest(for_everybody[url], element.start, elements))
+        else:
+            leaders.append(for_outlook.setdefault(url, number))
+    numbers: dict[int, int] = {}
+    return [numbers.setdefault(leader, len(numbers)) for leader in leaders]
+
+
+def _nearest(candidates: Sequence[int], start: int, elements: Sequence[Element]) -> int:
+    after = bisect_left(candidates, start, key=lambda number: elements[number].start)
+    return min(candidates[max(after - 1, 0) : after + 1], key=lambda number: abs(elements[number].start - start))
+
+
+def _decide(url: str, policy: Policy, text: Callable[[], str]) -> tuple[Reason | None, str]:
+    reason = policy.reason_to_skip(url, text)
+    if reason is not None or not policy.utm:
+        return reason, url
+    destination = utm.add_parameters(url, policy.utm)
+    return (Reason.TOO_LONG, url) if len(destination) > MAX_DESTINATION_BYTES else (None, destination)
+
+
+def _tags(element: Element) -> tuple[str, ...]:
+    written = element.attributes.get(TAGS_ATTRIBUTE, "")
+    return tuple(tag for part in decode_attribute(written).split(",") if (tag := part.strip()))
+
+
+def _escape(url: str, quote: str) -> str:
+    """`url` as an attribute value between these quotes, or unquoted."""
+    if quote:
+        return url.replace("&", "&amp;").replace(quote, f"&#{ord(quote)};")
+    return _UNQUOTED_UNSAFE.sub(lambda match: f"&#{ord(match[0])};", url)
+
+
+# What ends an unquoted value or must not stand in one (HTML standard, 13.1.2.3), and the reference's own "&".
+_UNQUOTED_UNSAFE = re.compile(r"""[&\t\n\f\r "'=<>`]""")
+
+
+def _link_report(link: Link) -> LinkReport:
+    return {
+        "index": link.index,
+        "part": link.part,
+        "destination": link.destination,
+        "decision": link.decision,
+        "reason": link.reason,
+        "name": link.name,
+        "tags": list(link.tags),
+        "text": link.text,
+        "start": link.start,
+        "end": link.end,
+    }
