@@ -237,34 +237,6 @@ _INLINE = frozenset(
     {"abbr", "b", "bdi", "bdo", "big", "code", "em", "font", "i", "s", "small", "span", "strike", "strong", "sub"}
     | {"sup", "tt", "u", "wbr"}
 )
-_QUOTE_OF_GROUP else (href.end(), href.end())
-        quote = _QUOTE_OF_GROUP.get(group, "")
-        self.elements.append(
-            Element(name, _values(attributes), tag.start(), tag.end(), start, end, quote, part, region_end)
-        )
-
-
-_INLINE = frozenset(
-    (
-        "abbr",
-        "b",
-        "bdi",
-        "bdo",
-        "big",
-        "code",
-        "em",
-        "font",
-        "i",
-        "s",
-        "small",
-        "span",
-        "strike",
-        "strong",
-        "sub",
-        "sup",
-    )
-    + ("tt", "u", "wbr")
-)
 _QUOTE_OF_GROUP = {2: '"', 3: "'", 4: ""}  # the groups of _ATTRIBUTE that are values
 
 

@@ -61,7 +61,7 @@ class IpPolicy(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Payload:
     """What a token says. Every payload that exists can be sealed, and opens to an equal one.
 
