@@ -53,4 +53,4 @@ class Hit(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """After the IP policy of the token: whole, its /24 or /48 network, or empty. An IPv4 address mapped into IPv6 is
     written as IPv4."""
     headers: dict[str, str] = {}
-    """Lower-case names; only those that tell who reads, each capped: the table is `waypost.edge.decide.KEPT_HEADERS`."""
+    """Lower-case names; only those that tell who reads, each capped: the table is `KEPT_HEADERS` in `edge.decide`."""

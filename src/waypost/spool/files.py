@@ -34,7 +34,7 @@ class Files:
         return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
 
     def write(self, descriptor: int, data: bytes | memoryview) -> int:
-        """Append; may write less than asked for, as write(2) may. Returns how many bytes."""
+        """Append. Returns how many bytes were taken, perhaps not all, as the system call may."""
         return os.write(descriptor, data)
 
     def sync(self, descriptor: int) -> None:

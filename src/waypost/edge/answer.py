@@ -1,0 +1,79 @@
+"""What the edge can answer, as values. The pages say nothing about which check failed, so all failures look alike."""
+
+from typing import NamedTuple
+
+Headers = tuple[tuple[str, str], ...]
+
+SAFE_HEADERS: Headers = (
+    # A cached redirect would be a click that is never seen, or one seen for a second reader.
+    ("Cache-Control", "no-store"),
+    ("X-Robots-Tag", "noindex"),
+    # A redirect passes on the referrer of the page that was clicked: a webmail address can name the mailbox or the
+    # message, and neither concerns the destination. From our own pages it would be the tracked link itself.
+    ("Referrer-Policy", "no-referrer"),
+)
+
+PIXEL = (
+    b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff"
+    b"!\xf9\x04\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
+)
+"""One transparent pixel, 43 bytes: a smaller GIF is not drawn by every mail client."""
+
+_REASONS = {
+    200: "OK",
+    302: "Found",
+    400: "Bad Request",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+}
+
+
+class Answer(NamedTuple):
+    """A whole answer, but for what belongs to the connection (Date, Content-Length, Connection)."""
+
+    status: int
+    headers: Headers
+    body: bytes = b""
+
+
+def redirect(destination: str) -> Answer:
+    """To exactly `destination`, which came out of an opened token and so holds only characters of RFC 3986.
+
+    302 and not 301 or 308, which mail clients and proxies remember. No body: it would only be a second place for the
+    destination to be escaped wrongly.
+    """
+    return Answer(302, (("Location", destination), *SAFE_HEADERS))
+
+
+def _page(status: int, title: str, sentence: str, *more: tuple[str, str]) -> Answer:
+    body = f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{title}</title>\n<p>{sentence}</p>\n'
+    return Answer(status, (("Content-Type", "text/html; charset=utf-8"), *SAFE_HEADERS, *more), body.encode())
+
+
+NOT_FOUND = _page(404, "Not found", "There is nothing at this address. If a link brought you here, it may be damaged.")
+METHOD_NOT_ALLOWED = _page(405, "Not allowed", "This address can only be visited.", ("Allow", "GET, HEAD"))
+BAD_REQUEST = _page(400, "Bad request", "This request could not be understood.")
+HEAD_TOO_LARGE = _page(431, "Too large", "This request is too large.")
+INTERNAL_ERROR = _page(500, "Error", "This request could not be answered. Please try again.")
+OPEN_PIXEL = Answer(200, (("Content-Type", "image/gif"), *SAFE_HEADERS), PIXEL)
+ROBOTS = Answer(200, (("Content-Type", "text/plain"), *SAFE_HEADERS), b"User-agent: *\nDisallow: /\n")
+
+
+def encode(answer: Answer, *, date: str, body: bool, close: bool) -> bytes:
+    """The bytes of an HTTP/1.1 answer (RFC 9112).
+
+    Args:
+        answer: header values hold no CR, LF or NUL.
+        date: as RFC 9110, section 5.6.7.
+        body: false for HEAD.
+        close: the connection ends after it.
+    """
+    lines = [f"HTTP/1.1 {answer.status} {_REASONS[answer.status]}"]
+    lines += [f"{name}: {value}" for name, value in answer.headers]
+    lines.append(f"Date: {date}\r\nContent-Length: {len(answer.body)}")
+    if close:
+        lines.append("Connection: close")
+    head = ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
+    return head + answer.body if body else head

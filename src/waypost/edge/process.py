@@ -1,0 +1,95 @@
+"""Composition root of one edge worker: a process and a spool directory of its own, a port shared with its siblings."""
+
+import asyncio
+import logging
+import os
+import resource
+import signal
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from waypost.config import Durability, Settings
+from waypost.edge.app import EdgeApp, listening_socket, serve
+from waypost.edge.keys import KeyringFile
+from waypost.spool.commit import GroupCommit
+from waypost.spool.counters import Counters
+from waypost.spool.files import Files
+from waypost.spool.segments import SegmentWriter
+
+log = logging.getLogger(__name__)
+
+
+def edge_name(worker: int) -> str:
+    """Name of a worker: its spool directory, and `edge` in its events."""
+    return f"edge-{worker}"
+
+
+def spool_root(data: Path) -> Path:
+    """Where the workers' spool directories are."""
+    return data / "spool"
+
+
+def run(settings: Settings, worker: int, keyring: Path, on_ready: Callable[[], None] = lambda: None) -> None:
+    """Serve redirects until SIGTERM or SIGINT, then finish what was asked, seal the segment, and return.
+
+    Args:
+        settings: of the install.
+        worker: number of this worker among those of this data directory, from 0.
+        keyring: keyring file.
+        on_ready: called once requests are answered.
+
+    Raises:
+        KeyfileError: there is no usable keyring.
+        SpoolInUseError: another process is this worker.
+        OSError: the address to listen on cannot be had.
+    """
+    asyncio.run(_run(settings, worker, keyring, on_ready))
+
+
+async def _run(settings: Settings, worker: int, keyring: Path, on_ready: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    _allow_many_connections()
+    name = edge_name(worker)
+    keys = KeyringFile(keyring, time.monotonic)
+    spool = _open_spool(settings, name, loop)
+    try:
+        listener = listening_socket(settings.edge.listen)
+        app = EdgeApp(name, keys, spool, now=lambda: datetime.now(UTC), randomness=os.urandom)
+        log.info("redirects are served on %s", settings.edge.listen)
+        serving = loop.create_task(serve(app, listener, stop, time.time))
+        loop.call_soon(on_ready)
+        await serving
+    finally:
+        await spool.close()
+
+
+def _open_spool(settings: Settings, name: str, loop: asyncio.AbstractEventLoop) -> GroupCommit:
+    directory = spool_root(settings.data) / name
+    files = Files()
+    try:
+        files.make_directory(directory)
+        counters = Counters.open(directory, files)
+    except OSError as error:
+        log.error("counts of kept and lost clicks will not survive this process: %s", error)  # noqa: TRY400 -- the disk's error
+        counters = Counters.in_memory()
+    segments = SegmentWriter(
+        directory,
+        name,
+        counters,
+        sync=settings.spool.durability is Durability.GROUP,
+        segment_bytes=settings.spool.segment_bytes,
+        segment_seconds=settings.spool.segment_seconds,
+        files=files,
+    )
+    return GroupCommit(segments, counters, wait_seconds=settings.spool.sync_wait_seconds, loop=loop)
+
+
+def _allow_many_connections() -> None:
+    """A connection is a descriptor; the usual soft limit of 1,024 is less than one busy minute of idle clients."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
