@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from waypost.db.errors import ControlKeyError
 
-FILE = "control.key"
+CONTROL_KEY_FILE = "control.key"
 KEY_BYTES = 32
 NONCE_BYTES = 12  # NIST SP 800-38D, section 8.2; random ones are safe for 2**32 secrets under one key
 OWNER_ONLY = 0o600
@@ -39,8 +39,8 @@ class ControlKey:
             return self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], purpose.encode())
         except InvalidTag as error:
             raise ControlKeyError(
-                f"{FILE} is not the key that sealed the secrets in the control database ({purpose}): "
-                f"restore the {FILE} that belongs to it"
+                f"{CONTROL_KEY_FILE} is not the key that sealed the secrets in the control database ({purpose}): "
+                f"restore the {CONTROL_KEY_FILE} that belongs to it"
             ) from error
 
 
@@ -50,7 +50,7 @@ def load_control_key(data: Path) -> ControlKey:
     Raises:
         ControlKeyError: missing, readable by others, or not 32 bytes in hex.
     """
-    path = data / FILE
+    path = data / CONTROL_KEY_FILE
     try:
         mode = path.stat().st_mode & 0o777
         text = path.read_text("ascii")
@@ -75,7 +75,7 @@ def create_control_key(data: Path) -> ControlKey:
     Raises:
         FileExistsError: there is one already; it is never overwritten.
     """
-    path = data / FILE
+    path = data / CONTROL_KEY_FILE
     key = secrets.token_bytes(KEY_BYTES)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:

@@ -1,0 +1,71 @@
+"""The HTTP API, put together."""
+
+from fastapi import FastAPI
+
+from waypost import __version__
+from waypost.config import Settings
+from waypost.control import boundary
+from waypost.control.analysis.routes import router as analysis
+from waypost.control.context import Control, EventReader
+from waypost.control.links.routes import router as links
+from waypost.control.oauth.routes import router as oauth
+from waypost.control.oauth.signing import SigningKeys
+from waypost.control.sends.routes import router as sends
+from waypost.control.sources import SYSTEM, Sources
+from waypost.db import ControlKey, Database
+from waypost.links.keyring import Keyring
+
+_DESCRIPTION = """
+Send mail with tracked links, and read who clicked what. Compatible with SMTPD's API; what we add is marked *extension*.
+
+Get an access token at `POST /oauth/token`, then send it as `Authorization: Bearer …`. Times are unix seconds unless a
+field says otherwise. Every error is `{code, message}`: the HTTP status, then two digits, and a sentence.
+"""
+
+
+def routes() -> FastAPI:
+    """The API without the parts behind it: enough for its OpenAPI document."""
+    app = FastAPI(
+        title="Waypost",
+        version=__version__,
+        description=_DESCRIPTION.strip(),
+        docs_url=None,  # they would load scripts from another company's servers
+        redoc_url=None,
+        redirect_slashes=False,  # a redirected POST loses its body in many clients
+        # Without Content-Type a body is JSON all the same. The check is against browsers, which send no bearer tokens.
+        strict_content_type=False,
+        separate_input_output_schemas=False,
+    )
+    for router in (oauth, sends, links, analysis):
+        app.include_router(router)
+    boundary.install(app)
+    return app
+
+
+def create_app(
+    settings: Settings,
+    *,
+    database: Database,
+    store: EventReader,
+    keyring: Keyring,
+    control_key: ControlKey,
+    sources: Sources = SYSTEM,
+) -> FastAPI:
+    """The API, ready to be served.
+
+    Args:
+        settings: of this process.
+        database: migrated (`waypost.control.install.open_install`).
+        store: an open `waypost.store.EventStore`.
+        keyring: to recognise our own links in what is sent.
+        control_key: opens the keys that sign access tokens.
+        sources: clock and randomness.
+
+    Raises:
+        ControlKeyError: `control_key` is not the one this database was used with.
+    """
+    app = routes()
+    signing_keys = SigningKeys(database, control_key, sources)
+    signing_keys.prepare()
+    app.state.control = Control(settings, database, store, keyring, signing_keys, sources)
+    return app

@@ -1,0 +1,159 @@
+"""Where refusals and faults become HTTP: the one translation, and the one limit on what comes in."""
+
+import logging
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from waypost.control.errors import MAX_BODY_BYTES, BodyTooLargeError, Code, ControlError
+from waypost.store.errors import StoreError
+
+_log = logging.getLogger(__name__)
+
+# What the framework itself refuses. 401 is HTTPBasic's, for credentials that are not base64 or hold no colon.
+_OF_FRAMEWORK: Mapping[int, tuple[Code, str]] = MappingProxyType(
+    {
+        400: (Code.BODY_MALFORMED, "the request body is not JSON in UTF-8"),
+        401: (Code.CREDENTIALS_INVALID, "bad credentials: Authorization: Basic takes base64(key:secret)"),
+        404: (Code.NO_SUCH_PATH, "there is nothing at this path"),
+        405: (Code.METHOD_NOT_ALLOWED, "this path does not take this method"),
+    }
+)
+# RFC 9110, section 11.6.1: a 401 says how to do better.
+_CHALLENGES: Mapping[Code, str] = MappingProxyType(
+    {
+        Code.BEARER_INVALID: "Bearer",
+        Code.CREDENTIALS_INVALID: 'Basic realm="waypost", charset="UTF-8"',
+        Code.REFRESH_TOKEN_INVALID: 'Basic realm="waypost", charset="UTF-8"',
+    }
+)
+# pydantic's words for the types that clients get wrong, in ours; for other types its own message is plain enough.
+_RULES: Mapping[str, str] = MappingProxyType(
+    {
+        "missing": "is required",
+        "string_type": "must be a string",
+        "string_unicode": "must be text: it holds half of a surrogate pair, which is no character",
+        "bool_type": "must be true or false",
+        "list_type": "must be a list",
+        "model_attributes_type": "must be a JSON object",
+        "model_type": "must be a JSON object",
+        "dict_type": "must be a JSON object",
+    }
+)
+
+
+def install(app: FastAPI) -> None:
+    """Give every refusal and every fault the body `{code, message}`, and limit bodies to `MAX_BODY_BYTES`."""
+    app.add_exception_handler(ControlError, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _framework)
+    app.add_exception_handler(StoreError, _unavailable)
+    app.add_exception_handler(OperationalError, _unavailable)
+    app.add_exception_handler(PoolTimeoutError, _unavailable)
+    app.add_exception_handler(Exception, _fault)
+    app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)
+
+
+class BodyLimit:
+    """ASGI middleware: answers 413 to a body over the limit, as soon as that is known."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with a `receive` that counts."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        declared = dict(scope["headers"]).get(b"content-length", b"")
+        if declared.isdigit() and int(declared) > self._max_bytes:
+            await _answer(Code.BODY_TOO_LARGE, str(BodyTooLargeError()))(scope, receive, send)
+            return
+        received = 0
+
+        async def counting() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._max_bytes:
+                # An HTTPException, because FastAPI takes any other for a body that cannot be parsed.
+                raise HTTPException(Code.BODY_TOO_LARGE.status)
+            return message
+
+        await self._app(scope, counting, send)
+
+
+def _answer(
+    code: Code,
+    message: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    **more: Any,  # noqa: ANN401 - any JSON
+) -> JSONResponse:
+    challenge = {"WWW-Authenticate": _CHALLENGES[code]} if code in _CHALLENGES else {}
+    return JSONResponse(
+        {"code": int(code), "message": message, **more}, code.status, headers={**challenge, **(headers or {})}
+    )
+
+
+async def _refused(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ControlError)  # noqa: S101 - registered for this type only
+    return _answer(error.code, str(error))
+
+
+async def _invalid(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type only
+    problems = error.errors()
+    if any(problem["type"] == "json_invalid" for problem in problems):
+        return _answer(*_OF_FRAMEWORK[400])
+    if any(problem["loc"][0] == "path" for problem in problems):
+        # An id that cannot be one names nothing.
+        return _answer(Code.NO_SUCH_OBJECT, "there is no such object")
+    errors = [{"field": _field(problem["loc"]), "rule": _rule(problem)} for problem in problems]
+    return _answer(
+        Code.FIELD_INVALID, "; ".join(f"{error['field']}: {error['rule']}" for error in errors), errors=errors
+    )
+
+
+async def _framework(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type only
+    if error.status_code == Code.BODY_TOO_LARGE.status:
+        return _answer(Code.BODY_TOO_LARGE, str(BodyTooLargeError()))
+    return _answer(*_OF_FRAMEWORK[error.status_code], headers=error.headers)
+
+
+async def _unavailable(_request: Request, error: Exception) -> JSONResponse:
+    _log.error("a request failed: %s", error, exc_info=error)
+    if isinstance(error, StoreError):
+        return _answer(Code.STORE_UNAVAILABLE, "the event store cannot be asked now: try again later")
+    return _answer(Code.DATABASE_UNAVAILABLE, "the control database cannot be asked now: try again later")
+
+
+async def _fault(_request: Request, error: Exception) -> JSONResponse:
+    # The server's error middleware raises the exception again after this answer, and whoever serves logs it.
+    return _answer(Code.INTERNAL, f"something went wrong here ({type(error).__name__}); it has been noted")
+
+
+def _field(location: tuple[int | str, ...]) -> str:
+    """`tags[3]` for `("body", "tags", 3)`; `body` when it is the body itself. Names of union members are left out."""
+    name = ""
+    for step in location[1:]:
+        if isinstance(step, int):
+            name += f"[{step}]"
+        elif not name:
+            name = step
+    return name or str(location[0])
+
+
+def _rule(problem: Mapping[str, Any]) -> str:
+    message: str = _RULES.get(problem["type"]) or problem["msg"]
+    return message.replace("Input should be", "must be").replace("String should have", "must have")

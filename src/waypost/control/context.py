@@ -1,0 +1,45 @@
+"""What the routes work with, made once at the composition root."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Protocol
+from uuid import UUID
+
+from fastapi import Depends, Request
+
+from waypost.config import Settings
+from waypost.control.oauth.signing import SigningKeys
+from waypost.control.sources import Sources
+from waypost.db import Database
+from waypost.links.keyring import Keyring
+from waypost.store.rows import Event, Summary
+
+
+class EventReader(Protocol):
+    """What the API reads from the event store; `waypost.store.EventStore` is one."""
+
+    def send_events(self, account: int, send_id: UUID) -> list[Event]:
+        """Every event of a send of this account, in the order they occurred."""
+
+    def summary(self, account: int, from_: datetime, to: datetime) -> Summary:
+        """Counts by event name over [from_, to) and the period of that length before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """The parts behind the API."""
+
+    settings: Settings
+    database: Database
+    store: EventReader
+    keyring: Keyring
+    signing_keys: SigningKeys
+    sources: Sources
+
+
+async def _control(request: Request) -> Control:
+    control: Control = request.app.state.control
+    return control
+
+
+ControlParts = Annotated[Control, Depends(_control)]

@@ -1,0 +1,185 @@
+"""What the control API refuses, and the codes it says so with.
+
+    ControlError                     every refusal; `code` is the number in the answer's body
+    ├── InvalidFieldError            a field or parameter breaks a rule
+    ├── UnsupportedGrantError        a grant type other than password and refresh_token
+    ├── NoActiveProfileError         nothing to send with for this domain
+    ├── BearerInvalidError           no access token, or one that is no longer good
+    ├── CredentialsInvalidError      wrong key or secret
+    ├── RefreshTokenInvalidError     ended, expired or never issued
+    ├── RoleForbidsError             the key's role does not include this
+    ├── NotFoundError                no such object, or another account's: the two must look alike
+    ├── AccountNotApprovedError      the account may not send
+    ├── ConflictError                the state of things does not allow it
+    └── BodyTooLargeError            more than MAX_BODY_BYTES
+
+Messages are plain sentences for the client; they never quote what it sent unless that has been validated.
+"""
+
+from enum import IntEnum
+from typing import ClassVar
+
+from waypost.db.states import AccountState, Role
+
+# smtpd-compatible clients send attachments elsewhere; 10 MB of HTML is a hundred times what Gmail shows.
+MAX_BODY_BYTES = 10 * 1024 * 1024
+
+
+class Code(IntEnum):
+    """`code` of an error body: the HTTP status, then two digits. 40020, 40102 and 40901 are SMTPD's own."""
+
+    BODY_MALFORMED = 40001
+    FIELD_INVALID = 40002
+    GRANT_UNSUPPORTED = 40003
+    NO_ACTIVE_PROFILE = 40020
+    BEARER_INVALID = 40101
+    CREDENTIALS_INVALID = 40102
+    REFRESH_TOKEN_INVALID = 40103
+    ROLE_FORBIDS = 40301
+    NO_SUCH_PATH = 40401
+    NO_SUCH_OBJECT = 40402
+    METHOD_NOT_ALLOWED = 40501
+    ACCOUNT_NOT_APPROVED = 40901
+    CONFLICT = 40902
+    BODY_TOO_LARGE = 41301
+    INTERNAL = 50001
+    STORE_UNAVAILABLE = 50301
+    DATABASE_UNAVAILABLE = 50302
+
+    @property
+    def status(self) -> int:
+        """The HTTP status it goes out with."""
+        return self // 100
+
+
+class ControlError(Exception):
+    """A refusal; `str()` is the message for the client."""
+
+    code: ClassVar[Code]
+
+
+class InvalidFieldError(ControlError):
+    """A rule that needs more than one field, or the world, to check.
+
+    Attributes:
+        field: its name on the wire.
+        rule: what it must be, in words that follow the field's name.
+    """
+
+    code = Code.FIELD_INVALID
+
+    def __init__(self, field: str, rule: str) -> None:
+        self.field = field
+        self.rule = rule
+        super().__init__(f"{field}: {rule}")
+
+
+class UnsupportedGrantError(ControlError):
+    """The `grant_type` is none of ours."""
+
+    code = Code.GRANT_UNSUPPORTED
+
+    def __init__(self) -> None:
+        super().__init__("grant_type: must be password or refresh_token")
+
+
+class NoActiveProfileError(ControlError):
+    """No active sending profile of the account has this domain.
+
+    Attributes:
+        domain: the domain of `from_email_address`.
+    """
+
+    code = Code.NO_ACTIVE_PROFILE
+
+    def __init__(self, domain: str) -> None:
+        self.domain = domain
+        super().__init__(f"from_email_address: there is no active sending profile for the domain {domain}")
+
+
+class BearerInvalidError(ControlError):
+    """No access token, or one that is altered, expired or revoked: which, is nobody's business."""
+
+    code = Code.BEARER_INVALID
+
+    def __init__(self) -> None:
+        super().__init__("the bearer token is missing or no longer good: ask for one at POST /oauth/token")
+
+
+class CredentialsInvalidError(ControlError):
+    """Unknown key, wrong secret or revoked key: the same answer, so that keys cannot be guessed one half at a time."""
+
+    code = Code.CREDENTIALS_INVALID
+
+    def __init__(self) -> None:
+        super().__init__("bad credentials: send an API key and its secret as Authorization: Basic base64(key:secret)")
+
+
+class RefreshTokenInvalidError(ControlError):
+    """The refresh token does not, or does no longer, stand for a session."""
+
+    code = Code.REFRESH_TOKEN_INVALID
+
+    def __init__(self) -> None:
+        super().__init__("refresh_token: it is not known, has expired or was ended by a later login; log in again")
+
+
+class RoleForbidsError(ControlError):
+    """The key is good, but not for this.
+
+    Attributes:
+        role: of the key.
+        needed: the permission that the route asks for.
+    """
+
+    code = Code.ROLE_FORBIDS
+
+    def __init__(self, role: Role, needed: str) -> None:
+        self.role = role
+        self.needed = needed
+        super().__init__(f"an API key of role {role} may not do this: it needs the scope {needed}")
+
+
+class NotFoundError(ControlError):
+    """Absent, or another account's.
+
+    Attributes:
+        noun: what kind of thing was looked for.
+    """
+
+    code = Code.NO_SUCH_OBJECT
+
+    def __init__(self, noun: str) -> None:
+        self.noun = noun
+        super().__init__(f"there is no such {noun}")
+
+
+class AccountNotApprovedError(ControlError):
+    """Nothing is sent or encoded for an account that an operator has not approved.
+
+    Attributes:
+        state: of the account.
+        reason: what the operator said, for the owner to read.
+    """
+
+    code = Code.ACCOUNT_NOT_APPROVED
+
+    def __init__(self, state: AccountState, reason: str | None) -> None:
+        self.state = state
+        self.reason = reason
+        super().__init__(f"this account may not send: it is {state}" + (f" ({reason})" if reason else ""))
+
+
+class ConflictError(ControlError):
+    """What is asked does not go together with what is there."""
+
+    code = Code.CONFLICT
+
+
+class BodyTooLargeError(ControlError):
+    """The request body is over the limit."""
+
+    code = Code.BODY_TOO_LARGE
+
+    def __init__(self) -> None:
+        super().__init__(f"the request body is larger than {MAX_BODY_BYTES} bytes")

@@ -1,0 +1,83 @@
+"""The kinds of text that a request may hold, each with its rule in words that follow the field's name."""
+
+import re
+from typing import Annotated
+
+import email_validator
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from waypost.links import destination
+from waypost.mime.mailbox import ascii_domain
+
+# Reserved names that mail on one's own network does use. The library's documented way to allow them is this list.
+_LOCAL_NAMES = {"local", "localhost"}
+email_validator.SPECIAL_USE_DOMAIN_NAMES[:] = [
+    name for name in email_validator.SPECIAL_USE_DOMAIN_NAMES if name not in _LOCAL_NAMES
+]
+
+# Everything that ends or breaks a header line for some reader: C0 but tab, DEL, C1 (NEL is a line end to many).
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+
+MAX_TAGS = 256
+MAX_TAG_CHARACTERS = 256
+MAX_NAME_CHARACTERS = 256
+# As much as fits on one line of RFC 5322, section 2.1.1, before encoding.
+MAX_SUBJECT_CHARACTERS = 998
+MAX_URL_CHARACTERS = 2048
+
+
+class RequestModel(BaseModel):
+    """A request body: no coercion, so that a wrong type is an error and not a surprise; unknown fields are ignored."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+
+def _single_line(value: str) -> str:
+    if found := _CONTROL.search(value):
+        raise PydanticCustomError(
+            "control_character",
+            "must not hold control characters (found {character})",
+            {"character": f"U+{ord(found[0]):04X}"},
+        )
+    return value
+
+
+def _email_address(value: str) -> str:
+    try:
+        # No SMTPUTF8: few relays speak it. test_environment: .test is for tests, and ours are not the only ones.
+        return validate_email(
+            value, allow_smtputf8=False, check_deliverability=False, globally_deliverable=False, test_environment=True
+        ).normalized
+    except EmailNotValidError as error:
+        raise PydanticCustomError("email_address", "must be an e-mail address: {why}", {"why": str(error)}) from error
+
+
+def _domain_name(value: str) -> str:
+    domain = ascii_domain(value)
+    if domain is None:
+        raise PydanticCustomError("domain_name", "must be a domain name, without scheme, port or final dot")
+    return domain
+
+
+def _web_url(value: str) -> str:
+    if destination.check(value) is not None:
+        raise PydanticCustomError("web_url", "must be an http or https URL, percent-encoded")
+    return value
+
+
+def domain_of(email_address: str) -> str:
+    """The domain of a validated address, as A-labels in lower case."""
+    return _domain_name(email_address.rpartition("@")[2])
+
+
+SingleLine = Annotated[str, AfterValidator(_single_line)]
+"""Text that stands in one header line."""
+Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_CHARACTERS), AfterValidator(_single_line)]
+DisplayName = Annotated[str, StringConstraints(max_length=MAX_NAME_CHARACTERS), AfterValidator(_single_line)]
+Subject = Annotated[str, StringConstraints(max_length=MAX_SUBJECT_CHARACTERS), AfterValidator(_single_line)]
+Tag = Annotated[str, StringConstraints(max_length=MAX_TAG_CHARACTERS), AfterValidator(_single_line)]
+EmailAddress = Annotated[str, AfterValidator(_email_address)]
+DomainName = Annotated[str, AfterValidator(_domain_name)]
+WebUrl = Annotated[str, StringConstraints(max_length=MAX_URL_CHARACTERS), AfterValidator(_web_url)]

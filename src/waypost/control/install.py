@@ -1,0 +1,77 @@
+"""The control plane's part of a data directory: made on the first start, opened on every later one."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from waypost.config import Settings
+from waypost.control.accounts.schema import NewAccount
+from waypost.control.accounts.service import create_account, decide
+from waypost.control.keys.schema import NewApiKey
+from waypost.control.keys.service import CreatedApiKey, create_api_key
+from waypost.control.sources import SYSTEM, Sources
+from waypost.db import (
+    CONTROL_KEY_FILE,
+    ControlKey,
+    Database,
+    create_control_key,
+    create_engine,
+    database_url,
+    load_control_key,
+    migrate,
+)
+from waypost.db.states import AccountState, Role
+from waypost.db.tables import Account, SigningKey
+
+OPERATOR_EMAIL = "operator@localhost"
+
+
+@dataclass(frozen=True, slots=True)
+class Install:
+    """What the processes of the core share."""
+
+    database: Database
+    control_key: ControlKey
+    operator: CreatedApiKey | None
+    """The operator's credential, on the first start only: print it, for it cannot be had again."""
+
+
+def open_database(settings: Settings) -> Database:
+    """The control database, migrated to this release; made if there is none.
+
+    Raises:
+        UnknownRevisionError: a newer release has used it.
+    """
+    database = Database(create_engine(database_url(settings.db.url.reveal(), settings.data)))
+    migrate(database)
+    return database
+
+
+def open_install(settings: Settings, sources: Sources = SYSTEM) -> Install:
+    """Open the control database and `control.key`; on the first start make both, and the operator's account.
+
+    The data directory must exist.
+
+    Raises:
+        ControlKeyError: `control.key` is missing beside data that needs it, or cannot be read.
+        UnknownRevisionError: a newer release has used the database.
+    """
+    database = open_database(settings)
+    # A new key beside sealed secrets would lock them up for good: then the file must be restored, not replaced.
+    fresh = not (settings.data / CONTROL_KEY_FILE).exists() and not _holds_secrets(database)
+    control_key = create_control_key(settings.data) if fresh else load_control_key(settings.data)
+    return Install(database, control_key, _first_operator(database, sources))
+
+
+def _holds_secrets(database: Database) -> bool:
+    with database.reading() as session:
+        return session.scalars(select(SigningKey.key_id).limit(1)).first() is not None
+
+
+def _first_operator(database: Database, sources: Sources) -> CreatedApiKey | None:
+    with database.reading() as session:
+        if session.scalars(select(Account.number).limit(1)).first() is not None:
+            return None
+    account = create_account(database, sources, NewAccount(name="Operator", email=OPERATOR_EMAIL), is_operator=True)
+    decide(database, sources, account.public_id, AccountState.APPROVED, decided_by="first start")
+    return create_api_key(database, sources, account.public_id, NewApiKey(name="operator", role=Role.IAC))

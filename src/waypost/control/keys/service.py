@@ -1,0 +1,96 @@
+"""API keys: shown once, kept hashed, revoked at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from waypost.control.errors import NotFoundError
+from waypost.control.keys.hashing import hash_secret, secret_matches
+from waypost.control.keys.schema import NewApiKey
+from waypost.control.sources import Sources
+from waypost.db import Database
+from waypost.db.tables import Account, ApiKey
+
+# smtpd-compatible: a key that nobody has logged in with for this long is revoked.
+IDLE_LIMIT = timedelta(days=90)
+# A key is public and only has to be unlikely to collide; its secret has to be impossible to guess.
+KEY_BYTES = 15
+SECRET_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedApiKey:
+    """A new key with its secret, which is nowhere else and cannot be shown again."""
+
+    api_key: ApiKey
+    secret: str
+
+
+def create_api_key(database: Database, sources: Sources, account: UUID, new: NewApiKey) -> CreatedApiKey:
+    """Give an account a key.
+
+    Raises:
+        NotFoundError: there is no such account.
+    """
+    key, secret = f"wp_{sources.token(KEY_BYTES)}", sources.token(SECRET_BYTES)
+    secret_hash = hash_secret(secret)  # before the transaction: it takes long
+    with database.writing() as session:
+        api_key = ApiKey(
+            public_id=sources.public_id(),
+            account=_account_number(session, account),
+            name=new.name,
+            role=new.role,
+            key=key,
+            secret_hash=secret_hash,
+            created_at=sources.now(),
+        )
+        session.add(api_key)
+    return CreatedApiKey(api_key, secret)
+
+
+def list_api_keys(database: Database, account: UUID) -> Sequence[ApiKey]:
+    """Every key of an account, oldest first, revoked ones included.
+
+    Raises:
+        NotFoundError: there is no such account.
+    """
+    with database.reading() as session:
+        number = _account_number(session, account)
+        return session.scalars(select(ApiKey).where(ApiKey.account == number).order_by(ApiKey.number)).all()
+
+
+def revoke_api_key(database: Database, sources: Sources, api_key: UUID) -> ApiKey:
+    """End a key: its logins fail and its access tokens are refused from now on. Doing it twice changes nothing.
+
+    Raises:
+        NotFoundError: there is no such key.
+    """
+    with database.writing() as session:
+        row = session.scalars(select(ApiKey).where(ApiKey.public_id == api_key)).one_or_none()
+        if row is None:
+            raise NotFoundError("API key")
+        row.revoked_at = row.revoked_at or sources.now()
+    return row
+
+
+def authenticate(database: Database, sources: Sources, key: str, secret: str) -> ApiKey | None:
+    """The key that `key` and `secret` stand for; None when they do not, or when it is revoked or idle too long."""
+    with database.reading() as session:
+        row = session.scalars(select(ApiKey).where(ApiKey.key == key)).one_or_none()
+    if not secret_matches(row.secret_hash if row else None, secret) or row is None or row.revoked_at:
+        return None
+    if sources.now() - (row.last_used_at or row.created_at) > IDLE_LIMIT:
+        revoke_api_key(database, sources, row.public_id)
+        return None
+    return row
+
+
+def _account_number(session: Session, account: UUID) -> int:
+    number = session.scalars(select(Account.number).where(Account.public_id == account)).one_or_none()
+    if number is None:
+        raise NotFoundError("account")
+    return number

@@ -1,0 +1,67 @@
+"""Planning a message's links for its report; the rewritten message itself is made at delivery."""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from waypost.control.context import Control
+from waypost.control.fields import domain_of
+from waypost.control.links.schema import PreviewRequest
+from waypost.control.oauth.service import Principal
+from waypost.control.profiles.service import active_profile
+from waypost.db.link_policy import sending_policy
+from waypost.db.outbox import LinkRecord
+from waypost.db.tables import Profile
+from waypost.links import Link, Part, Policy, plan
+
+_log = logging.getLogger(__name__)
+
+UNTRACKED = "the links could not be rewritten: the message goes out untracked"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkPlan:
+    """What the rewriting of one message comes to."""
+
+    report: dict[str, Any] | None
+    """None: nothing was to be tracked."""
+    tracked: list[LinkRecord]
+    """One per link index."""
+    error: str | None = None
+    """R18: the rewriting failed, and the message goes out as it is."""
+
+
+def plan_links(html: str, policy: Policy) -> LinkPlan:
+    """Plan the tracked links of a message; never raises, whatever the message (R18)."""
+    try:
+        planned = plan(html, policy)
+        return LinkPlan(report={**planned.report()}, tracked=_records(planned.tracked))
+    except Exception:  # noqa: BLE001 - whatever it is, a fault of ours must not cost the sender the message
+        _log.exception("planning the links of a message failed; it is accepted untracked")
+        return LinkPlan(
+            report={"tracked": 0, "skipped": 0, "links": [], "error": UNTRACKED}, tracked=[], error=UNTRACKED
+        )
+
+
+def preview(control: Control, principal: Principal, request: PreviewRequest) -> tuple[Profile, LinkPlan]:
+    """What would be tracked if this were sent, and with which profile.
+
+    Raises:
+        AccountNotApprovedError: the account may not send.
+        NoActiveProfileError: nor may the address's domain.
+    """
+    principal.require_approved()
+    with control.database.reading() as session:
+        profile = active_profile(session, principal.account.number, domain_of(request.from_email_address))
+        policy = sending_policy(session, control.keyring)
+    return profile, plan_links(request.content_html, policy)
+
+
+def _records(links: Iterable[Link]) -> list[LinkRecord]:
+    # Twins share an index: the one in the HTML itself comes to stand for both.
+    by_index: dict[int, LinkRecord] = {}
+    for link in links:
+        if link.index not in by_index or link.part is Part.HTML:
+            by_index[link.index] = LinkRecord(link.index, link.name or "", link.part)
+    return list(by_index.values())

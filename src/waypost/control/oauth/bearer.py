@@ -1,0 +1,46 @@
+"""Who may use a route: the one place that reads access tokens."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import Depends, Header, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from waypost.control.context import ControlParts
+from waypost.control.errors import BearerInvalidError, RoleForbidsError
+from waypost.control.oauth.service import Principal, principal_of
+from waypost.control.permissions import PERMISSIONS, Permission
+
+_BEARER = HTTPBearer(auto_error=False, bearerFormat="JWT", description="An access token of `POST /oauth/token`.")
+_PREFIX = "bearer "
+
+
+def _authenticated(
+    control: ControlParts,
+    authorization: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
+    authentication: Annotated[
+        str | None, Header(description="Read like `Authorization` when that is absent: SMTPD's docs name it so.")
+    ] = None,
+) -> Principal:
+    if authorization is not None:
+        return principal_of(control, authorization.credentials)
+    if authentication is not None and authentication.lower().startswith(_PREFIX):
+        return principal_of(control, authentication[len(_PREFIX) :].strip())
+    raise BearerInvalidError
+
+
+def _allowed(needed: Permission) -> Callable[[Principal], Principal]:
+    def check(principal: Annotated[Principal, Depends(_authenticated)]) -> Principal:
+        if needed not in PERMISSIONS[principal.role]:
+            raise RoleForbidsError(principal.role, needed)
+        return principal
+
+    return check
+
+
+Anyone = Annotated[Principal, Depends(_authenticated)]
+"""Any good access token."""
+Sender = Annotated[Principal, Depends(_allowed(Permission.SEND))]
+"""One whose role may send."""
+Reader = Annotated[Principal, Depends(_allowed(Permission.READ))]
+"""One whose role may read."""

@@ -1,0 +1,179 @@
+"""Sessions: from a key and its secret to access tokens, and from an access token to whom it stands for."""
+
+import hashlib
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import delete, select, update
+
+from waypost.control.context import Control
+from waypost.control.errors import (
+    AccountNotApprovedError,
+    BearerInvalidError,
+    CredentialsInvalidError,
+    RefreshTokenInvalidError,
+)
+from waypost.control.keys.service import authenticate
+from waypost.control.permissions import scope
+from waypost.db.states import AccountState, Role
+from waypost.db.tables import Account, ApiKey, AuthSession
+
+REFRESH_LIFE = timedelta(days=30)
+REFRESH_TOKEN_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Whom a request comes from: read at each request, so that revoking and suspending work at once."""
+
+    account: Account
+    api_key: ApiKey
+    expires_at: datetime
+    """Of the access token."""
+
+    @property
+    def role(self) -> Role:
+        """Of the key."""
+        return self.api_key.role
+
+    def require_approved(self) -> None:
+        """Stop here unless the account may send.
+
+        Raises:
+            AccountNotApprovedError: it may not.
+        """
+        if self.account.state is not AccountState.APPROVED:
+            raise AccountNotApprovedError(self.account.state, self.account.rejected_reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A new access token with the refresh token of its session."""
+
+    access_token: str
+    refresh_token: str
+    expires_in_seconds: int
+    expires_at: datetime
+    scope: list[str]
+
+
+def grant_by_password(control: Control, key: str, secret: str) -> Grant:
+    """Begin a session; the refresh tokens this key had before end.
+
+    Raises:
+        CredentialsInvalidError: no such key, wrong secret, or revoked.
+    """
+    api_key = authenticate(control.database, control.sources, key, secret)
+    if api_key is None:
+        raise CredentialsInvalidError
+    now, refresh_token = control.sources.now(), control.sources.token(REFRESH_TOKEN_BYTES)
+    session_row = AuthSession(
+        public_id=control.sources.public_id(),
+        api_key=api_key.number,
+        refresh_token_hash=_hash(refresh_token),
+        created_at=now,
+        last_used_at=now,
+        expires_at=now + REFRESH_LIFE,
+    )
+    with control.database.writing() as session:
+        of_this_key = AuthSession.api_key == api_key.number
+        session.execute(delete(AuthSession).where(of_this_key, AuthSession.expires_at <= now))
+        session.execute(
+            update(AuthSession).where(of_this_key, AuthSession.superseded_at.is_(None)).values(superseded_at=now)
+        )
+        session.execute(update(ApiKey).where(ApiKey.number == api_key.number).values(last_used_at=now))
+        session.add(session_row)
+        account = session.get_one(Account, api_key.account)
+    return _grant(control, account, api_key, session_row, refresh_token)
+
+
+def grant_by_refresh(control: Control, refresh_token: str) -> Grant:
+    """Continue a session with a new access token and the same refresh token: SMTPD's client keeps its first one.
+
+    Raises:
+        RefreshTokenInvalidError: unknown, expired, superseded or revoked.
+    """
+    now = control.sources.now()
+    with control.database.writing() as session:
+        found = session.execute(
+            select(AuthSession, ApiKey, Account)
+            .join(ApiKey, AuthSession.api_key == ApiKey.number)
+            .join(Account, ApiKey.account == Account.number)
+            .where(
+                AuthSession.refresh_token_hash == _hash(refresh_token),
+                AuthSession.expires_at > now,
+                AuthSession.superseded_at.is_(None),
+                AuthSession.revoked_at.is_(None),
+                ApiKey.revoked_at.is_(None),
+            )
+        ).one_or_none()
+        if found is None:
+            raise RefreshTokenInvalidError
+        session_row, api_key, account = found
+        session_row.last_used_at = api_key.last_used_at = now
+    return _grant(control, account, api_key, session_row, refresh_token)
+
+
+def revoke(control: Control, refresh_token: str) -> None:
+    """End a session with its access tokens; an unknown token is no error (RFC 7009, section 2.2)."""
+    now = control.sources.now()
+    with control.database.writing() as session:
+        session.execute(
+            update(AuthSession)
+            .where(AuthSession.refresh_token_hash == _hash(refresh_token), AuthSession.revoked_at.is_(None))
+            .values(revoked_at=now)
+        )
+
+
+def principal_of(control: Control, access_token: str) -> Principal:
+    """Whom an access token stands for, as things are now.
+
+    Raises:
+        BearerInvalidError: it is not ours, has expired, or its session or key was revoked.
+    """
+    claims = control.signing_keys.verify(access_token)
+    if claims is None:
+        raise BearerInvalidError
+    with control.database.reading() as session:
+        found = session.execute(
+            select(ApiKey, Account)
+            .join(AuthSession, AuthSession.api_key == ApiKey.number)
+            .join(Account, ApiKey.account == Account.number)
+            .where(
+                AuthSession.public_id == UUID(claims["sid"]),
+                AuthSession.revoked_at.is_(None),
+                ApiKey.revoked_at.is_(None),
+            )
+        ).one_or_none()
+    if found is None:
+        raise BearerInvalidError
+    api_key, account = found
+    return Principal(account, api_key, datetime.fromtimestamp(claims["exp"], tz=control.sources.now().tzinfo))
+
+
+def _grant(control: Control, account: Account, api_key: ApiKey, session: AuthSession, refresh_token: str) -> Grant:
+    now = control.sources.now()
+    # A session's row goes when it expires, so no access token may outlive it.
+    life = min(timedelta(seconds=control.settings.control.access_token_seconds), session.expires_at - now)
+    expires_at = (now + life).replace(microsecond=0)  # as `exp` has it
+    scopes = scope(api_key.role)
+    access_token = control.signing_keys.sign(
+        {
+            "account_id": str(account.public_id),
+            "exp": int(expires_at.timestamp()),
+            "id": str(api_key.public_id),
+            "is_account_verified": account.state is AccountState.APPROVED,
+            "name": api_key.name,
+            "scope": scopes,
+            "sub": str(api_key.public_id),
+            "subject": str(api_key.public_id),
+            "sid": str(session.public_id),
+        }
+    )
+    return Grant(access_token, refresh_token, math.floor((expires_at - now).total_seconds()), expires_at, scopes)
+
+
+def _hash(refresh_token: str) -> str:
+    return hashlib.sha256(refresh_token.encode()).hexdigest()

@@ -1,0 +1,30 @@
+"""What each role may do: one table, which the routes, the tokens' scopes and the tests read."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+from waypost.db.states import Role
+
+
+class Permission(StrEnum):
+    """What a route asks for; also the scopes of an access token."""
+
+    SEND = "send"
+    READ = "read"
+    MANAGE = "manage"
+
+
+PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
+    {
+        Role.IAC: frozenset({Permission.MANAGE}),
+        Role.STANDARD: frozenset({Permission.SEND, Permission.READ}),
+        Role.READ_ONLY: frozenset({Permission.READ}),
+        Role.SEND_ONLY: frozenset({Permission.SEND}),
+    }
+)
+
+
+def scope(role: Role) -> list[str]:
+    """The role's permissions as an access token and its answer list them."""
+    return sorted(PERMISSIONS[role])

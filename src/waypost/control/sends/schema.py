@@ -1,0 +1,119 @@
+"""What is sent, and how it is answered."""
+
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from waypost.control.fields import MAX_TAGS, DisplayName, EmailAddress, RequestModel, Subject, Tag
+from waypost.control.links.schema import RewriteReport
+from waypost.db.states import SendState
+from waypost.events.client import DeviceType, ImageProxy
+from waypost.events.hit import Outcome
+from waypost.events.name import EventName
+
+
+def _tracked(value: bool | str) -> bool:  # noqa: FBT001 - what the field may hold
+    return value is True or value == "click_tracking"
+
+
+def _absent(value: object) -> bool:
+    return value is None
+
+
+class NewSend(RequestModel):
+    """A message to one recipient."""
+
+    recipient_email_address: EmailAddress
+    recipient_name: DisplayName | None = None
+    from_email_address: Annotated[EmailAddress, Field(description="Its domain selects the sending profile.")]
+    from_name: DisplayName | None = None
+    reply_to: EmailAddress | Literal[""] | None = None
+    subject: Subject | None = None
+    content_html: Annotated[str | None, Field(description="Any text: malformed HTML is accepted as it is.")] = None
+    content_text: Annotated[str | None, Field(description="Sent exactly as it is.")] = None
+    open_tracking: bool = False
+    click_tracking: Annotated[bool | Literal["none", "click_tracking"], AfterValidator(_tracked)] = False
+    tags: Annotated[list[Tag], Field(max_length=MAX_TAGS)] | None = None
+
+    @model_validator(mode="after")
+    def _has_content(self) -> Self:
+        if not self.content_html and not self.content_text:
+            raise PydanticCustomError("no_content", "content_html or content_text must hold something")
+        return self
+
+
+class SendView(BaseModel):
+    """A send."""
+
+    send_id: UUID
+    send_key: Annotated[str, Field(description="KSUID, 27 characters.")]
+    sending_profile_id: UUID
+    from_email_address: str
+    from_name: str
+    reply_to: str
+    recipient_email_address: str
+    recipient_name: str
+    subject: str
+    open_tracking: bool
+    click_tracking: bool
+    tags: list[str]
+    state: SendState
+    state_category: SendState
+    error: Annotated[
+        str | None, Field(description="One sentence: why it bounced, or why it is untracked.", exclude_if=_absent)
+    ] = None
+    created_at_utc: Annotated[int, Field(description="Unix seconds.")]
+    modified_at_utc: Annotated[int, Field(description="Unix seconds.")]
+    link_report: Annotated[
+        RewriteReport | None,
+        Field(
+            description="Extension. Absent without click tracking or once it is not kept any more.", exclude_if=_absent
+        ),
+    ] = None
+
+
+class EventLink(BaseModel):
+    """The link that a click followed."""
+
+    index: int
+    name: str
+    url: str
+    part: Annotated[str, Field(description="`html`, or `outlook`.")]
+
+
+class SoftwareView(BaseModel):
+    """A program or system; empty where unknown."""
+
+    name: str
+    version: str
+
+
+class DeviceView(BaseModel):
+    """What a reader holds in her hands; empty or `unknown` where unknown."""
+
+    name: str
+    type: DeviceType
+
+
+class EventView(BaseModel):
+    """Something that happened to a send."""
+
+    event_id: UUID
+    event: EventName
+    send_id: UUID
+    send_key: str
+    sending_profile_id: UUID
+    recipient_email_address: str
+    tags: list[str]
+    occurred_at_utc: Annotated[int, Field(description="Unix seconds.")]
+    detail: Annotated[str, Field(description="Of a state: the relay's words, or the reason.")]
+    link: Annotated[EventLink | None, Field(description="Of a click.")]
+    outcome: Annotated[Outcome | None, Field(description="Of a click or an open; `head` and `prefetch` do not count.")]
+    client: Annotated[SoftwareView | None, Field(description="Of a click or an open, like the fields below.")]
+    image_proxy: Annotated[ImageProxy | None, Field(description="Who fetched the image in the reader's stead.")]
+    os: SoftwareView | None
+    device: DeviceView | None
+    user_agent: str | None
+    ip: Annotated[str | None, Field(description="After the IP policy of the link.")]
