@@ -1,12 +1,13 @@
 """The control database: tables, transactions, migrations, and the key that seals its secrets."""
 
 from waypost.db.control_key import CONTROL_KEY_FILE, ControlKey, create_control_key, load_control_key
-from waypost.db.engine import Database, create_engine, database_url
+from waypost.db.engine import SQLITE_FILE, Database, create_engine, database_url
 from waypost.db.errors import ControlKeyError, DatabaseError, UnknownRevisionError
 from waypost.db.migrate import migrate
 
 __all__ = [
     "CONTROL_KEY_FILE",
+    "SQLITE_FILE",
     "ControlKey",
     "ControlKeyError",
     "Database",

@@ -1,0 +1,52 @@
+"""How the commands of operators reach the control database, beside a running `waypost up` or without one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from pydantic import ValidationError
+from sqlalchemy.exc import OperationalError
+
+from waypost.cli.options import load_settings
+from waypost.config import Settings
+from waypost.control.errors import ControlError
+from waypost.control.install import open_database
+from waypost.db import SQLITE_FILE, Database, DatabaseError
+
+
+@contextmanager
+def control_database(config: Path | None, data: Path) -> Iterator[tuple[Settings, Database]]:
+    """The settings and the open control database; what is refused becomes a message and exit code 1.
+
+    Raises:
+        click.UsageError: the settings are wrong.
+        click.ClickException: no database here, or the operation was refused.
+    """
+    settings = load_settings(config, data)
+    if not settings.db.url and not (data / SQLITE_FILE).exists():
+        # A mistyped directory must not become a second, empty install.
+        raise click.ClickException(f"there is no control database in {data}: start `waypost up --data {data}` first")
+    try:
+        database = open_database(settings)
+        try:
+            yield settings, database
+        finally:
+            database.close()
+    except ValidationError as error:
+        raise click.ClickException(_sentence(error)) from error
+    except (ControlError, DatabaseError) as error:
+        raise click.ClickException(str(error)) from error
+    except OperationalError as error:
+        raise click.ClickException(f"the control database cannot be used: {error.orig}") from error
+
+
+def table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """Print rows under their header, columns aligned, two spaces apart."""
+    widths = [max(len(cell) for cell in column) for column in zip(header, *rows, strict=True)]
+    for row in (header, *rows):
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _sentence(error: ValidationError) -> str:
+    return "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
