@@ -17,12 +17,15 @@ class DeviceType(StrEnum):
 
 
 class ImageProxy(StrEnum):
-    """A mailbox provider that fetches images in its readers' stead: it hides who reads, where and with what."""
+    """A mailbox provider that fetches images in its readers' stead: it hides where and with what they read.
+
+    Outlook.com and Microsoft 365 fetch images too, under user agents no different from a browser's: not to be told
+    by headers, so not here.
+    """
 
     GOOGLE = "google"
     YAHOO = "yahoo"
     APPLE = "apple"
-    MICROSOFT = "microsoft"
 
 
 class Client(Struct, frozen=True):

@@ -1,0 +1,192 @@
+"""From request headers to `Client`: ua-parser's rules, corrected where user agents are known not to mean what they say.
+
+Loads the rules when constructed (0.3 s, 35 MB); pure afterwards.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final
+
+from ua_parser import OS, Domain, UserAgent
+from ua_parser.loaders import load_builtins
+from ua_parser.regex import Resolver
+
+from waypost.events.client import UNKNOWN, Client, DeviceType, ImageProxy
+from waypost.events.hit import HitKind
+
+# A cached answer and its key take about a kilobyte: 8 MB when full. A day of readers has a few thousand user agents.
+_CACHE_ENTRIES: Final = 8192
+
+# Who fetches images, by what it calls itself. Apple documents nothing; that its proxy sends this and nothing more has
+# been seen since iOS 15, and no browser does.
+_IMAGE_PROXIES: Final = (
+    (re.compile(r"GoogleImageProxy"), Client(browser="GoogleImageProxy", image_proxy=ImageProxy.GOOGLE)),
+    (re.compile(r"YahooMailProxy"), Client(browser="YahooMailProxy", image_proxy=ImageProxy.YAHOO)),
+    (re.compile(r"\AMozilla/5\.0\Z"), Client(browser="Apple Mail Privacy Protection", image_proxy=ImageProxy.APPLE)),
+)
+
+# First match wins. Programs that say what they are; those that pose as browsers are for the verdict, not for this.
+_DEVICE_TYPES: Final = (
+    (
+        DeviceType.BOT,
+        re.compile(
+            r"HeadlessChrome|PhantomJS|SkypeUriPreview|BingPreview|Barracuda|Proofpoint|Mimecast"
+            r"|\A(?:curl|Wget|python|Python|aiohttp|httpx|Go-http-client|Java|okhttp|Apache-HttpClient|axios|node|Ruby)\b"
+        ),
+    ),
+    (
+        DeviceType.TV,
+        re.compile(
+            r"Smart-?TV|SMART-?TV|HbbTV|Apple ?TV|Google ?TV|Android TV|BRAVIA|Web0S|CrKey|Roku|\bAFT[A-Z0-9]+\b"
+        ),
+    ),
+    # Android browsers say Mobile on a phone and leave it out on a tablet. "Tablet PC" is a Windows feature of desktops.
+    (DeviceType.TABLET, re.compile(r"iPad|Tablet(?! PC)|PlayBook|Android(?!.*Mobile).*Safari/")),
+    (DeviceType.MOBILE, re.compile(r"iPhone|iphone|iPod|Mobile|Windows Phone|BlackBerry|Opera Mini|Outlook-Android")),
+    (DeviceType.DESKTOP, re.compile(r"Windows NT|Mac OS X|CrOS|(?:X11|Linux)(?!.*Android)")),
+)
+
+# Versions frozen by browser makers: the newest system says the same. (family, version)
+_FROZEN_SYSTEMS: Final = frozenset(
+    {
+        ("Windows", "10"),  # and 11, in every browser
+        ("Mac OS X", "10.15"),  # Firefox
+        ("Mac OS X", "10.15.7"),  # Chrome, Safari
+        ("Chrome OS", "14541"),
+    }
+)
+# Chrome's user-agent reduction: "Android 10; K" is any version on any device.
+_REDUCED_ANDROID: Final = "; Android 10; K)"
+
+# Families whose "version" is that of the WebKit inside.
+_WEBKIT_VERSIONS: Final = frozenset({"Apple Mail"})
+
+# Brands in sec-ch-ua that the user agent hides behind Chrome's, and what to call them.
+_BRANDS: Final = {
+    "Brave": "Brave",
+    "DuckDuckGo": "DuckDuckGo",
+    "HeadlessChrome": "HeadlessChrome",
+    "Microsoft Edge": "Edge",
+    "Opera": "Opera",
+    "Opera GX": "Opera GX",
+    "Samsung Internet": "Samsung Internet",
+    "Vivaldi": "Vivaldi",
+}
+# RFC 8941 lists of strings with parameters, as far as sec-ch-ua uses them.
+_BRAND: Final = re.compile(r'"((?:[^"\\]|\\.)*)";\s*v="([^"]*)"')
+
+# sec-ch-ua-platform, and ua-parser's name for it.
+_PLATFORMS: Final = {
+    "Android": "Android",
+    "Chrome OS": "Chrome OS",
+    "Chromium OS": "Chrome OS",
+    "Linux": "Linux",
+    "macOS": "Mac OS X",
+    "Windows": "Windows",
+    "iOS": "iOS",
+}
+# Windows says 10 in its user agent and its UniversalApiContract version in the hint; 13 is the first of Windows 11.
+# https://learn.microsoft.com/microsoft-edge/web-platform/how-to-detect-win11
+_WINDOWS_11_CONTRACT: Final = 13
+
+_HINTS: Final = (
+    "sec-ch-ua",
+    "sec-ch-ua-full-version-list",
+    "sec-ch-ua-platform",
+    "sec-ch-ua-platform-version",
+    "sec-ch-ua-model",
+    "sec-ch-ua-mobile",
+)
+
+
+class ClientParser:
+    """Parses clients, remembering the newest answers. Safe to share between threads."""
+
+    def __init__(self, cache_entries: int = _CACHE_ENTRIES) -> None:
+        """Load ua-parser's rules into its Rust engine."""
+        self._resolver = Resolver(load_builtins())
+        self._cached = lru_cache(maxsize=cache_entries)(self._parse)
+
+    def parse(self, kind: HitKind, headers: Mapping[str, str]) -> Client:
+        """What `headers` (lower-case names) say of the client; unknown where they do not say it.
+
+        An image proxy is looked for in opens only: it fetches images and follows no link.
+        """
+        hints = tuple(headers.get(name, "") for name in _HINTS)
+        return self._cached(headers.get("user-agent", ""), hints, is_image=kind is HitKind.OPEN)
+
+    def _parse(self, user_agent: str, hints: tuple[str, ...], *, is_image: bool) -> Client:
+        if is_image:
+            for pattern, proxy in _IMAGE_PROXIES:
+                if pattern.search(user_agent):
+                    return proxy
+        brands, full_versions, platform, platform_version, model, mobile = hints
+        found = self._resolver(user_agent, Domain.ALL)
+        is_spider = found.device is not None and found.device.family == "Spider"
+        browser, browser_version = _browser(found.user_agent, brands, full_versions)
+        os, os_version = _os(user_agent, found.os, _unquoted(platform), _unquoted(platform_version))
+        is_reduced = _REDUCED_ANDROID in user_agent
+        device = "" if found.device is None or is_spider or is_reduced else found.device.family
+        return Client(
+            browser=browser,
+            browser_version=browser_version,
+            os=os,
+            os_version=os_version,
+            device=_unquoted(model) or device,
+            device_type=DeviceType.BOT if is_spider else _device_type(user_agent, browser, mobile),
+        )
+
+
+def _browser(found: UserAgent | None, brands: str, full_versions: str) -> tuple[str, str]:
+    named = dict(_BRAND.findall(brands) + _BRAND.findall(full_versions))
+    for brand, family in _BRANDS.items():
+        if brand in named:
+            return family, _without_zeros(named[brand].split("."))
+    if found is None:
+        return "", ""
+    if found.family in _WEBKIT_VERSIONS:
+        return found.family, ""
+    return found.family, _without_zeros([found.major, found.minor, found.patch])
+
+
+def _os(user_agent: str, found: OS | None, platform: str, platform_version: str) -> tuple[str, str]:
+    family = found.family if found else ""
+    hinted = _PLATFORMS.get(platform, "")
+    # Linux distributions are all "Linux" to the hint: the user agent knows better.
+    if hinted and hinted not in (family, "Linux"):
+        family, found = hinted, None
+    if platform_version and hinted == family:
+        return family, _hinted_version(family, platform_version)
+    version = _without_zeros([found.major, found.minor, found.patch]) if found else ""
+    is_frozen = (family, version) in _FROZEN_SYSTEMS or _REDUCED_ANDROID in user_agent
+    return family, "" if is_frozen else version
+
+
+def _hinted_version(family: str, version: str) -> str:
+    if family != "Windows":
+        return _without_zeros(version.split("."))
+    contract = version.partition(".")[0]
+    if not contract.isdecimal() or contract == "0":
+        return ""  # 0.1, 0.2, 0.3: Windows 7, 8 and 8.1, which the hint was never sent from in earnest
+    return "11" if int(contract) >= _WINDOWS_11_CONTRACT else "10"
+
+
+def _device_type(user_agent: str, browser: str, mobile: str) -> DeviceType:
+    for device_type, pattern in _DEVICE_TYPES:
+        if pattern.search(user_agent) or (device_type is DeviceType.BOT and pattern.search(browser)):
+            return device_type
+    return DeviceType.MOBILE if mobile == "?1" else UNKNOWN.device_type
+
+
+def _unquoted(hint: str) -> str:
+    """The text of an RFC 8941 string, which is what these hints are."""
+    return hint[1:-1] if len(hint) > 1 and hint[0] == hint[-1] == '"' else ""
+
+
+def _without_zeros(parts: list[str] | list[str | None]) -> str:
+    """A version without the zeros it ends in: most are fillers of a frozen user agent."""
+    known = [part for part in parts if part]
+    while len(known) > 1 and set(known[-1]) == {"0"}:
+        known.pop()
+    return ".".join(known)

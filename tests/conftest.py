@@ -1,0 +1,28 @@
+"""What several packages' tests share."""
+
+import itertools
+
+import pytest
+
+from waypost.store import EventStore
+
+
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="run the counted tests in full: a million altered tokens")
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory):
+    """The event store of this test run: chDB allows one per process, so tests keep apart by `account`."""
+    opened = EventStore.open("", tmp_path_factory.mktemp("store"))
+    yield opened
+    opened.close()
+
+
+_accounts = itertools.count(1)
+
+
+@pytest.fixture
+def account():
+    """An account number no other test uses."""
+    return next(_accounts)
