@@ -1,0 +1,189 @@
+import asyncio
+import logging
+import ssl
+
+import pytest
+
+from waypost.config import StartTls
+from waypost.mail.relay import Accepted, Deferred, Envelope, Refused, Relay, Timeouts
+
+SHORT = Timeouts(connect=2, command=0.3, data=0.3, idle=0.2)
+MESSAGE = b"Subject: Hi\r\n\r\n.dots\r\n..\r\nend\r\n"
+
+
+def envelope(recipient="reader@example.net") -> Envelope:
+    return Envelope("shop@example.com", recipient, MESSAGE)
+
+
+@pytest.mark.parametrize(
+    ("verb", "address", "answer", "expected"),
+    [
+        ("DATA", "reader@example.net", "250 queued as 4711", Accepted("250 queued as 4711")),
+        ("MAIL", "shop@example.com", "451 busy", Deferred("451 busy")),
+        ("RCPT", "reader@example.net", "450 4.2.0 greylisted", Deferred("450 4.2.0 greylisted")),
+        ("DATA", "reader@example.net", "452 no space", Deferred("452 no space")),
+        ("MAIL", "shop@example.com", "553 not yours", Refused("553 not yours")),
+        ("RCPT", "reader@example.net", "550 5.1.1 no such user", Refused("550 5.1.1 no such user")),
+        ("DATA", "reader@example.net", "554 spam", Refused("554 spam")),
+        ("DATA", "reader@example.net", "550-first\r\n550 second", Refused("550 first second")),
+        ("RCPT", "reader@example.net", "550 \x07" + "x" * 2000, Refused("550  " + "x" * 995)),
+        ("MAIL", "shop@example.com", "421 closing", Deferred("421 closing", relay_down=True)),
+        ("MAIL", "shop@example.com", "530 log in first", Deferred("530 log in first", relay_down=True)),
+        ("RCPT", "reader@example.net", "cut the connection", Deferred("Unexpected EOF received")),
+        ("DATA", "reader@example.net", "cut the connection", Deferred("Unexpected EOF received")),
+        ("RCPT", "reader@example.net", "answer nothing", Deferred("Timed out waiting for server response")),
+        ("DATA", "reader@example.net", "answer nothing", Deferred("Timed out waiting for server response")),
+    ],
+)
+def test_every_answer_becomes_a_value_and_the_next_message_goes_out(
+    relay, serving, mail_settings, verb, address, answer, expected
+):
+    relay.answers[verb, address] = [answer]
+
+    async def talk():
+        async with serving(relay):
+            client = Relay(mail_settings(relay_port=relay.port), SHORT)
+            first = await client.send(envelope())
+            second = await client.send(envelope("next@example.net"))
+            await client.close()
+            return first, second
+
+    first, second = asyncio.run(talk())
+    assert first == expected
+    assert isinstance(second, Accepted)
+    assert relay.recipients() == ["reader@example.net"] * isinstance(expected, Accepted) + ["next@example.net"]
+
+
+def test_the_message_arrives_byte_for_byte(relay, serving, mail_settings):
+    async def talk():
+        async with serving(relay):
+            client = Relay(mail_settings(relay_port=relay.port), SHORT)
+            await client.send(envelope())
+            await client.close()
+
+    asyncio.run(talk())
+    assert relay.messages == [("shop@example.com", "reader@example.net", MESSAGE)]
+
+
+def test_nobody_listening_is_the_relay_s_trouble_not_the_message_s(mail_settings, unused_tcp_port):
+    answer = asyncio.run(Relay(mail_settings(relay_port=unused_tcp_port), SHORT).send(envelope()))
+    assert isinstance(answer, Deferred)
+    assert answer.relay_down
+    assert f"relay 127.0.0.1:{unused_tcp_port}: cannot connect" in answer.reply
+
+
+def test_connections_are_reused_and_never_more_than_allowed(relay, serving, mail_settings):
+    async def talk():
+        async with serving(relay):
+            client = Relay(mail_settings(relay_port=relay.port, connections=2), SHORT)
+            for _ in range(3):
+                await client.send(envelope())
+            in_turn = relay.connections
+            await asyncio.gather(*(client.send(envelope()) for _ in range(10)))
+            await client.close()
+            return in_turn
+
+    assert asyncio.run(talk()) == 1
+    assert relay.most_at_once == 2
+    assert len(relay.messages) == 13
+
+
+def test_a_connection_that_the_relay_closed_meanwhile_costs_no_attempt(relay, serving, mail_settings):
+    async def talk():
+        async with serving(relay):
+            client = Relay(mail_settings(relay_port=relay.port), SHORT)
+            await client.send(envelope())
+            relay.drop_connections()
+            answer = await client.send(envelope())
+            await client.close()
+            return answer
+
+    assert isinstance(asyncio.run(talk()), Accepted)
+    assert relay.connections == 2
+
+
+def test_idle_connections_are_closed(relay, serving, mail_settings):
+    async def talk():
+        async with serving(relay):
+            client = Relay(mail_settings(relay_port=relay.port), SHORT)
+            await client.send(envelope())
+            await client.close_idle()
+            kept = relay.open_now()
+            await asyncio.sleep(SHORT.idle)
+            await client.close_idle()
+            await asyncio.sleep(0.05)
+            return kept, relay.open_now()
+
+    assert asyncio.run(talk()) == (1, 0)
+
+
+TLS = [
+    # setting, relay offers TLS, client trusts its certificate: taken, encrypted
+    (StartTls.OPPORTUNISTIC, True, False, True, True),
+    (StartTls.OPPORTUNISTIC, False, False, True, False),
+    (StartTls.REQUIRED, True, True, True, True),
+    (StartTls.REQUIRED, True, False, False, None),
+    (StartTls.REQUIRED, False, True, False, None),
+    (StartTls.NEVER, True, True, True, False),
+    (StartTls.NEVER, False, True, True, False),
+]
+
+
+@pytest.mark.parametrize(("starttls", "offered", "trusted", "taken", "encrypted"), TLS)
+def test_tls_is_used_as_the_setting_says(
+    relay, serving, mail_settings, certificate, starttls, offered, trusted, taken, encrypted
+):
+    trust = certificate.trusting if trusted else ssl.create_default_context()
+
+    async def talk():
+        async with serving(relay, tls=certificate.server if offered else None):
+            client = Relay(mail_settings(relay_port=relay.port, starttls=starttls), SHORT, trust)
+            answers = [await client.send(envelope()) for _ in range(2)]
+            await client.close()
+            return answers
+
+    answers = asyncio.run(talk())
+    assert [isinstance(answer, Accepted) for answer in answers] == [taken] * 2
+    assert relay.encrypted == [encrypted] * 2 * taken
+    if not taken:
+        assert all(answer.relay_down and "STARTTLS failed" in answer.reply for answer in answers)
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")  # that is what is tested here
+@pytest.mark.parametrize("with_tls", [True, False])
+@pytest.mark.parametrize("right", [True, False])
+def test_the_relay_is_logged_in_to_and_the_password_shows_nowhere(
+    relay, serving, mail_settings, certificate, caplog, with_tls, right
+):
+    caplog.set_level(logging.DEBUG)
+    password = relay.PASSWORD if right else f"{relay.PASSWORD}-wrong"
+    settings = {"username": relay.USERNAME, "password": password, "starttls": StartTls.OPPORTUNISTIC}
+
+    async def talk():
+        async with serving(relay, tls=certificate.server if with_tls else None, log_in=True):
+            client = Relay(mail_settings(relay_port=relay.port, **settings), SHORT)
+            answer = await client.send(envelope())
+            await client.close()
+            return answer
+
+    answer = asyncio.run(talk())
+    assert isinstance(answer, Accepted if right else Deferred)
+    assert right or (answer.relay_down and "AUTH failed: 535" in answer.reply)
+    ours = [record.getMessage() for record in caplog.records if not record.name.startswith("mail.")]
+    assert not any(relay.PASSWORD in line for line in [*ours, answer.reply])
+
+
+def test_a_cut_of_this_side_leaves_no_connection_behind(relay, serving, mail_settings):
+    relay.answers["DATA", "reader@example.net"] = [relay.HANG]
+
+    async def talk():
+        async with serving(relay):
+            client = Relay(mail_settings(relay_port=relay.port, connections=1), Timeouts(2, 60, 60, 60))
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(client.send(envelope()), 0.2)
+            answer = await client.send(envelope())
+            await client.close()
+            return answer
+
+    assert isinstance(asyncio.run(talk()), Accepted)
+    assert relay.connections == 2
