@@ -2,9 +2,13 @@
 
 import itertools
 
+import hypothesis
 import pytest
 
 from waypost.store import EventStore
+
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("repeatable")
 
 
 def pytest_addoption(parser):

@@ -10,10 +10,10 @@ _CLICK: Final = "{origin}/c/{token}"
 _OPEN: Final = "{origin}/o/{token}.gif"
 
 _TRACKED: Final = re.compile(
-    r"https?://(?P<host>[A-Za-z0-9.-]+)(?::[0-9]{1,5})?"
+    r"(?i:https?)://(?P<host>[A-Za-z0-9.-]+)(?::[0-9]{1,5})?"
     r"(?:/c/(?P<click>[A-Za-z0-9_-]+)|/o/(?P<open>[A-Za-z0-9_-]+)\.gif)"
     r"(?:[?#].*)?",
-    re.IGNORECASE | re.DOTALL,
+    re.DOTALL,
 )
 
 

@@ -1,0 +1,167 @@
+"""The keyring file: whole or absent, private, and never in the place of another."""
+
+import errno
+import os
+import stat
+from datetime import UTC, datetime
+
+import pytest
+
+from waypost.keyfile import (
+    KeyringExists,
+    KeyringExposed,
+    KeyringMissing,
+    KeyringUnreadable,
+    add_key,
+    create_keyring,
+    export_keyring,
+    load_keyring,
+    record_export,
+    unexported_key_ids,
+)
+from waypost.links.errors import InvalidKeyring
+from waypost.links.keyring import Keyring
+
+NOW = datetime(2024, 6, 3, 12, tzinfo=UTC)
+
+
+def randomness(number):
+    return lambda size: bytes([number]) * size
+
+
+@pytest.fixture
+def path(tmp_path):
+    create_keyring(tmp_path / "data" / "keyring.json", randomness=randomness(1))
+    return tmp_path / "data" / "keyring.json"
+
+
+def names(directory):
+    return sorted(entry.name for entry in directory.iterdir())
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_created_keyring_loads_and_is_private(path):
+    assert load_keyring(path) == Keyring.new(bytes([1]) * 64)
+    assert (mode(path), mode(path.parent)) == (0o600, 0o700)
+    assert names(path.parent) == ["keyring.json"]
+
+
+def test_secrets_differ_unless_told_otherwise(tmp_path):
+    rings = [create_keyring(tmp_path / str(number) / "keyring.json") for number in range(2)]
+    assert rings[0].minting.secret != rings[1].minting.secret
+
+
+@pytest.mark.parametrize("content", ["", "anything"])
+def test_creating_never_replaces_a_file(tmp_path, content):
+    path = tmp_path / "keyring.json"
+    path.write_text(content)
+    with pytest.raises(KeyringExists):
+        create_keyring(path)
+    assert path.read_text() == content
+
+
+@pytest.mark.parametrize(("mint", "minting"), [(False, 1), (True, 2)])
+def test_adding_keeps_the_keys_and_mints_only_when_told(path, mint, minting):
+    before = load_keyring(path)
+    after = add_key(path, mint=mint, randomness=randomness(2))
+    assert after == load_keyring(path)
+    assert [key.secret for key in after.keys] == [before.keys[0].secret, bytes([2]) * 64]
+    assert after.minting.key_id == minting
+    assert mode(path) == 0o600
+
+
+def test_adding_to_no_keyring_says_so(tmp_path):
+    with pytest.raises(KeyringMissing):
+        add_key(tmp_path / "none" / "keyring.json", mint=True)
+
+
+def test_a_key_that_cannot_be_added_changes_nothing(path):
+    before = path.read_bytes()
+    with pytest.raises(InvalidKeyring):
+        add_key(path, mint=True, randomness=randomness(1))
+    assert path.read_bytes() == before
+
+
+def test_a_crash_while_writing_leaves_the_old_file_whole(path, monkeypatch):
+    before = path.read_bytes()
+
+    def fail(_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="Input/output error"):
+        add_key(path, mint=True)
+    assert path.read_bytes() == before
+    assert names(path.parent) == ["keyring.json"]
+
+
+@pytest.mark.parametrize("bits", [0o640, 0o604, 0o660, 0o610, 0o602, 0o644, 0o777])
+def test_a_keyring_that_others_can_use_is_refused_with_the_remedy(path, bits):
+    path.chmod(bits)
+    with pytest.raises(KeyringExposed, match=rf"mode {bits:04o}.*chmod 600 {path}.*keys add --mint"):
+        load_keyring(path)
+
+
+@pytest.mark.parametrize("bits", [0o600, 0o400])
+def test_a_private_keyring_loads(path, bits):
+    path.chmod(bits)
+    assert load_keyring(path).minting.key_id == 1
+
+
+def test_no_keyring_says_how_to_make_one(tmp_path):
+    with pytest.raises(KeyringMissing, match="`waypost keys create` makes one"):
+        load_keyring(tmp_path / "keyring.json")
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff\xfe", b"x" * (2 << 20)])
+def test_a_damaged_keyring_says_how_to_restore_it(path, content):
+    path.write_bytes(content)
+    with pytest.raises(KeyringUnreadable, match=rf"damaged.*cp COPY {path}.*keys export"):
+        load_keyring(path)
+
+
+def test_a_directory_in_its_place_cannot_be_read(tmp_path):
+    with pytest.raises(KeyringUnreadable, match="Is a directory"):
+        load_keyring(tmp_path)
+
+
+def test_an_export_is_a_keyring_file_like_the_original(path, tmp_path):
+    copy = tmp_path / "copy.json"
+    assert export_keyring(path, copy, now=NOW) == load_keyring(copy) == load_keyring(path)
+    assert mode(copy) == 0o600
+
+
+def test_an_export_never_replaces_a_file(path, tmp_path):
+    copy = tmp_path / "copy.json"
+    copy.write_text("other")
+    with pytest.raises(KeyringExists):
+        export_keyring(path, copy, now=NOW)
+    assert copy.read_text() == "other"
+    assert unexported_key_ids(path, load_keyring(path)) == (1,)
+
+
+def test_keys_are_unexported_until_they_are_and_so_is_each_added_one(path, tmp_path):
+    assert unexported_key_ids(path, load_keyring(path)) == (1,)
+    export_keyring(path, tmp_path / "1.json", now=NOW)
+    assert unexported_key_ids(path, load_keyring(path)) == ()
+    grown = add_key(path, mint=True)
+    assert unexported_key_ids(path, grown) == (2,)
+    record_export(path, grown, now=NOW)
+    assert unexported_key_ids(path, grown) == ()
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff", b'{"fingerprints": 1}', b'{"fingerprints": [[]]}'])
+def test_a_damaged_record_of_exports_counts_as_none(path, content):
+    path.with_name("keyring-exported.json").write_bytes(content)
+    assert unexported_key_ids(path, load_keyring(path)) == (1,)
+
+
+def test_the_record_of_exports_holds_no_secret(path, tmp_path):
+    export_keyring(path, tmp_path / "1.json", now=NOW)
+    record = path.with_name("keyring-exported.json").read_text()
+    assert '"exported_at": "2024-06-03T12:00:00+00:00"' in record
+    assert "AQEBAQEB" not in record
+    assert "AQEBAQEB" in path.read_text()
