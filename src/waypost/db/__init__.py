@@ -2,7 +2,7 @@
 
 from waypost.db.control_key import CONTROL_KEY_FILE, ControlKey, create_control_key, load_control_key
 from waypost.db.engine import SQLITE_FILE, Database, create_engine, database_url
-from waypost.db.errors import ControlKeyError, DatabaseError, UnknownRevisionError
+from waypost.db.errors import ControlKeyError, DatabaseError, DatabaseUrlError, UnknownRevisionError
 from waypost.db.migrate import migrate
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "ControlKeyError",
     "Database",
     "DatabaseError",
+    "DatabaseUrlError",
     "UnknownRevisionError",
     "create_control_key",
     "create_engine",

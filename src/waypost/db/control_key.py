@@ -37,7 +37,7 @@ class ControlKey:
         """
         try:
             return self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], purpose.encode())
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:  # ValueError: too short to hold a nonce
             raise ControlKeyError(
                 f"{CONTROL_KEY_FILE} is not the key that sealed the secrets in the control database ({purpose}): "
                 f"restore the {CONTROL_KEY_FILE} that belongs to it"

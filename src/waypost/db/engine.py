@@ -9,7 +9,10 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, event, make_url
 from sqlalchemy import create_engine as sqlalchemy_engine
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
+
+from waypost.db.errors import DatabaseUrlError
 
 SQLITE_FILE = "control.sqlite3"
 
@@ -56,8 +59,28 @@ class Database:
 
 
 def database_url(configured: str, data: Path) -> URL:
-    """The URL to connect to: `configured` (the setting `db.url`), or SQLite in the data directory when empty."""
-    return make_url(configured) if configured else URL.create("sqlite", database=str(data / SQLITE_FILE))
+    """The URL to connect to: `configured` (the setting `db.url`), or SQLite in the data directory when empty.
+
+    Raises:
+        DatabaseUrlError: neither PostgreSQL nor an SQLite file.
+    """
+    if not configured:
+        return URL.create("sqlite", database=str(data / SQLITE_FILE))
+    try:
+        url = make_url(configured)
+    except ArgumentError as error:
+        raise DatabaseUrlError("db.url is not a URL: postgresql+psycopg://user:password@host/name is one") from error
+    match url.get_backend_name():
+        case "postgresql":
+            return url.set(drivername="postgresql+psycopg")
+        case "sqlite" if url.database not in (None, "", ":memory:"):
+            return url.set(drivername="sqlite")
+        case "sqlite":
+            raise DatabaseUrlError(
+                "db.url: an SQLite database must be a file: one in memory is gone with its connection"
+            )
+        case other:
+            raise DatabaseUrlError(f"db.url: {other} is neither postgresql nor sqlite")
 
 
 def create_engine(url: URL) -> Engine:

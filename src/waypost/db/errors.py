@@ -10,6 +10,10 @@ class DatabaseError(Exception):
     """The control database cannot be used as it is; the message says what an operator can do."""
 
 
+class DatabaseUrlError(DatabaseError):
+    """The setting `db.url` names no database we can use; the message does not repeat it, for it may hold a password."""
+
+
 class ControlKeyError(DatabaseError):
     """`control.key` is missing, unreadable, or not the key that sealed this database's secrets."""
 

@@ -39,10 +39,7 @@ def migrate(database: Database) -> None:
 @contextmanager
 def _locked(database: Database) -> Iterator[None]:
     if database.engine.dialect.name == "sqlite":
-        file = database.engine.url.database
-        if not file:
-            raise ValueError("the control database must be a file: an in-memory one is gone with its connection")
-        with Path(f"{file}.lock").open("wb") as lock:
+        with Path(f"{database.engine.url.database}.lock").open("wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
         return

@@ -1,0 +1,38 @@
+"""Which database a setting names."""
+
+from pathlib import Path
+
+import pytest
+
+from waypost.db import DatabaseUrlError, database_url
+
+DATA = Path("/data")
+
+
+@pytest.mark.parametrize(
+    ("configured", "expected"),
+    [
+        pytest.param("", "sqlite:////data/control.sqlite3", id="nothing set: SQLite in the data directory"),
+        ("sqlite:////elsewhere/file.db", "sqlite:////elsewhere/file.db"),
+        ("postgresql+psycopg://u:p@h:1/d", "postgresql+psycopg://u:p@h:1/d"),
+        pytest.param("postgresql://u@h/d", "postgresql+psycopg://u@h/d", id="psycopg 3 is the driver we ship"),
+    ],
+)
+def test_a_url_is_read(configured, expected):
+    assert database_url(configured, DATA).render_as_string(hide_password=False) == expected
+
+
+@pytest.mark.parametrize(
+    ("configured", "said"),
+    [
+        ("sqlite://", "must be a file"),
+        ("sqlite:///:memory:", "must be a file"),
+        ("mysql://u:topsecret@h/d", "mysql is neither"),
+        ("://topsecret", "not a URL"),
+    ],
+)
+def test_a_database_we_cannot_use_is_refused_without_repeating_its_password(configured, said):
+    with pytest.raises(DatabaseUrlError, match=said) as refused:
+        database_url(configured, DATA)
+
+    assert "topsecret" not in str(refused.value)
