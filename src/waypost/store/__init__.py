@@ -1,6 +1,6 @@
 """The event store: ClickHouse, embedded (chDB) or a server, behind one interface."""
 
-from waypost.store.errors import StoreError, StoreFailed, StoreInUse, StoreTooNew, StoreUrlInvalid
+from waypost.store.errors import StoreError, StoreFailed, StoreInUse, StoreRefused, StoreTooNew, StoreUrlInvalid
 from waypost.store.event_store import EventStore
 from waypost.store.rows import (
     Event,
@@ -27,6 +27,7 @@ __all__ = [
     "StoreError",
     "StoreFailed",
     "StoreInUse",
+    "StoreRefused",
     "StoreTooNew",
     "StoreUrlInvalid",
     "Summary",

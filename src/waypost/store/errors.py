@@ -4,7 +4,8 @@ StoreError
 ├── StoreUrlInvalid     the URL names no store this version can use
 ├── StoreInUse          another process owns the embedded store
 ├── StoreTooNew         a later version of Waypost wrote this store
-└── StoreFailed         the engine refused or could not be reached; the operation may be repeated
+├── StoreRefused        a row that no store of this schema can hold; repeating it is of no use
+└── StoreFailed         the engine failed or could not be reached; the operation may be repeated
 """
 
 from pathlib import Path
@@ -14,7 +15,7 @@ class StoreError(Exception):
     """The event store cannot do what was asked; the message is for the operator."""
 
 
-class StoreUrlInvalid(StoreError):  # noqa: N818 - reads as the sentence it prints
+class StoreUrlInvalid(StoreError):
     """The URL names no store this version can use."""
 
     def __init__(self, scheme: str) -> None:
@@ -26,7 +27,7 @@ class StoreUrlInvalid(StoreError):  # noqa: N818 - reads as the sentence it prin
         self.scheme = scheme
 
 
-class StoreInUse(StoreError):  # noqa: N818
+class StoreInUse(StoreError):
     """Another process owns the embedded store: chDB allows one."""
 
     def __init__(self, path: Path, owner: str) -> None:
@@ -39,7 +40,7 @@ class StoreInUse(StoreError):  # noqa: N818
         self.owner = owner
 
 
-class StoreTooNew(StoreError):  # noqa: N818
+class StoreTooNew(StoreError):
     """A later version of Waypost wrote this store."""
 
     def __init__(self, found: int, known: int) -> None:
@@ -52,8 +53,21 @@ class StoreTooNew(StoreError):  # noqa: N818
         self.known = known
 
 
-class StoreFailed(StoreError):  # noqa: N818
-    """The engine refused an operation or could not be reached.
+class StoreRefused(StoreError):
+    """At least one of the rows cannot be held by this schema: a number too large, a text that is no Unicode.
+
+    Nothing of the insert was written. Repeating it is of no use; without the row it goes through.
+    """
+
+    def __init__(self, operation: str, reason: str) -> None:
+        """Keep what was tried and the client's own words."""
+        super().__init__(f"event store, {operation}: {reason}")
+        self.operation = operation
+        self.reason = reason
+
+
+class StoreFailed(StoreError):
+    """The engine failed or could not be reached.
 
     Nothing is known of what was written: repeat the operation, every one of them may be repeated.
     """

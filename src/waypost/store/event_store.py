@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 from uuid import UUID
 
-from clickhouse_connect.driver.exceptions import Error
+from clickhouse_connect.driver.exceptions import DataError, Error
 
 from waypost.events.name import EventName
 from waypost.store import queries
@@ -23,7 +23,7 @@ from waypost.store.columns import (
     transpose,
 )
 from waypost.store.connection import Connection, connect
-from waypost.store.errors import StoreFailed
+from waypost.store.errors import StoreFailed, StoreRefused
 from waypost.store.migrate import migrate, shipped
 from waypost.store.rows import Event, HitRow, PeriodCount, SegmentSpan, SendEventRow, SendRow, Summary
 
@@ -82,7 +82,11 @@ class EventStore:
         return stored
 
     def insert_hits(self, rows: Sequence[HitRow]) -> None:
-        """Store hits that `stored_records` did not name."""
+        """Store hits that `stored_records` did not name.
+
+        Raises:
+            StoreRefused: a row that cannot be held; none of them was stored.
+        """
         with self._writing:
             self._insert("events", HIT_COLUMNS, rows)
 
@@ -148,5 +152,7 @@ def _failures(operation: str) -> Iterator[None]:
     """Translate the client's exceptions, in this one place."""
     try:
         yield
+    except (DataError, UnicodeEncodeError) as error:
+        raise StoreRefused(operation, str(error)) from error
     except Error as error:
         raise StoreFailed(operation, str(error)) from error

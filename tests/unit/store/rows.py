@@ -41,7 +41,6 @@ def hit(account, send, **changes) -> Hit:
         "headers": {
             "user-agent": "Mozilla/5.0 (iPhone)",
             "accept-language": "fr, ümlaut",
-            "sec-fetch-mode": "navigate",
         },
     }
     return Hit(**(known | changes))

@@ -1,0 +1,179 @@
+"""From sealed segments to stored events, each record exactly once.
+
+A record is known by its segment and its number. The collector asks the store which records of a segment it has,
+inserts the missing ones, and only then deletes the segment. Killed at any instant, it finds the segment again and the
+question gives the right answer again. Deduplication by the engine is not relied on (docs/adr/0004-event-store.md).
+"""
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from waypost.events.hit import Hit
+from waypost.pipeline.counts import Count, Counts
+from waypost.pipeline.enrich import Enricher
+from waypost.pipeline.refusal import insert_all
+from waypost.spool.errors import UnreadableSegmentError
+from waypost.spool.framing import Segment
+from waypost.spool.reader import delete_segment, quarantine_segment, read_segment, sealed_segments
+from waypost.store import EventStore, HitRow, SegmentSpan
+
+log = logging.getLogger(__name__)
+
+# One insert is one part on the disk and some twenty syncs, so small segments go together; a hit takes about 3 KB
+# while it waits, so a batch stays below 100 MB.
+_BATCH_RECORDS: Final = 20_000
+
+
+class _Read(Struct, frozen=True):
+    """A segment in memory, and the file it came from."""
+
+    path: Path
+    segment: Segment
+
+
+class Collector:
+    """Empties the spool of all edges into the store. For one thread, which holds the spool (`hold`)."""
+
+    def __init__(
+        self,
+        spool: Path,
+        store: EventStore,
+        enricher: Enricher,
+        counts: Counts,
+        *,
+        now: Callable[[], datetime],
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Do nothing yet.
+
+        Args:
+            spool: the directory that holds the directories of all edges.
+            store: where events go.
+            enricher: what is found out about each.
+            counts: raised as things happen.
+            now: aware, UTC.
+            stopping: asked between batches.
+        """
+        self._spool = spool
+        self._store = store
+        self._enricher = enricher
+        self._counts = counts
+        self._now = now
+        self._stopping = stopping
+        self._skipped: set[Path] = set()
+
+    def collect(self) -> int:
+        """Store and remove every segment sealed by now; returns how many are gone.
+
+        Raises:
+            StoreFailed: the segments not yet stored are all still there.
+        """
+        removed = 0
+        for batch in self._batches(sealed_segments(self._spool)):
+            if self._stopping():
+                break
+            removed += self._collect(batch)
+        return removed
+
+    def _batches(self, paths: Iterable[Path]) -> Iterator[list[_Read]]:
+        batch: list[_Read] = []
+        records = 0
+        for path in paths:
+            if (segment := self._read(path)) is None:
+                continue
+            batch.append(_Read(path, segment))
+            records += len(segment.records)
+            if records >= _BATCH_RECORDS:
+                yield batch
+                batch, records = [], 0
+        if batch:
+            yield batch
+
+    def _read(self, path: Path) -> Segment | None:
+        """The segment, or None when there is nothing to store of it now: no segment stops the others."""
+        try:
+            return read_segment(path)
+        except UnreadableSegmentError as error:
+            if error.reason == "version":
+                self._skip(path, error)
+            else:
+                self._quarantine(path, str(error))
+        except OSError as error:
+            self._skip(path, error)
+        return None
+
+    def _collect(self, batch: list[_Read]) -> int:
+        refused = self._insert([read.segment for read in batch])
+        return sum(self._remove(read.path, read.segment, refused) for read in batch)
+
+    def _remove(self, path: Path, segment: Segment, refused: set[str]) -> bool:
+        """Delete a segment all of whose records are stored; set one aside that holds others."""
+        if segment.damaged:
+            self._counts.add(Count.DAMAGED, len(segment.damaged) if segment.missing is None else segment.missing)
+            return self._quarantine(path, f"{len(segment.damaged)} damaged stretches: {segment.damaged[:3]}")
+        if segment.segment_id in refused:
+            return self._quarantine(path, "the store cannot hold some of its records")
+        try:
+            delete_segment(path)
+        except OSError as error:
+            self._skip(path, error)
+            return False
+        return True
+
+    def _insert(self, segments: list[Segment]) -> set[str]:
+        """Insert what is missing; returns the segments some of whose records were refused."""
+        # By segment and number: the same segment may lie there twice, restored from a quarantine or a backup.
+        records: dict[str, dict[int, Hit]] = {}
+        for segment in segments:
+            records.setdefault(segment.segment_id, {}).update(segment.records)
+        stored = self._store.stored_records([_span(name, hits.values()) for name, hits in records.items() if hits])
+        received_at = self._now()
+        rows = [
+            self._row(name, number, hit, received_at)
+            for name, hits in records.items()
+            for number, hit in hits.items()
+            if number not in stored[name]
+        ]
+        self._counts.add(Count.REPEATED, sum(map(len, records.values())) - len(rows))
+        refused = insert_all(self._store.insert_hits, rows)
+        self._counts.add(Count.STORED, len(rows) - len(refused))
+        self._counts.add(Count.REFUSED, len(refused))
+        return {row.segment for row in refused}
+
+    def _row(self, segment: str, number: int, hit: Hit, received_at: datetime) -> HitRow:
+        facts = self._enricher.enrich(hit)
+        return HitRow(
+            hit=hit,
+            client=facts.client,
+            segment=segment,
+            record=number,
+            received_at=received_at,
+            unenriched=facts.unenriched,
+        )
+
+    def _quarantine(self, path: Path, reason: str) -> bool:
+        try:
+            aside = quarantine_segment(path)
+        except OSError as error:
+            self._skip(path, error)
+            return False
+        self._counts.add(Count.QUARANTINED_SEGMENTS)
+        log.error("segment %s was set aside as %s: %s", path.stem, aside.name, reason)
+        return True
+
+    def _skip(self, path: Path, error: Exception) -> None:
+        """Leave a segment where it is, and say so once."""
+        if path not in self._skipped:
+            self._skipped.add(path)
+            self._counts.add(Count.SKIPPED_SEGMENTS)
+            log.error("segment %s stays in the spool for now: %s", path.stem, error)
+
+
+def _span(segment: str, hits: Collection[Hit]) -> SegmentSpan:
+    times = [hit.occurred_at for hit in hits]
+    return SegmentSpan(segment, frozenset(hit.account for hit in hits), min(times), max(times))

@@ -1,0 +1,108 @@
+"""The pipeline's composition root: one thread that empties the spool and the outbox into the event store."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+from sqlalchemy.exc import SQLAlchemyError
+
+from waypost.config.settings import Settings
+from waypost.db.engine import Database
+from waypost.events.client_parser import ClientParser
+from waypost.pipeline.collector import Collector
+from waypost.pipeline.counts import Counts
+from waypost.pipeline.enrich import Enricher, client_step
+from waypost.pipeline.hold import hold
+from waypost.pipeline.outbox import OutboxDrain
+from waypost.store import EventStore, StoreError
+
+log = logging.getLogger(__name__)
+
+# A store or a database that comes back is noticed within this many seconds; the first pauses are shorter.
+_PAUSE_MAX_SECONDS: Final = 2.0
+
+# What a failing world raises; anything else is a bug, ends the process and is seen.
+_FAILURES: Final = (StoreError, SQLAlchemyError, OSError)
+
+
+class Source(Struct):
+    """Something to empty, and how long to leave it alone after it failed."""
+
+    name: str
+    empty: Callable[[], int]
+    """Do what there is to do; how much it was. Raises one of `_FAILURES`."""
+    failures: int = 0
+    """In a row."""
+
+    def attempt(self) -> int:
+        """As `empty`; 0 when it failed. One source that fails does not stop the other."""
+        try:
+            done = self.empty()
+        except _FAILURES:
+            self.failures += 1
+            if self.failures == 1:
+                log.exception("the %s is not emptied and will be tried again", self.name)
+            return 0
+        if self.failures:
+            log.warning("the %s is emptied again, after %d failures", self.name, self.failures)
+            self.failures = 0
+        return done
+
+
+async def run(
+    settings: Settings, store: EventStore, database: Database, stop: asyncio.Event, counts: Counts | None = None
+) -> None:
+    """Run until `stop` is set; then finish the batch in hand and return.
+
+    Args:
+        settings: `pipeline` and `data` are used.
+        store: open; stays open.
+        database: the control database, for its outbox.
+        stop: set to end.
+        counts: raised as things happen, for metrics.
+
+    Raises:
+        CollectorRunningError: another process collects this spool.
+    """
+    spool = settings.data / "spool"
+    with hold(spool), ThreadPoolExecutor(1, thread_name_prefix="pipeline") as thread:
+        loop = asyncio.get_running_loop()
+        sources = await loop.run_in_executor(thread, _sources, spool, store, database, stop, counts or Counts())
+        while not stop.is_set():
+            done = [await loop.run_in_executor(thread, source.attempt) for source in sources]
+            if not any(done):
+                await _pause(stop, _seconds(settings.pipeline.poll_seconds, sources))
+
+
+def _sources(
+    spool: Path, store: EventStore, database: Database, stop: asyncio.Event, counts: Counts
+) -> tuple[Source, ...]:
+    enricher = Enricher([client_step(ClientParser())], counts)
+    collector = Collector(spool, store, enricher, counts, now=_now, stopping=stop.is_set)
+    return (
+        # The outbox first: a click may be as fast as the send it belongs to.
+        Source("outbox", OutboxDrain(database, store, counts, now=_now).drain),
+        Source("spool", collector.collect),
+    )
+
+
+def _seconds(poll_seconds: float, sources: tuple[Source, ...]) -> float:
+    failures = max(source.failures for source in sources)
+    return max(poll_seconds, min(poll_seconds * 2**failures, _PAUSE_MAX_SECONDS)) if failures else poll_seconds
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
