@@ -16,8 +16,8 @@ SETTLED_SECONDS = 10.0
 FIRST_DELAY_SECONDS = 0.1
 LONGEST_DELAY_SECONDS = 5.0
 _DOUBLINGS = 6  # from the first delay to past the longest
-# From SIGTERM to SIGKILL. Below the 10 seconds that container runtimes allow the whole.
-STOP_SECONDS = 8.0
+# From SIGTERM to SIGKILL: longer than the 20 seconds that mail waits for a relay in the middle of a message.
+STOP_SECONDS = 25.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +45,35 @@ def restart_delay(failures: int) -> float:
     return min(FIRST_DELAY_SECONDS * (1 << min(failures - 1, _DOUBLINGS)), LONGEST_DELAY_SECONDS)
 
 
-async def supervise(services: Sequence[Service], stop: asyncio.Event, report: Callable[[str, str], None]) -> None:
+async def supervise(
+    services: Sequence[Service],
+    stop: asyncio.Event,
+    report: Callable[[str, str], None],
+    on_ready: Callable[[], None] = lambda: None,
+) -> None:
     """Run the services until `stop` is set, then end them all: SIGTERM, and SIGKILL after STOP_SECONDS.
 
     Args:
         services: started at once; none waits for another.
         stop: set it to end.
         report: called with a service's name and what happened to it, for a person to read.
+        on_ready: called once, when all of them have become ready.
 
     Raises:
         StartFailedError: one ended before it was ready for the first time; the others have been stopped.
     """
     with tempfile.TemporaryDirectory(prefix="waypost-") as directory:
-        keepers = [asyncio.create_task(_keep(service, Path(directory), report)) for service in services]
+        ready = [asyncio.Event() for _ in services]
+        keepers = [
+            asyncio.create_task(_keep(service, Path(directory), event, report))
+            for service, event in zip(services, ready, strict=True)
+        ]
+        announcing = asyncio.create_task(_when_all(ready, on_ready))
         stopped = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait([stopped, *keepers], return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (stopped, *keepers):
+            for task in (stopped, announcing, *keepers):
                 task.cancel()
             outcomes = await asyncio.gather(*keepers, return_exceptions=True)
         for outcome in outcomes:
@@ -70,9 +81,14 @@ async def supervise(services: Sequence[Service], stop: asyncio.Event, report: Ca
                 raise outcome
 
 
-async def _keep(service: Service, directory: Path, report: Callable[[str, str], None]) -> None:
+async def _when_all(events: Sequence[asyncio.Event], then: Callable[[], None]) -> None:
+    for event in events:
+        await event.wait()
+    then()
+
+
+async def _keep(service: Service, directory: Path, ready: asyncio.Event, report: Callable[[str, str], None]) -> None:
     clock = asyncio.get_running_loop().time
-    ready = asyncio.Event()
     failures = 0
     with _notify_socket(directory / service.name) as notify:
         while True:

@@ -19,3 +19,5 @@ def configure(process: str, stream: TextIO | None = None) -> None:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter)
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    # It tells at every start which database it found.
+    logging.getLogger("alembic").setLevel(logging.WARNING)

@@ -45,9 +45,9 @@ def test_a_killed_child_comes_back_and_the_other_is_left_alone(tmp_path):
     async def scenario():
         told, stop = Told(), asyncio.Event()
         services = [service(name, writing_its_pid(tmp_path / name)) for name in ("core", "edge-0")]
-        task = asyncio.create_task(supervise(services, stop, told))
-        await told.until("core", "ready: http://core")
-        await told.until("edge-0", "ready")
+        task = asyncio.create_task(supervise(services, stop, told, on_ready=lambda: told("all", "ready")))
+        await told.until("all", "ready")
+        assert {("core", "ready: http://core"), ("edge-0", "ready: http://edge-0")} < set(told.lines)
         first, other = ((tmp_path / name).read_text() for name in ("core", "edge-0"))
         os.kill(int(first), signal.SIGKILL)
         await told.until("core", "ready", times=2)

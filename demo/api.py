@@ -1,0 +1,31 @@
+"""The HTTP API as any client would call it: standard library only."""
+
+import base64
+import json
+import urllib.request
+from typing import Any
+
+TIMEOUT_SECONDS = 10
+
+
+class Api:
+    """Logs in with an API key, then calls."""
+
+    def __init__(self, origin: str, key: str, secret: str) -> None:
+        self.origin = origin
+        basic = base64.b64encode(f"{key}:{secret}".encode()).decode()
+        token = self._call("POST", "/oauth/token?grant_type=password", {"Authorization": f"Basic {basic}"})
+        self._headers = {"Authorization": f"Bearer {token['access_token']}"}
+
+    def get(self, path: str) -> Any:
+        """What `GET path` answers."""
+        return self._call("GET", path, self._headers)
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        """What `POST path` answers to a JSON body."""
+        return self._call("POST", path, self._headers | {"Content-Type": "application/json"}, json.dumps(body).encode())
+
+    def _call(self, method: str, path: str, headers: dict[str, str], body: bytes | None = None) -> Any:
+        request = urllib.request.Request(self.origin + path, data=body, headers=headers, method=method)
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:
+            return json.load(response)

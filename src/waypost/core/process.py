@@ -1,0 +1,73 @@
+"""Composition root of the core process."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+
+from waypost.config import HostPort, Settings
+from waypost.control.app import create_app
+from waypost.control.install import Install, open_install
+from waypost.control.keys.service import CreatedApiKey
+from waypost.control.process import serve as serve_api
+from waypost.keyfile import keyring_path, load_keyring
+from waypost.links.keyring import Keyring
+from waypost.mail.process import run as run_mail
+from waypost.pipeline.process import run as run_pipeline
+from waypost.store import EventStore
+
+# Between looks at whether the API listens; only while starting.
+_LOOK_SECONDS = 0.02
+
+
+def run(settings: Settings, on_credential: Callable[[CreatedApiKey], None], on_ready: Callable[[], None]) -> None:
+    """Serve the API, take clicks into the event store and deliver mail, until SIGTERM or SIGINT.
+
+    Args:
+        settings: of the install.
+        on_credential: called on the first start with the operator's credential, which cannot be had again.
+        on_ready: called once the API answers.
+
+    Raises:
+        KeyfileError: there is no usable keyring.
+        DatabaseError: the control database, or control.key, cannot be used.
+        StoreError: the event store cannot be used.
+        OSError: the address to listen on cannot be had.
+    """
+    keyring = load_keyring(keyring_path(settings.data))
+    install = open_install(settings)
+    try:
+        if install.operator is not None:
+            on_credential(install.operator)
+        store = EventStore.open(settings.store.url.reveal(), settings.data)
+        try:
+            asyncio.run(_run(settings, keyring, install, store, on_ready))
+        finally:
+            store.close()
+    finally:
+        install.database.close()
+
+
+async def _run(
+    settings: Settings, keyring: Keyring, install: Install, store: EventStore, on_ready: Callable[[], None]
+) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    api = create_app(settings, database=install.database, store=store, keyring=keyring, control_key=install.control_key)
+    async with asyncio.TaskGroup() as parts:
+        parts.create_task(serve_api(api, settings.control.listen, stop))
+        parts.create_task(run_mail(settings, install.database, keyring, stop))
+        parts.create_task(run_pipeline(settings, store, install.database, stop))
+        parts.create_task(_when_listening(settings.control.listen, on_ready))
+
+
+async def _when_listening(listen: HostPort, on_ready: Callable[[], None]) -> None:
+    while True:
+        try:
+            _, writer = await asyncio.open_connection(listen.host, listen.port)
+        except OSError:
+            await asyncio.sleep(_LOOK_SECONDS)
+        else:
+            writer.close()
+            on_ready()
+            return
