@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 # A store or a database that comes back is noticed within this many seconds; the first pauses are shorter.
 _PAUSE_MAX_SECONDS: Final = 2.0
+# The shortest poll that may be set, 0.01 s, is past the longest pause after 8.
+_DOUBLINGS_MAX: Final = 8
 
 # What a failing world raises; anything else is a bug, ends the process and is seen.
 _FAILURES: Final = (StoreError, SQLAlchemyError, OSError)
@@ -92,8 +94,8 @@ def _sources(
 
 
 def _seconds(poll_seconds: float, sources: tuple[Source, ...]) -> float:
-    failures = max(source.failures for source in sources)
-    return max(poll_seconds, min(poll_seconds * 2**failures, _PAUSE_MAX_SECONDS)) if failures else poll_seconds
+    doublings = min(_DOUBLINGS_MAX, max(source.failures for source in sources))
+    return max(poll_seconds, min(poll_seconds * 2**doublings, _PAUSE_MAX_SECONDS))
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

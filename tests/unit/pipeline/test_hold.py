@@ -1,0 +1,12 @@
+import pytest
+
+from waypost.pipeline.errors import CollectorRunningError
+from waypost.pipeline.hold import hold
+
+
+def test_a_spool_is_held_by_one_and_free_again_afterwards(tmp_path):
+    spool = tmp_path / "not there yet"
+    with hold(spool), pytest.raises(CollectorRunningError, match="not there yet"), hold(spool):
+        pytest.fail("held twice")
+    with hold(spool):
+        pass
