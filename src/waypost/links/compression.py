@@ -130,7 +130,7 @@ def decompress(data: bytes, limit: int) -> str:
         limit: most characters the text may have.
 
     Raises:
-        ValueError: not a short form, or of a longer text. No more than 20 times the data is ever built.
+        ValueError: not a short form, or of a longer text. At most 17 times the data is ever built.
     """
     pieces: list[str] = []
     while True:

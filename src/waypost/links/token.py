@@ -260,7 +260,8 @@ _MAX_HOST_NAME: Final = 253  # RFC 1035, section 2.3.4, as text
 _LINK_DOMAIN: Final = re.compile(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*")
 
 # Wider than the grammar of RFC 3986, in its characters: enough that no value can end a header, hide a scheme or be
-# read with another host by a browser (a backslash would). Which URLs are tracked is decided in `destination`.
+# read with another host by a browser (a backslash would). Not `destination.check`: what is tracked may one day be
+# narrower than it is today, and the tokens of today must still open.
 _DESTINATION: Final = re.compile(
     r"[Hh][Tt][Tt][Pp][Ss]?://[A-Za-z0-9\-._~:\[\]@!$&'()*+,;=%][A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*"
 )

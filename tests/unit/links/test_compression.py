@@ -69,3 +69,4 @@ def test_what_is_no_short_form_of_ten_characters_is_refused(data):
 def test_the_table_is_complete_and_says_each_thing_once():
     assert len(SUBSTRINGS) == len(set(SUBSTRINGS)) == 256 - 1 - len(CHARACTERS)
     assert set("".join(SUBSTRINGS)) <= set(CHARACTERS)
+    assert max(map(len, SUBSTRINGS)) == 17  # the most that one byte can become

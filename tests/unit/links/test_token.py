@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from waypost.events.ids import uuid7
 from waypost.links.compression import CHARACTERS
+from waypost.links.destination import check
 from waypost.links.errors import BadSeal, InvalidPayload, Malformed, TokenError, UnknownKey
 from waypost.links.keyring import Keyring
 from waypost.links.token import (
@@ -320,6 +321,30 @@ def test_what_would_not_open_is_not_sealed(field, changes):
             Sealer(
                 KEYRING, DOMAIN, account=values["account"], profile=values["profile"], privacy=values["privacy"]
             ).click(values["send_id"], values["link_index"], values["destination"])
+
+
+@given(destinations)
+def test_whatever_may_be_tracked_can_be_sealed(destination):
+    if check(destination) is None:
+        assert replace(CLICK, destination=destination).destination == destination
+
+
+@pytest.mark.parametrize(
+    "destination",
+    [
+        "http://a",
+        "https://user:pw@example.com:/",
+        "https://[2001:db8::1]:8443/",
+        "https://[v7.a:b]/",
+        "https://%41.example/",
+        "https://@x",
+        "HTTPS://!$&'()*+,;=/?#",
+        "https://example.com/" + "a" * (MAX_DESTINATION_BYTES - 20),
+    ],
+)
+def test_the_corners_of_what_may_be_tracked_can_be_sealed(destination):
+    assert check(destination) is None
+    assert open_token(seal(replace(CLICK, destination=destination), DOMAIN, KEYRING), DOMAIN, KEYRING)
 
 
 @pytest.mark.parametrize(
