@@ -10,6 +10,7 @@ Offsets are indexes into the str that was given. Nothing is decoded here.
 
 import re
 from enum import StrEnum
+from string import ascii_lowercase
 from typing import NamedTuple
 
 from waypost.links.charrefs import decode_text
@@ -28,8 +29,21 @@ def _any_case(*names: str) -> str:
 
 # 13.2.5.32 to 13.2.5.40. An attribute without a value must not be followed by "=": were a quote left open, the tag
 # would otherwise seem to end inside it.
-_VALUE = r"""(?:"[^"]*+"|'[^']*+'|[^\t\n\f\r >"'][^\t\n\f\r >]*+|(?=>))"""
-_ATTRIBUTES = rf"(?:[\t\n\f\r /]++|[^\t\n\f\r />][^\t\n\f\r />=]*+(?:{_SPACE}*+={_SPACE}*+{_VALUE}|(?!{_SPACE}*+=)))*+>"
+_ATTRIBUTE_NAME = r"[^\t\n\f\r />][^\t\n\f\r />=]*+"
+_EQUALS = rf"{_SPACE}*+={_SPACE}*+"
+_VALUES = (r'"([^"]*+)"', r"'([^']*+)'", r"""([^\t\n\f\r >"'][^\t\n\f\r >]*+)""", r"(?=>)")
+_VALUE = "|".join(_VALUES)
+_UNCAPTURED_VALUE = _VALUE.replace("(", "(?:").replace("(?:?", "(?")
+_NO_VALUE = rf"(?!{_SPACE}*+=)"
+
+
+def _attributes_regex(name: str) -> str:
+    return rf"(?:[\t\n\f\r /]++|{name}(?:{_EQUALS}(?:{_UNCAPTURED_VALUE})|{_NO_VALUE}))*+"
+
+
+_ANY_ATTRIBUTES = _attributes_regex(_ATTRIBUTE_NAME)
+# What nearly every tag looks like, first: no quote, "=" or "<" but in ="…" just behind a name. The same, only faster.
+_ATTRIBUTES = rf"""(?:[^<>"'=]*+(?:(?<=[a-zA-Z0-9-])="[^"]*+"[^<>"'=]*+)*+>|{_ANY_ATTRIBUTES}>)"""
 _TAG_NAME = r"[a-zA-Z][^\t\n\f\r />]*+"
 
 # Elements whose content is text up to their own end tag (13.2.6.4). Script has rules of its own, plaintext never ends.
@@ -41,32 +55,41 @@ _EVENTS = ("a", "area", "script", "plaintext", "svg", "math")
 _COMMENT_CONTENT = r"!--(?:-?>|(?:[^-]++|-(?!-!?>))*+--!?>)"
 _COMMENT_WITHOUT_HREF = rf"!--(?:-?>|(?:[^-hH]++|[hH](?!{_any_case('ref')})|-(?!-!?>))*+--!?>)"
 _BOGUS_COMMENT_CONTENT = r"(?:!(?!--)|\?|/(?![a-zA-Z]))[^>]*+>"  # and the doctype, which ends like one (13.2.5.53)
-_TEXT = r"[^<]*+(?:<+(?:(?![<a-zA-Z/!?])|(?=<))[^<]*+)*+"
+# A "<" that starts nothing is text; of several in a row the last may start something.
+_STRAY = r"<*(?:(?![<a-zA-Z/!?])|(?=<))"
 
 _RAW_TEXT_END = {name: re.compile(rf"</{_any_case(name)}{_NAME_END}") for name in _RAW_TEXT}
 _RAW_TEXT_ELEMENT = "|".join(
     rf"{_any_case(name)}{_NAME_END}{_ATTRIBUTES}(?:[^<]++|<(?!/{_any_case(name)}{_NAME_END}))*+" for name in _RAW_TEXT
 )
-_BETWEEN_EVENTS = re.compile(
-    rf"{_TEXT}(?:<(?:"
-    rf"/(?!{_any_case('body')}{_NAME_END}){_TAG_NAME}{_ATTRIBUTES}"
-    rf"|(?!{_any_case(*_EVENTS, *_RAW_TEXT)}{_NAME_END}){_TAG_NAME}{_ATTRIBUTES}"
-    rf"|{_RAW_TEXT_ELEMENT}"
-    rf"|{_COMMENT_WITHOUT_HREF}"
-    rf"|{_BOGUS_COMMENT_CONTENT}"
-    rf"){_TEXT})*+"
+# Tags by their first letter, so that most are told from _EVENTS and _RAW_TEXT at a glance; <td> and <tr> abound.
+_FIRST_LETTERS = "".join({name[0] for name in (*_EVENTS, *_RAW_TEXT)})
+_OTHER_LETTERS = "".join(letter for letter in ascii_lowercase if letter not in _FIRST_LETTERS)
+_OTHER_TAG = "|".join(
+    (
+        r"/[ac-zAC-Z][a-zA-Z0-9]*+>",
+        rf"[{_OTHER_LETTERS}{_OTHER_LETTERS.upper()}][^\t\n\f\r />]*+{_ATTRIBUTES}",
+        rf"[tT](?:[dDrR]|{_any_case('able')}){_NAME_END}{_ATTRIBUTES}",
+        rf"(?!{_any_case(*_EVENTS, *_RAW_TEXT)}{_NAME_END}){_TAG_NAME}{_ATTRIBUTES}",
+        rf"/(?!{_any_case('body')}{_NAME_END}){_TAG_NAME}{_ATTRIBUTES}",
+    )
 )
-_BETWEEN_TAGS = re.compile(rf"{_TEXT}(?:<(?:{_COMMENT_WITHOUT_HREF}|(?:\?|/(?![a-zA-Z]))[^>]*+>){_TEXT})*+")
-_TAG = re.compile(rf"<(/?)({_TAG_NAME}){_ATTRIBUTES}")
+_BETWEEN_EVENTS = re.compile(
+    rf"(?:[^<]*+<(?:{_OTHER_TAG}|{_COMMENT_WITHOUT_HREF}|{_BOGUS_COMMENT_CONTENT}|{_RAW_TEXT_ELEMENT}|{_STRAY}))*+[^<]*+"
+)
+_BETWEEN_TAGS = re.compile(rf"(?:[^<]*+<(?:{_COMMENT_WITHOUT_HREF}|(?:\?|/(?![a-zA-Z]))[^>]*+>|{_STRAY}))*+[^<]*+")
+# Groups: closing, name, and of the first href its name and its value: double-quoted, single-quoted, unquoted.
+_HREF = rf"{_any_case('href')}(?=[\t\n\f\r />=])"
+_TAG = re.compile(
+    rf"<(/?)({_TAG_NAME}){_attributes_regex(rf'(?!{_HREF}){_ATTRIBUTE_NAME}')}"
+    rf"(?:({_HREF})(?:{_EQUALS}(?:{_VALUE})|{_NO_VALUE}){_ATTRIBUTES}|>)"
+)
 _COMMENT = re.compile(f"<{_COMMENT_CONTENT}")
 _DECLARATION = re.compile(r"<!(?!--)[^>]*+>")
 _BOGUS_COMMENT = re.compile(f"<{_BOGUS_COMMENT_CONTENT}")
-_TEXT_PATTERN = re.compile(_TEXT)
+_TEXT = re.compile(rf"(?:[^<]*+<{_STRAY})*+[^<]*+")
 _OUTLOOK_CONDITION = re.compile(rf"<!--\[{_any_case('if')}[^\]]*{_any_case('mso')}[^\]]*\]>")
-_ATTRIBUTE = re.compile(
-    rf"([^\t\n\f\r />][^\t\n\f\r />=]*+)"
-    rf"""(?:{_SPACE}*+={_SPACE}*+(?:"([^"]*+)"|'([^']*+)'|([^\t\n\f\r >"'][^\t\n\f\r >]*+)|))?+"""
-)
+_ATTRIBUTE = re.compile(rf"({_ATTRIBUTE_NAME})(?:{_EQUALS}(?:{'|'.join(_VALUES[:3])}|))?+")
 # 13.2.5.4 to 13.2.5.31, script data: what opens and closes its escaped and double escaped states.
 _SCRIPT_DATA = re.compile(rf"<!--|-->|<(/?){_any_case('script')}{_NAME_END}")
 
@@ -86,8 +109,6 @@ class Element(NamedTuple):
 
     name: str
     """Lower case."""
-    attributes: dict[str, str]
-    """Values as written, by lower-case name; the first of a name counts. Without a value: the empty string."""
     start: int
     end: int
     """Just past the tag's `>`."""
@@ -119,6 +140,14 @@ def scan(html: str) -> Scan:
     return Scan(scanner.elements, scanner.body_end)
 
 
+def attributes(html: str, element: Element) -> dict[str, str]:
+    """The attributes of an element: values as written, by lower-case name. Of a name the first counts.
+
+    Without a value: the empty string.
+    """
+    return _values(_attributes(html, element.start + 1 + len(element.name), element.end))
+
+
 def visible_text(html: str, element: Element) -> str:
     """The text of a link as a reader sees it, white space collapsed; at most about MAX_TEXT characters of it."""
     if element.name != "a":
@@ -126,7 +155,7 @@ def visible_text(html: str, element: Element) -> str:
     position, end = element.end, element.region_end
     pieces: list[str] = []
     length = 0
-    while length < MAX_TEXT and (text := _TEXT_PATTERN.match(html, position, end)) is not None:
+    while length < MAX_TEXT and (text := _TEXT.match(html, position, end)) is not None:
         pieces.append(text[0])
         length += len(text[0])
         tag = _TAG.match(html, text.end(), end)
@@ -186,7 +215,7 @@ class _Scanner:
             tree.end(name)
 
     def _started(self, tree: OpenElements, tag: re.Match[str], name: str) -> Namespace:
-        attributes = _attributes(self._html, tag)
+        attributes = _attributes(self._html, tag.end(2), tag.end())
         slash = tag.end() - 2
         ends_an_unquoted_value = any(match.end(4) == slash + 1 for match in attributes.values())
         self_closing = self._html[slash] == "/" and not ends_an_unquoted_value
@@ -221,15 +250,14 @@ class _Scanner:
                 position = _text_end(html, name, position, end)
 
     def _link(self, tag: re.Match[str], name: str, part: Part, region_end: int) -> None:
-        attributes = _attributes(self._html, tag)
-        href = attributes.get("href")
-        if href is None:
+        if tag[_HREF_GROUP] is None:
             return
-        group = href.lastindex or 0
-        start, end = href.span(group) if group in _QUOTE_OF_GROUP else (href.end(), href.end())
-        quote = _QUOTE_OF_GROUP.get(group, "")
+        group = tag.lastindex or _HREF_GROUP
+        start, end = tag.span(group)
+        if group == _HREF_GROUP:  # no value: it would stand behind the name
+            start = end
         self.elements.append(
-            Element(name, _values(attributes), tag.start(), tag.end(), start, end, quote, part, region_end)
+            Element(name, tag.start(), tag.end(), start, end, _QUOTE_OF_GROUP[group], part, region_end)
         )
 
 
@@ -237,12 +265,13 @@ _INLINE = frozenset(
     {"abbr", "b", "bdi", "bdo", "big", "code", "em", "font", "i", "s", "small", "span", "strike", "strong", "sub"}
     | {"sup", "tt", "u", "wbr"}
 )
-_QUOTE_OF_GROUP = {2: '"', 3: "'", 4: ""}  # the groups of _ATTRIBUTE that are values
+_HREF_GROUP = 3
+_QUOTE_OF_GROUP = {_HREF_GROUP: "", 4: '"', 5: "'", 6: ""}
 
 
-def _attributes(html: str, tag: re.Match[str]) -> dict[str, re.Match[str]]:
+def _attributes(html: str, name_end: int, tag_end: int) -> dict[str, re.Match[str]]:
     found: dict[str, re.Match[str]] = {}
-    for match in _ATTRIBUTE.finditer(html, tag.end(2), tag.end() - 1):
+    for match in _ATTRIBUTE.finditer(html, name_end, tag_end - 1):
         found.setdefault(match[1].lower(), match)
     return found
 

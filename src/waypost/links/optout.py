@@ -34,7 +34,7 @@ def _has_class(name: str) -> Callable[[str], bool]:
 
 
 # The attribute that is looked at, and which of its values opt out.
-_ATTRIBUTE: Mapping[Mark, tuple[str, Callable[[str], bool]]] = {
+_RULES: Mapping[Mark, tuple[str, Callable[[str], bool]]] = {
     Mark.SMTPD: ("data-smtpd-no-track", _present),
     Mark.POSTMARK: ("data-pm-no-track", _present),
     Mark.SES: ("ses:no-track", _present),
@@ -46,7 +46,11 @@ _ATTRIBUTE: Mapping[Mark, tuple[str, Callable[[str], bool]]] = {
     Mark.MAUTIC: ("mautic:disable-tracking", _present),
     Mark.AHOY: ("data-skip-click", _present),
 }
-assert _ATTRIBUTE.keys() == set(Mark)  # noqa: S101 (a mark without a rule would be ignored without a word)
+assert _RULES.keys() == set(Mark)  # noqa: S101 (a mark without a rule would be ignored without a word)
+
+HINTS = ("track", "skip-click")
+"""Each mark holds one of these, so a tag without them opts out of nothing."""
+assert all(any(hint in name or name == "class" for hint in HINTS) for name, _ in _RULES.values())  # noqa: S101
 
 DEFAULT_MARKS = frozenset(Mark) - {Mark.CUSTOMERIO}
 """All but Customer.io's, which is an ordinary class name that a template may use for something else."""
@@ -54,7 +58,7 @@ DEFAULT_MARKS = frozenset(Mark) - {Mark.CUSTOMERIO}
 
 def opts_out(attributes: Mapping[str, str], marks: frozenset[Mark]) -> bool:
     """Whether a link's attributes (values as written) carry one of the marks. Ours counts always."""
-    for mark, (name, asks) in _ATTRIBUTE.items():
+    for mark, (name, asks) in _RULES.items():
         value = attributes.get(name)
         if value is not None and (mark is Mark.SMTPD or mark in marks) and asks(value):
             return True

@@ -15,8 +15,13 @@ _PLACEHOLDERS = (
 )
 
 
+_ANY_OPENING = re.compile("|".join(re.escape(opening) for opening, _ in _PLACEHOLDERS))
+
+
 def has_placeholder(url: str) -> bool:
     """Whether a template placeholder was left in a URL."""
+    if _ANY_OPENING.search(url) is None:
+        return False
     for opening, closing in _PLACEHOLDERS:
         start = url.find(opening)
         if start >= 0 and url.find(closing, start + len(opening)) >= 0:

@@ -5,17 +5,18 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 from waypost.links import optout, size, utm
 from waypost.links.charrefs import decode_attribute
 from waypost.links.destination import ASCII_WHITESPACE, MAX_DESTINATION_BYTES
-from waypost.links.html import Element, Part, scan, visible_text
+from waypost.links.html import Element, Part, attributes, scan, visible_text
 from waypost.links.policy import Policy
 from waypost.links.reason import Decision, Reason
 
 NAME_ATTRIBUTE = "data-smtpd-link-name"
 TAGS_ATTRIBUTE = "data-smtpd-link-tags"
+_HINTS = ("data-smtpd-", *optout.HINTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,29 +25,44 @@ class Link:
 
     index: int
     """From 0, in source order. A link and its twins for Outlook share one."""
-    part: Part
     destination: str
     """Where it leads: the value, decoded and stripped, with the policy's UTM parameters when it is tracked."""
     reason: Reason | None
     """Why it was skipped; None when it is tracked."""
     name: str | None
     tags: tuple[str, ...]
-    start: int
-    """The value as written is `html[start:end]`; its quotes stand outside."""
-    end: int
-    quote: str
-    _html: str = field(repr=False, compare=False)
-    _element: Element = field(repr=False, compare=False)
-
-    @property
-    def text(self) -> str:
-        """What the reader sees of it, white space collapsed, cut when long. Read from the message at each call."""
-        return visible_text(self._html, self._element)
+    _element: Element = field(repr=False)
+    _html: str = field(repr=False)
 
     @property
     def decision(self) -> Decision:
         """Tracked or skipped."""
         return Decision.TRACKED if self.reason is None else Decision.SKIPPED
+
+    @property
+    def part(self) -> Part:
+        """Who reads it: every client, or Outlook alone."""
+        return self._element.part
+
+    @property
+    def start(self) -> int:
+        """Where the value as written starts in the message; its quotes stand outside."""
+        return self._element.href_start
+
+    @property
+    def end(self) -> int:
+        """Just past the value as written."""
+        return self._element.href_end
+
+    @property
+    def quote(self) -> str:
+        """The character that quotes the value, or nothing."""
+        return self._element.quote
+
+    @property
+    def text(self) -> str:
+        """What the reader sees of it, white space collapsed, cut when long. Read from the message at each call."""
+        return visible_text(self._html, self._element)
 
 
 class LinkReport(TypedDict):
@@ -136,33 +152,17 @@ def plan(html: str, policy: Policy) -> Plan:
         decode_attribute(html[element.href_start : element.href_end]).strip(ASCII_WHITESPACE) for element in elements
     ]
     indexes = _indexes(elements, urls)
-    opted_out: set[int] = set()
-    names: dict[int, str] = {}
-    for index, element in zip(indexes, elements, strict=True):
-        if optout.opts_out(element.attributes, policy.marks):
-            opted_out.add(index)
-        if NAME_ATTRIBUTE in element.attributes:
-            names.setdefault(index, decode_attribute(element.attributes[NAME_ATTRIBUTE]).strip())
+    wishes = _wishes(html, elements, indexes, policy)
     links = []
     for index, element, url in zip(indexes, elements, urls, strict=True):
-        reason, destination = (
-            (Reason.OPT_OUT, url) if index in opted_out else _decide(url, policy, partial(visible_text, html, element))
-        )
-        links.append(
-            Link(
-                index=index,
-                part=element.part,
-                destination=destination,
-                reason=reason,
-                name=names.get(index) or None,
-                tags=_tags(element),
-                start=element.href_start,
-                end=element.href_end,
-                quote=element.quote,
-                _html=html,
-                _element=element,
-            )
-        )
+        wish = wishes.get(index, _NO_WISH)
+        reason = Reason.OPT_OUT if wish.opt_out else policy.reason_to_skip(url, partial(visible_text, html, element))
+        destination = url
+        if reason is None and policy.utm:
+            destination = utm.add_parameters(url, policy.utm)
+            if len(destination) > MAX_DESTINATION_BYTES:
+                reason, destination = Reason.TOO_LONG, url
+        links.append(Link(index, destination, reason, wish.name, wish.tags, element, html))
     return Plan(html, links, len(html) if found.body_end is None else found.body_end)
 
 
@@ -202,17 +202,36 @@ def _nearest(candidates: Sequence[int], start: int, elements: Sequence[Element])
     return min(candidates[max(after - 1, 0) : after + 1], key=lambda number: abs(elements[number].start - start))
 
 
-def _decide(url: str, policy: Policy, text: Callable[[], str]) -> tuple[Reason | None, str]:
-    reason = policy.reason_to_skip(url, text)
-    if reason is not None or not policy.utm:
-        return reason, url
-    destination = utm.add_parameters(url, policy.utm)
-    return (Reason.TOO_LONG, url) if len(destination) > MAX_DESTINATION_BYTES else (None, destination)
+class _Wish(NamedTuple):
+    """What the author wrote on a link, or on a twin of it, about its tracking."""
+
+    opt_out: bool = False
+    name: str | None = None
+    tags: tuple[str, ...] = ()
 
 
-def _tags(element: Element) -> tuple[str, ...]:
-    written = element.attributes.get(TAGS_ATTRIBUTE, "")
-    return tuple(tag for part in decode_attribute(written).split(",") if (tag := part.strip()))
+_NO_WISH = _Wish()
+
+
+def _wishes(html: str, elements: Sequence[Element], indexes: Sequence[int], policy: Policy) -> dict[int, _Wish]:
+    """By link index. Few links carry any, and a glance at the tag tells: its attributes need not be taken apart."""
+    wishes: dict[int, _Wish] = {}
+    for index, element in zip(indexes, elements, strict=True):
+        tag = html[element.start : element.end].lower()
+        if not any(map(tag.__contains__, _HINTS)):
+            continue
+        written = attributes(html, element)
+        before = wishes.get(index, _NO_WISH)
+        wishes[index] = _Wish(
+            before.opt_out or optout.opts_out(written, policy.marks),
+            before.name or decode_attribute(written.get(NAME_ATTRIBUTE, "")).strip() or None,
+            before.tags or _tags(decode_attribute(written.get(TAGS_ATTRIBUTE, ""))),
+        )
+    return wishes
+
+
+def _tags(written: str) -> tuple[str, ...]:
+    return tuple(tag for part in written.split(",") if (tag := part.strip()))
 
 
 def _escape(url: str, quote: str) -> str:
