@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 
 from sqlalchemy.exc import OperationalError
 
@@ -15,7 +16,7 @@ from waypost.db import Database
 from waypost.db.link_policy import sending_policy
 from waypost.db.tables import Content
 from waypost.links.keyring import Keyring
-from waypost.mail.queue import Claim, Job, Queue
+from waypost.mail.queue import Claim, Composed, Job, Queue
 from waypost.mail.relay import Accepted, Answer, Deferred, Envelope, Refused, Relay
 from waypost.mail.render import Rendered, link_origin, render
 from waypost.mail.schedule import hold_until, retry_at
@@ -53,9 +54,8 @@ class Prepared:
     """A message about to be handed over."""
 
     job: Job
+    composed: Composed
     envelope: Envelope
-    first_attempt_at: datetime
-    note: str | None
 
 
 class Deliverer:
@@ -97,7 +97,6 @@ class Deliverer:
         """Make one attempt and record what came of it.
 
         Raises:
-            LeaseLostError: another worker has it.
             SQLAlchemyError: the database failed; the lease will end and the message be taken again.
         """
         prepared = await asyncio.to_thread(self._prepare, claim)
@@ -129,9 +128,8 @@ class Deliverer:
             return self._bounce(job, f"the message cannot be composed: {error}")
         if rendered.error:
             self._counts[UNTRACKED] += 1
-        first_attempt_at = self._queue.started(job, now, rendered.error)
         envelope = Envelope(mailboxes.from_.address, mailboxes.to.address, message)
-        return Prepared(job, envelope, first_attempt_at, rendered.error)
+        return Prepared(job, Composed(now, rendered.error), envelope)
 
     def _render(self, job: Job, content: Content) -> Rendered:
         with self._database.reading() as session:
@@ -139,8 +137,8 @@ class Deliverer:
         origin = link_origin(job.profile.link_domain, self._settings.links, self._settings.edge)
         return render(job.send, content, job.profile, keyring=self._keyring, policy=policy, origin=origin)
 
-    def _bounce(self, job: Job, reason: str) -> Outcome:
-        self._queue.failed(job, self._clock(), reason)
+    def _bounce(self, job: Job, reason: str, composed: Composed | None = None) -> Outcome:
+        self._queue.failed(job, composed, self._clock(), reason)
         return Outcome.BOUNCED
 
     async def _record(self, prepared: Prepared, answer: Answer) -> Outcome:
@@ -149,36 +147,36 @@ class Deliverer:
                 await self._record_delivered(prepared, answer)
                 return Outcome.DELIVERED
             case Refused():
-                return await asyncio.to_thread(self._bounce, prepared.job, answer.reply)
+                return await asyncio.to_thread(self._bounce, prepared.job, answer.reply, prepared.composed)
             case Deferred():
                 return await asyncio.to_thread(self._postpone, prepared, answer)
 
     async def _record_delivered(self, prepared: Prepared, answer: Accepted) -> None:
-        now = self._clock()
+        record = partial(self._queue.delivered, prepared.job, prepared.composed, self._clock(), answer.reply)
         for seconds in _RECORD_AGAIN_SECONDS:
             try:
-                await asyncio.to_thread(self._queue.delivered, prepared.job, now, answer.reply, prepared.note)
+                await asyncio.to_thread(record)
             except OperationalError as error:
                 _log.warning("send %s is delivered, but cannot be recorded yet: %s", prepared.job.send.send_id, error)
                 await asyncio.sleep(seconds)
             else:
                 return
-        await asyncio.to_thread(self._queue.delivered, prepared.job, now, answer.reply, prepared.note)
+        await asyncio.to_thread(record)
 
     def _postpone(self, prepared: Prepared, answer: Deferred) -> Outcome:
-        now = self._clock()
+        job, composed, now = prepared.job, prepared.composed, self._clock()
         next_attempt_at = retry_at(
             now,
-            attempts=prepared.job.claim.attempts,
-            first_attempt_at=prepared.first_attempt_at,
+            attempts=job.claim.attempts,
+            first_attempt_at=job.delivery.first_attempt_at or composed.at,
             give_up_seconds=self._settings.mail.give_up_seconds,
             relay_down=answer.relay_down,
             chance=self._chance(),
         )
         if next_attempt_at is None:
             seconds = self._settings.mail.give_up_seconds
-            return self._bounce(prepared.job, f"gave up after {seconds} seconds; the last answer: {answer.reply}")
-        self._queue.postponed(prepared.job, next_attempt_at, answer.reply)
+            return self._bounce(job, f"gave up after {seconds} seconds; the last answer: {answer.reply}", composed)
+        self._queue.postponed(job, composed, next_attempt_at, answer.reply)
         return Outcome.RELAY_DOWN if answer.relay_down else Outcome.POSTPONED
 
 

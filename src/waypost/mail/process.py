@@ -17,7 +17,6 @@ from waypost.db.engine import Database
 from waypost.events.ids import uuid7
 from waypost.links.keyring import Keyring
 from waypost.mail.deliver import Deliverer, Outcome
-from waypost.mail.errors import LeaseLostError
 from waypost.mail.queue import LEASE_SECONDS, Claim, Queue
 from waypost.mail.relay import RFC_TIMEOUTS, Relay, Timeouts
 
@@ -149,8 +148,6 @@ class _Worker:
     async def _attempt(self, claim: Claim) -> None:
         try:
             outcome = await self._deliverer.attempt(claim)
-        except LeaseLostError as error:
-            _log.warning("%s", error)
         except Exception:  # noqa: BLE001 - one message must not stop the others; its lease brings it back
             _log.exception("delivery %d failed; it will be tried again when its lease ends", claim.delivery_id)
         else:

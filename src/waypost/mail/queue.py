@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, or_, select, text, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from waypost.db.engine import Database
 from waypost.db.outbox import SendEvent, rows
 from waypost.db.states import AccountState, DeliveryState, ProfileState, SendState
 from waypost.db.tables import Account, Content, Delivery, Profile, Send
-from waypost.mail.errors import LeaseLostError
 
 # Long enough for a stalled disk or a garbage collection, short enough that a restart goes on within the minute.
 LEASE_SECONDS = 30
@@ -60,6 +59,28 @@ class Job:
         if self.profile.state is not ProfileState.ACTIVE:
             return f"held: the sending profile is {self.profile.state}"
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """An attempt has begun: the message is rendered and composed.
+
+    Attributes:
+        at: when.
+        note: what the sender should know of it, such as that it goes out untracked; None for nothing.
+    """
+
+    at: datetime
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A state that a send reached."""
+
+    state: SendState
+    at: datetime
+    detail: str = ""
 
 
 class Queue:
@@ -125,61 +146,33 @@ class Queue:
             content = session.get(Content, send.content_id)
             return Job(claim, delivery, send, profile, account_state, content)
 
-    def started(self, job: Job, now: datetime, note: str | None) -> datetime:
-        """Before the relay is asked: the message is rendered and composed.
-
-        Args:
-            job: what is sent.
-            now: aware.
-            note: what the sender should know, such as that it goes out untracked.
-
-        Returns:
-            When the relay was first asked for this message.
-
-        Raises:
-            LeaseLostError: another worker has it now; sending it would send it twice.
-        """
-        if job.delivery.first_attempt_at is not None:
-            return job.delivery.first_attempt_at
-        with self._database.writing() as session:
-            begun = (
-                update(Delivery).where(_held(job.claim)).values(first_attempt_at=now).returning(Delivery.delivery_id)
-            )
-            if session.execute(begun).first() is None:
-                raise LeaseLostError(job.claim.delivery_id)
-            if job.send.state in _NOT_STARTED:
-                self._advance(session, job, now, [(SendState.PROCESSED, "")], note)
-        return now
-
-    def delivered(self, job: Job, now: datetime, reply: str, note: str | None) -> None:
+    def delivered(self, job: Job, composed: Composed, now: datetime, reply: str) -> None:
         """The relay took the message. Recorded even when the lease was lost meanwhile: it is a fact."""
         unfinished = and_(Delivery.delivery_id == job.claim.delivery_id, Delivery.state != DeliveryState.DELIVERED)
         with self._database.writing() as session:
-            if self._settle(session, unfinished, state=DeliveryState.DELIVERED, last_error=None):
+            if _settle(session, unfinished, state=DeliveryState.DELIVERED, last_error=None, **_tried(composed)):
                 # Until bounces are read, the relay's 250 is all there is to know of delivery.
-                self._advance(session, job, now, [(SendState.SENT, reply), (SendState.DELIVERED, reply)], note)
+                steps = [Step(SendState.SENT, now, reply), Step(SendState.DELIVERED, now, reply)]
+                self._advance(session, job.send, [*_processed(session, job, composed), *steps], composed.note)
 
-    def failed(self, job: Job, now: datetime, reason: str) -> None:
-        """It will never be delivered."""
+    def failed(self, job: Job, composed: Composed | None, now: datetime, reason: str) -> None:
+        """It will never be delivered. `composed` is None when it did not come to that."""
         with self._database.writing() as session:
-            if self._settle(session, _held(job.claim), state=DeliveryState.FAILED, last_error=reason):
-                self._advance(session, job, now, [(SendState.BOUNCE, reason)], reason)
+            if _settle(session, _held(job.claim), state=DeliveryState.FAILED, last_error=reason, **_tried(composed)):
+                bounce = Step(SendState.BOUNCE, now, reason)
+                self._advance(session, job.send, [*_processed(session, job, composed), bounce], reason)
 
-    def postponed(self, job: Job, next_attempt_at: datetime, reason: str) -> None:
+    def postponed(self, job: Job, composed: Composed, next_attempt_at: datetime, reason: str) -> None:
         """It is tried again."""
+        later = {"state": DeliveryState.QUEUED, "last_error": reason, "next_attempt_at": next_attempt_at}
         with self._database.writing() as session:
-            self._settle(
-                session,
-                _held(job.claim),
-                state=DeliveryState.QUEUED,
-                last_error=reason,
-                next_attempt_at=next_attempt_at,
-            )
+            if _settle(session, _held(job.claim), **later, **_tried(composed)):
+                self._advance(session, job.send, _processed(session, job, composed), composed.note)
 
     def held(self, job: Job, next_look_at: datetime, reason: str) -> None:
         """It may not be sent at present; looking at it was no attempt."""
         with self._database.writing() as session:
-            self._settle(
+            _settle(
                 session,
                 _held(job.claim),
                 state=DeliveryState.QUEUED,
@@ -193,30 +186,42 @@ class Queue:
         with self._database.reading() as session:
             return session.execute(select(Delivery.delivery_id).where(_due(now)).limit(1)).first() is not None
 
-    def _settle(self, session: Session, whose: ColumnElement[bool], **values: object) -> bool:
-        """End the claim; False when it was not ours any more."""
-        changed = update(Delivery).where(whose).values(claimed_until=None, **values).returning(Delivery.delivery_id)
-        return session.execute(changed).first() is not None
-
-    def _advance(
-        self, session: Session, job: Job, now: datetime, steps: Sequence[tuple[SendState, str]], error: str | None
-    ) -> None:
-        send = job.send
-        values = {"state": steps[-1][0], "modified_at": now, **({"error": error} if error else {})}
-        session.execute(update(Send).where(Send.send_id == send.send_id).values(values))
+    def _advance(self, session: Session, send: Send, steps: Sequence[Step], error: str | None) -> None:
+        if not steps:
+            return
+        reached = {"state": steps[-1].state, "modified_at": steps[-1].at, **({"error": error} if error else {})}
+        session.execute(update(Send).where(Send.send_id == send.send_id).values(reached))
+        # Sorted, so that events of one instant keep their order in the event store.
+        event_ids = sorted(self._new_event_id(step.at) for step in steps)
         events = [
             SendEvent(
-                event_id=self._new_event_id(now),
-                event=state,
-                occurred_at=now,
+                event_id=event_id,
+                event=step.state,
+                occurred_at=step.at,
                 account=send.account,
                 profile=send.profile,
                 send_id=send.send_id,
-                detail=detail,
+                detail=step.detail,
             )
-            for state, detail in steps
+            for event_id, step in zip(event_ids, steps, strict=True)
         ]
-        session.add_all(rows(events, now))
+        session.add_all(rows(events, steps[-1].at))
+
+
+def _settle(session: Session, whose: ColumnElement[bool], **values: object) -> bool:
+    """End the claim; False when it was not ours any more."""
+    changed = update(Delivery).where(whose).values(claimed_until=None, **values).returning(Delivery.delivery_id)
+    return session.execute(changed).first() is not None
+
+
+def _tried(composed: Composed | None) -> dict[str, object]:
+    return {"first_attempt_at": func.coalesce(Delivery.first_attempt_at, composed.at)} if composed else {}
+
+
+def _processed(session: Session, job: Job, composed: Composed | None) -> list[Step]:
+    """The first attempt tells that the message was processed; it is told with the outcome, to write but once."""
+    state = session.scalars(select(Send.state).where(Send.send_id == job.send.send_id)).one()
+    return [Step(SendState.PROCESSED, composed.at)] if composed and state in _NOT_STARTED else []
 
 
 def _due(now: datetime) -> ColumnElement[bool]:

@@ -1,139 +1,25 @@
-"""A relay that does what it is told, on loopback."""
+"""Relays, certificates and installs for tests of mail."""
 
-import asyncio
-import contextlib
 import ipaddress
 import socket
 import ssl
-from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar
 
 import msgspec
 import pytest
-from aiosmtpd.smtp import SMTP, AuthResult
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from tests.integration.mail.install import Install, account_and_profile
+from tests.integration.mail.scripted_relay import ScriptedRelay
 
 from waypost.config import Secret, StartTls, load
-
-
-@dataclass
-class ScriptedRelay:
-    """Takes everything unless `answers` says otherwise for a verb and a recipient (MAIL: a sender)."""
-
-    CUT: ClassVar = "cut the connection"
-    HANG: ClassVar = "answer nothing"
-    USERNAME: ClassVar = "mailer"
-    PASSWORD: ClassVar = "not-in-any-log"
-
-    answers: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
-    """What to answer, first to last, then 250."""
-    messages: list[tuple[str, str, bytes]] = field(default_factory=list)
-    """Sender, recipient and content of what was taken."""
-    connections: int = 0
-    most_at_once: int = 0
-    encrypted: list[bool] = field(default_factory=list)
-    """For each message taken."""
-    port: int = 0
-    _open: set = field(default_factory=set)
-
-    def recipients(self) -> list[str]:
-        return [recipient for _, recipient, _ in self.messages]
-
-    def open_now(self) -> int:
-        return len(self._open)
-
-    def drop_connections(self) -> None:
-        for transport in self._open:
-            transport.close()
-
-    async def _answer(self, server, verb, address):
-        script = self.answers[verb, address]
-        answer = script.pop(0) if script else "250 OK"
-        if answer == self.CUT:
-            server.transport.abort()
-        if answer in (self.CUT, self.HANG):
-            await asyncio.sleep(60)
-        return answer
-
-    async def handle_MAIL(self, server, _session, envelope, address, _options):  # noqa: N802
-        envelope.mail_from = address
-        return await self._answer(server, "MAIL", address)
-
-    async def handle_RCPT(self, server, _session, envelope, address, _options):  # noqa: N802
-        answer = await self._answer(server, "RCPT", address)
-        if answer.startswith("250"):
-            envelope.rcpt_tos.append(address)
-        return answer
-
-    async def handle_DATA(self, server, session, envelope):  # noqa: N802
-        (recipient,) = envelope.rcpt_tos
-        answer = await self._answer(server, "DATA", recipient)
-        if answer.startswith("250"):
-            self.messages.append((envelope.mail_from, recipient, envelope.original_content))
-            self.encrypted.append(session.ssl is not None)
-        return answer
-
-    def opened(self, transport):
-        self.connections += 1
-        self._open.add(transport)
-        self.most_at_once = max(self.most_at_once, len(self._open))
-
-    def closed(self, transport):
-        self._open.discard(transport)
-
-
-@contextlib.asynccontextmanager
-async def _serving(relay, *, tls=None, log_in=False, port=0):
-
-    class Server(SMTP):
-        def connection_made(self, transport):
-            super().connection_made(transport)
-            if self.session is not None and self.session.ssl is None:
-                relay.opened(transport)
-
-        def connection_lost(self, error):
-            relay.closed(self.transport)
-            super().connection_lost(error)
-
-    def authenticate(_server, _session, _envelope, _mechanism, data):
-        right = (data.login, data.password) == (relay.USERNAME.encode(), relay.PASSWORD.encode())
-        return AuthResult(success=right, handled=right)
-
-    def protocol():
-        return Server(
-            relay,
-            hostname="relay.test",
-            enable_SMTPUTF8=False,
-            tls_context=tls,
-            authenticator=authenticate if log_in else None,
-            auth_required=log_in,
-            auth_require_tls=tls is not None,
-            loop=asyncio.get_running_loop(),
-        )
-
-    server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", port)
-    relay.port = server.sockets[0].getsockname()[1]
-    try:
-        yield relay
-    finally:
-        server.close()
-        relay.drop_connections()
-        await asyncio.sleep(0)
 
 
 @pytest.fixture
 def relay():
     return ScriptedRelay()
-
-
-@pytest.fixture
-def serving():
-    """`async with serving(relay, tls=None, log_in=False, port=0)`; the port is then in `relay.port`."""
-    return _serving
 
 
 @pytest.fixture
@@ -150,6 +36,13 @@ def settings(tmp_path):
     return msgspec.structs.replace(
         loaded, mail=msgspec.structs.replace(loaded.mail, starttls=StartTls.NEVER, hostname="waypost.test")
     )
+
+
+@pytest.fixture
+def install(database, settings, relay):
+    """One approved account with one active profile."""
+    account_and_profile(database)
+    return Install(database, settings, relay)
 
 
 @pytest.fixture

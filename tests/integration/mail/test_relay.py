@@ -3,6 +3,7 @@ import logging
 import ssl
 
 import pytest
+from tests.integration.mail.scripted_relay import serving
 
 from waypost.config import StartTls
 from waypost.mail.relay import Accepted, Deferred, Envelope, Refused, Relay, Timeouts
@@ -36,7 +37,7 @@ def envelope(recipient="reader@example.net") -> Envelope:
     ],
 )
 def test_every_answer_becomes_a_value_and_the_next_message_goes_out(
-    relay, serving, mail_settings, verb, address, answer, expected
+    relay, mail_settings, verb, address, answer, expected
 ):
     relay.answers[verb, address] = [answer]
 
@@ -54,7 +55,7 @@ def test_every_answer_becomes_a_value_and_the_next_message_goes_out(
     assert relay.recipients() == ["reader@example.net"] * isinstance(expected, Accepted) + ["next@example.net"]
 
 
-def test_the_message_arrives_byte_for_byte(relay, serving, mail_settings):
+def test_the_message_arrives_byte_for_byte(relay, mail_settings):
     async def talk():
         async with serving(relay):
             client = Relay(mail_settings(relay_port=relay.port), SHORT)
@@ -72,7 +73,7 @@ def test_nobody_listening_is_the_relay_s_trouble_not_the_message_s(mail_settings
     assert f"relay 127.0.0.1:{unused_tcp_port}: cannot connect" in answer.reply
 
 
-def test_connections_are_reused_and_never_more_than_allowed(relay, serving, mail_settings):
+def test_connections_are_reused_and_never_more_than_allowed(relay, mail_settings):
     async def talk():
         async with serving(relay):
             client = Relay(mail_settings(relay_port=relay.port, connections=2), SHORT)
@@ -88,7 +89,7 @@ def test_connections_are_reused_and_never_more_than_allowed(relay, serving, mail
     assert len(relay.messages) == 13
 
 
-def test_a_connection_that_the_relay_closed_meanwhile_costs_no_attempt(relay, serving, mail_settings):
+def test_a_connection_that_the_relay_closed_meanwhile_costs_no_attempt(relay, mail_settings):
     async def talk():
         async with serving(relay):
             client = Relay(mail_settings(relay_port=relay.port), SHORT)
@@ -102,7 +103,7 @@ def test_a_connection_that_the_relay_closed_meanwhile_costs_no_attempt(relay, se
     assert relay.connections == 2
 
 
-def test_idle_connections_are_closed(relay, serving, mail_settings):
+def test_idle_connections_are_closed(relay, mail_settings):
     async def talk():
         async with serving(relay):
             client = Relay(mail_settings(relay_port=relay.port), SHORT)
@@ -131,7 +132,7 @@ TLS = [
 
 @pytest.mark.parametrize(("starttls", "offered", "trusted", "taken", "encrypted"), TLS)
 def test_tls_is_used_as_the_setting_says(
-    relay, serving, mail_settings, certificate, starttls, offered, trusted, taken, encrypted
+    relay, mail_settings, certificate, starttls, offered, trusted, taken, encrypted
 ):
     trust = certificate.trusting if trusted else ssl.create_default_context()
 
@@ -153,7 +154,7 @@ def test_tls_is_used_as_the_setting_says(
 @pytest.mark.parametrize("with_tls", [True, False])
 @pytest.mark.parametrize("right", [True, False])
 def test_the_relay_is_logged_in_to_and_the_password_shows_nowhere(
-    relay, serving, mail_settings, certificate, caplog, with_tls, right
+    relay, mail_settings, certificate, caplog, with_tls, right
 ):
     caplog.set_level(logging.DEBUG)
     password = relay.PASSWORD if right else f"{relay.PASSWORD}-wrong"
@@ -173,7 +174,7 @@ def test_the_relay_is_logged_in_to_and_the_password_shows_nowhere(
     assert not any(relay.PASSWORD in line for line in [*ours, answer.reply])
 
 
-def test_a_cut_of_this_side_leaves_no_connection_behind(relay, serving, mail_settings):
+def test_a_cut_of_this_side_leaves_no_connection_behind(relay, mail_settings):
     relay.answers["DATA", "reader@example.net"] = [relay.HANG]
 
     async def talk():

@@ -1,0 +1,301 @@
+"""The mail process, from a row in the queue to the relay and back into sends and outbox."""
+
+import asyncio
+import contextlib
+from collections import Counter
+from datetime import timedelta
+from email import message_from_bytes, policy
+from uuid import UUID
+
+import pytest
+from sqlalchemy import event, select
+from sqlalchemy.exc import OperationalError
+from tests.integration.mail.install import HTML, KEYRING, START
+from tests.integration.mail.scripted_relay import serving
+
+from waypost.db.states import AccountState, DeliveryState, ProfileState, SendState
+from waypost.db.tables import Account, Delivery, Profile
+from waypost.links.token import open_token
+from waypost.links.url import parse_url
+from waypost.mail.queue import LEASE_SECONDS, Composed, Queue
+from waypost.mail.render import UNTRACKED
+
+DELIVERED = [("processed", ""), ("sent", "250 OK"), ("delivered", "250 OK")]
+
+
+def test_an_accepted_message_arrives_as_rendered_and_its_story_is_told(install):
+    send_id = install.accept(
+        click_tracking=True, open_tracking=True, recipient_name="Zo\u00eb, R", reply_to="help@example.com"
+    )
+    install.work()
+    ((sender, recipient, raw),) = install.relay.messages
+    assert (sender, recipient) == ("shop@example.com", "reader@example.net")
+    message = message_from_bytes(raw, policy=policy.default)
+    assert message["To"].addresses[0].display_name == "Zo\u00eb, R"
+    assert message["Reply-To"] == "help@example.com"
+    assert message["Message-ID"] == f"<{send_id.hex}@example.com>"
+    assert message["Date"].datetime == START
+    text, html = (part.get_payload(decode=True).decode() for part in message.iter_parts())
+    assert text == "t"
+    url = html.split('href="')[1].split('"', maxsplit=1)[0]
+    payload = open_token(parse_url(url).token, "links.example.com", KEYRING)
+    assert (payload.destination, payload.send_id) == ("https://example.net/?a=1&b=2", send_id)
+    before, after = html.split(url)
+    pixel = after[after.index("<img") : after.index("</body>")]
+    assert f"{before}https://example.net/?a=1&amp;b=2{after.replace(pixel, '')}" == HTML, "byte for byte"
+    assert install.events(send_id) == DELIVERED
+    assert (install.send(send_id).state, install.send(send_id).error) == (SendState.DELIVERED, None)
+    assert install.delivery(send_id).state is DeliveryState.DELIVERED
+    assert install.counts == {"delivered": 1}
+
+
+def test_a_permanent_refusal_bounces_at_once_with_the_relay_s_words(install):
+    send_id = install.accept()
+    install.relay.answers["RCPT", "reader@example.net"] = ["550 5.1.1 no such user"]
+    install.work(lambda: install.clock.pass_seconds(86_400))
+    assert install.relay.messages == []
+    assert install.events(send_id) == [("processed", ""), ("bounce", "550 5.1.1 no such user")]
+    assert (install.send(send_id).state, install.send(send_id).error) == (SendState.BOUNCE, "550 5.1.1 no such user")
+    assert install.delivery(send_id).state is DeliveryState.FAILED
+
+
+@pytest.mark.parametrize(
+    ("verb", "answer", "reason"),
+    [
+        ("RCPT", "450 4.2.0 greylisted", "450 4.2.0 greylisted"),
+        ("DATA", "451 try later", "451 try later"),
+        ("DATA", "cut the connection", "Unexpected EOF received"),
+        ("DATA", "answer nothing", "Timed out waiting for server response"),
+    ],
+)
+def test_a_passing_failure_is_tried_again_on_schedule_with_the_same_bytes(install, verb, answer, reason):
+    send_id = install.accept(click_tracking=True)
+    other = install.accept("other@example.net")
+    install.relay.answers[verb, "reader@example.net"] = [answer, "450 again"] if verb == "RCPT" else [answer]
+    install.work()
+    assert install.relay.recipients() == ["other@example.net"], "one message's trouble is not another's"
+    delivery = install.delivery(send_id)
+    assert (delivery.state, delivery.attempts, delivery.last_error) == (DeliveryState.QUEUED, 1, reason)
+    assert delivery.next_attempt_at == START + timedelta(seconds=15)
+    assert install.send(send_id).state is SendState.PROCESSED
+    install.work(lambda: install.clock.pass_seconds(14))
+    assert install.delivery(send_id).attempts == 1
+    install.work(lambda: install.clock.pass_seconds(1), lambda: install.clock.pass_seconds(60))
+    assert install.relay.recipients() == ["other@example.net", "reader@example.net"]
+    assert install.events(send_id) == DELIVERED, "processed once, whatever the number of attempts"
+    assert install.events(other) == DELIVERED
+
+
+def test_a_message_refused_for_now_for_ever_bounces_at_the_end_of_the_period(install):
+    send_id = install.accept()
+    install.relay.answers["RCPT", "reader@example.net"] = ["450 not now"] * 50
+    day = lambda: install.clock.pass_seconds(86_400)  # noqa: E731
+    install.work(*[day] * 6)
+    assert install.delivery(send_id).attempts == 6
+    reason = "gave up after 432000 seconds; the last answer: 450 not now"
+    assert install.events(send_id) == [("processed", ""), ("bounce", reason)]
+    assert install.send(send_id).error == reason
+
+
+def test_while_the_relay_is_down_messages_wait_and_go_out_soon_after_it_is_back(install):
+    send_ids = [install.accept(f"{n}@example.net") for n in range(30)]
+
+    async def without_relay():
+        stop = asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(install.process(stop))
+            await asyncio.sleep(0.5)
+            stop.set()
+
+    asyncio.run(without_relay())
+    tried = [send_id for send_id in send_ids if install.delivery(send_id).attempts]
+    assert 0 < len(tried) <= 8, "the backlog is not turned over for nothing"
+    assert all(install.delivery(send_id).next_attempt_at == START + timedelta(seconds=30) for send_id in tried)
+    install.work(lambda: install.clock.pass_seconds(30))
+    assert sorted(install.relay.recipients()) == sorted(f"{n}@example.net" for n in range(30))
+
+
+@pytest.mark.parametrize(
+    ("table", "bad", "good", "reason"),
+    [
+        (
+            Account,
+            {"state": AccountState.SUSPENDED},
+            {"state": AccountState.APPROVED},
+            "held: the account is suspended",
+        ),
+        (Account, {"state": AccountState.PENDING}, {"state": AccountState.APPROVED}, "held: the account is pending"),
+        (
+            Profile,
+            {"state": ProfileState.PENDING},
+            {"state": ProfileState.ACTIVE},
+            "held: the sending profile is pending",
+        ),
+        (
+            Profile,
+            {"state": ProfileState.DISABLED},
+            {"state": ProfileState.ACTIVE},
+            "held: the sending profile is disabled",
+        ),
+        (Profile, {"deleted_at": START}, {"deleted_at": None}, "held: the sending profile is deleted"),
+    ],
+)
+def test_mail_that_may_not_be_sent_is_held_not_lost(install, table, bad, good, reason):
+    """Invariant 9: nothing is sent or encoded for an account not approved or a profile not active."""
+    send_id = install.accept()
+    install.change(table, **bad)
+    install.work(*[lambda: install.clock.pass_seconds(86_400)] * 7)
+    delivery = install.delivery(send_id)
+    assert (delivery.state, delivery.attempts, delivery.last_error) == (DeliveryState.QUEUED, 0, reason)
+    assert install.relay.connections == 0
+    assert install.events(send_id) == []
+    install.change(table, **good)
+    install.relay.answers["RCPT", "reader@example.net"] = ["450 not now"]
+    install.work(lambda: install.clock.pass_seconds(1080), lambda: install.clock.pass_seconds(15))
+    assert install.events(send_id) == DELIVERED, "time on hold does not count towards giving up"
+
+
+def test_approval_is_checked_again_before_a_retry(install):
+    send_id = install.accept()
+    install.relay.answers["RCPT", "reader@example.net"] = ["450 not now"]
+    install.work(lambda: install.change(Account, state=AccountState.SUSPENDED), lambda: install.clock.pass_seconds(60))
+    assert install.relay.messages == []
+    assert install.delivery(send_id).last_error == "held: the account is suspended"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        (
+            {"recipient": "j\u00f6rg@example.net"},
+            "recipient_email_address has a local part that is not ASCII, which needs SMTPUTF8; it is not supported",
+        ),
+        ({"reply_to": "nobody"}, "reply_to is not an address that mail can be sent with"),
+        ({"content_id": None}, "the content is no longer kept"),
+        (
+            {"subject": "a\r\nBcc: x@y"},
+            "the message cannot be composed: Subject holds the forbidden character U+000D at offset 1",
+        ),
+    ],
+)
+def test_what_can_never_be_sent_bounces_with_a_sentence(install, changes, reason):
+    send_id = install.accept(**changes)
+    install.work()
+    assert install.events(send_id) == [("bounce", reason)]
+    assert install.send(send_id).error == reason
+    assert install.relay.messages == []
+
+
+def test_an_international_domain_is_sent_to_by_its_a_label(install):
+    install.accept("reader@b\u00fccher.example")
+    install.work()
+    assert install.relay.recipients() == ["reader@xn--bcher-kva.example"]
+
+
+def test_a_rewriting_failure_is_told_counted_and_loses_nothing(install):
+    install.change(Profile, link_domain="NOT A HOST")
+    send_id = install.accept(click_tracking=True)
+    install.work()
+    (_, html) = message_from_bytes(install.relay.messages[0][2], policy=policy.default).iter_parts()
+    assert html.get_payload(decode=True).decode() == HTML
+    assert install.events(send_id) == DELIVERED
+    assert (install.send(send_id).state, install.send(send_id).error) == (SendState.DELIVERED, UNTRACKED)
+    assert install.counts == {"delivered": 1, "untracked": 1}
+
+
+def test_a_worker_that_died_loses_its_message_to_another_when_its_lease_ends(install):
+    send_id = install.accept()
+    dead = Queue(install.database, lambda _now: UUID(int=9))
+    (claim,) = dead.claim(START, 10)
+    install.clock.pass_seconds(LEASE_SECONDS - 1)
+    dead.renew([claim], install.clock())
+    install.clock.pass_seconds(LEASE_SECONDS - 1)
+    assert Queue(install.database, lambda _now: UUID(int=8)).claim(install.clock(), 10) == []
+    install.clock.pass_seconds(1)
+    install.work()
+    assert install.events(send_id) == DELIVERED
+    assert install.delivery(send_id).attempts == 2
+
+
+def test_what_a_late_worker_says_does_not_undo_what_another_did(install):
+    send_id = install.accept()
+    late = Queue(install.database, lambda _now: UUID(int=9))
+    (claim,) = late.claim(START, 10)
+    job = late.job(claim)
+    install.clock.pass_seconds(LEASE_SECONDS)
+    install.work()
+    composed = Composed(START, None)
+    late.postponed(job, composed, START, "late")
+    late.held(job, START, "late")
+    late.failed(job, composed, START, "late")
+    late.delivered(job, composed, START, "250 late")
+    assert install.delivery(send_id).state is DeliveryState.DELIVERED
+    assert install.events(send_id) == DELIVERED
+
+
+def test_several_processes_over_one_queue_send_each_message_once(install):
+    send_ids = [install.accept(f"{n}@example.net") for n in range(40)]
+    install.work(processes=3)
+    assert sorted(install.relay.recipients()) == sorted(f"{n}@example.net" for n in range(40))
+    assert all(install.events(send_id) == DELIVERED for send_id in send_ids)
+
+
+def test_stopping_finishes_what_is_under_way_and_leaves_the_rest(install):
+    for n in range(20):
+        install.accept(f"{n}@example.net")
+        install.relay.answers["DATA", f"{n}@example.net"] = ["slow"]
+
+    async def stop_soon():
+        stop = asyncio.Event()
+        async with serving(install.relay), asyncio.TaskGroup() as tasks:
+            tasks.create_task(install.process(stop))
+            await install.relay.connected.wait()
+            stop.set()
+
+    asyncio.run(stop_soon())
+    with install.database.reading() as session:
+        states = Counter(session.scalars(select(Delivery.state)))
+    assert states[DeliveryState.SENDING] == 0
+    assert states[DeliveryState.DELIVERED] == len(install.relay.messages) > 0
+    assert states[DeliveryState.QUEUED] > 0
+
+
+def test_a_send_leaves_within_the_poll_interval(install):
+    loop_seconds = []
+
+    def accept():
+        install.accept()
+        loop_seconds.append(asyncio.get_running_loop().time())
+
+    def arrived():
+        loop_seconds.append(asyncio.get_running_loop().time())
+
+    install.work(accept, arrived)
+    assert len(install.relay.messages) == 1
+    assert loop_seconds[1] - loop_seconds[0] < 0.5
+
+
+@contextlib.contextmanager
+def failing(database, statement, times):
+    """The database refuses statements that start so, a number of times."""
+    left = [times]
+
+    def refuse(_connection, _cursor, text, _parameters, _context, _many):
+        if left[0] and text.startswith(statement) and "delivered" in str(_parameters):
+            left[0] -= 1
+            raise OperationalError(text, _parameters, Exception("the disk is full"))
+
+    event.listen(database.engine, "before_cursor_execute", refuse)
+    try:
+        yield
+        assert left == [0]
+    finally:
+        event.remove(database.engine, "before_cursor_execute", refuse)
+
+
+def test_a_delivery_that_cannot_be_recorded_at_once_is_recorded_later_and_not_sent_twice(install):
+    send_id = install.accept()
+    with failing(install.database, "UPDATE deliveries", 2):
+        install.work()
+    assert len(install.relay.messages) == 1
+    assert install.events(send_id) == DELIVERED
