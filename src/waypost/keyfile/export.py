@@ -1,13 +1,12 @@
 """Copies of the keyring, and whether there is one: without the keys, every link sent is lost with the machine."""
 
 import json
-import os
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from waypost.keyfile.errors import KeyringExists
-from waypost.keyfile.file import load_keyring, replace_file
+from waypost.keyfile.file import load_keyring, replace_file, write_new_file
 from waypost.links.keyring import Keyring
 
 _RECORD: Final = "keyring-exported.json"
@@ -20,17 +19,13 @@ def export_keyring(path: Path, target: Path, *, now: datetime) -> Keyring:
     Raises:
         KeyfileError: as `load_keyring`.
         KeyringExists: there is a file at the target.
-        OSError: the target cannot be written.
+        OSError: the target cannot be written; nothing is left of it, and nothing is recorded.
     """
     keyring = load_keyring(path)
     try:
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        write_new_file(target, keyring.dump())
     except FileExistsError as error:
         raise KeyringExists(target, f"There is a file at {target}; give another name.") from error
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(keyring.dump())
-        file.flush()
-        os.fsync(file.fileno())
     record_export(path, keyring, now=now)
     return keyring
 

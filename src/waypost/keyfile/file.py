@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 from waypost.keyfile.errors import KeyringExists, KeyringExposed, KeyringMissing, KeyringUnreadable
 from waypost.links.errors import InvalidKeyring
@@ -107,15 +107,42 @@ def replace_file(path: Path, text: str) -> None:
     unfinished = Path(name)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+            _write_through(file, text)
         unfinished.replace(path)
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
-    with _directory(path.parent) as directory:
-        os.fsync(directory)
+    _sync_directory(path.parent)
+
+
+def write_new_file(path: Path, text: str) -> None:
+    """Write a file of mode 0600 durably, where there is none.
+
+    Not by way of another name: linking one into place does not work on the sticks that copies are carried on.
+
+    Raises:
+        FileExistsError: there is a file.
+        OSError: it could not be written; nothing is left of it.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            _write_through(file, text)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    _sync_directory(path.parent)
+
+
+def _write_through(file: TextIO, text: str) -> None:
+    file.write(text)
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _sync_directory(path: Path) -> None:
+    with _directory(path) as descriptor:
+        os.fsync(descriptor)
 
 
 @contextmanager

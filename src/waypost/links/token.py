@@ -19,7 +19,6 @@ import itertools
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -378,7 +377,6 @@ def _decode(text: str) -> bytes:
     return token
 
 
-@lru_cache(maxsize=1024)
 def _domain_bytes(link_domain: str) -> bytes:
     """Any text can arrive as a host; what is no host name was never sealed for, and does not open."""
     return link_domain.encode("utf-8", "surrogatepass")

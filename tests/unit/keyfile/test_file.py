@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -85,17 +86,43 @@ def test_a_key_that_cannot_be_added_changes_nothing(path):
     assert path.read_bytes() == before
 
 
-def test_a_crash_while_writing_leaves_the_old_file_whole(path, monkeypatch):
-    before = path.read_bytes()
-
+@pytest.fixture
+def failing_disk(monkeypatch):
     def fail(_):
         raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr(os, "fsync", fail)
+
+
+@pytest.mark.usefixtures("failing_disk")
+def test_a_failing_disk_leaves_no_new_keyring(tmp_path):
+    with pytest.raises(OSError, match="Input/output error"):
+        create_keyring(tmp_path / "keyring.json")
+    assert names(tmp_path) == []
+
+
+def test_a_failing_disk_leaves_the_old_keyring_whole(path, request):
+    before = path.read_bytes()
+    request.getfixturevalue("failing_disk")
     with pytest.raises(OSError, match="Input/output error"):
         add_key(path, mint=True)
     assert path.read_bytes() == before
     assert names(path.parent) == ["keyring.json"]
+
+
+def test_a_failing_disk_leaves_no_half_export_and_records_none(path, tmp_path, request):
+    request.getfixturevalue("failing_disk")
+    with pytest.raises(OSError, match="Input/output error"):
+        export_keyring(path, tmp_path / "copy.json", now=NOW)
+    assert names(tmp_path) == ["data"]
+    assert unexported_key_ids(path, load_keyring(path)) == (1,)
+
+
+def test_keys_added_at_once_are_all_kept(path):
+    with ThreadPoolExecutor(8) as pool:
+        added = {ring.keys[-1] for ring in pool.map(lambda _: add_key(path, mint=False), range(16))}
+    assert len(added) == 16
+    assert set(load_keyring(path).keys[1:]) == added
 
 
 @pytest.mark.parametrize("bits", [0o640, 0o604, 0o660, 0o610, 0o602, 0o644, 0o777])
