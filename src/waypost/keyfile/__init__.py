@@ -1,6 +1,13 @@
 """The file that holds the link keys: `keyring.json` in the data directory."""
 
-from waypost.keyfile.errors import KeyfileError, KeyringExists, KeyringExposed, KeyringMissing, KeyringUnreadable
+from waypost.keyfile.errors import (
+    KeyfileError,
+    KeyringExists,
+    KeyringExposed,
+    KeyringMissing,
+    KeyringUnreadable,
+    KeyringUnwritable,
+)
 from waypost.keyfile.export import export_keyring, record_export, unexported_key_ids
 from waypost.keyfile.file import add_key, create_keyring, load_keyring
 from waypost.keyfile.start import StartedKeyring, check_new_keyring_is_safe, is_empty, keyring_path, start_keyring
@@ -11,6 +18,7 @@ __all__ = [
     "KeyringExposed",
     "KeyringMissing",
     "KeyringUnreadable",
+    "KeyringUnwritable",
     "StartedKeyring",
     "add_key",
     "check_new_keyring_is_safe",

@@ -43,3 +43,9 @@ class KeyringUnreadable(KeyfileError):
     """The file cannot be opened, or its content is no keyring."""
 
     code = "keyring_unreadable"
+
+
+class KeyringUnwritable(KeyfileError):
+    """The file could not be written; what was there still is."""
+
+    code = "keyring_unwritable"

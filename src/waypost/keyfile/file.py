@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TextIO
 
-from waypost.keyfile.errors import KeyringExists, KeyringExposed, KeyringMissing, KeyringUnreadable
+from waypost.keyfile.errors import KeyringExists, KeyringExposed, KeyringMissing, KeyringUnreadable, KeyringUnwritable
 from waypost.links.errors import InvalidKeyring
 from waypost.links.keyring import SECRET_BYTES, Keyring
 
@@ -65,9 +65,11 @@ def create_keyring(path: Path, *, randomness: Randomness = secrets.token_bytes) 
 
     Raises:
         KeyringExists: there is a file, whatever is in it.
+        KeyringUnwritable: the directory or the file cannot be made.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _locked(path.parent):
+    with _unwritable_said(path):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _changing(path):
         if path.exists():
             raise KeyringExists(path, f"There is a keyring at {path}. `waypost keys add` adds a key to it.")
         keyring = Keyring.new(randomness(SECRET_BYTES))
@@ -85,11 +87,12 @@ def add_key(path: Path, *, mint: bool, randomness: Randomness = secrets.token_by
 
     Raises:
         KeyfileError: as `load_keyring`.
+        KeyringUnwritable: it cannot be written.
         InvalidKeyring: all key ids are taken.
     """
     if not path.exists():
         load_keyring(path)  # says what is missing
-    with _locked(path.parent):
+    with _changing(path):
         keyring = load_keyring(path).add(randomness(SECRET_BYTES))
         if mint:
             keyring = keyring.promote(keyring.keys[-1].key_id)
@@ -146,11 +149,19 @@ def _sync_directory(path: Path) -> None:
 
 
 @contextmanager
-def _locked(directory: Path) -> Iterator[None]:
+def _changing(path: Path) -> Iterator[None]:
     """One writer at a time. The lock is the directory's own, so that nothing is left behind."""
-    with _directory(directory) as descriptor:
+    with _unwritable_said(path), _directory(path.parent) as descriptor:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def _unwritable_said(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise KeyringUnwritable(path, f"The keyring {path} cannot be written ({error.strerror}).") from error
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from waypost.keyfile.errors import KeyringMissing
+from waypost.keyfile.errors import KeyringMissing, KeyringUnreadable
 from waypost.keyfile.export import unexported_key_ids
 from waypost.keyfile.file import NAME, UNFINISHED_PREFIX, create_keyring, load_keyring
 from waypost.links.keyring import Keyring
@@ -62,13 +62,14 @@ def start_keyring(data: Path) -> StartedKeyring:
 
     Raises:
         KeyringMissing: there is data but no keyring.
-        KeyfileError: as `load_keyring`.
+        KeyfileError: as `load_keyring` and `create_keyring`.
     """
     path = keyring_path(data)
-    created = not path.exists()
-    if created:
-        check_new_keyring_is_safe(data)
-        keyring = create_keyring(path)
-    else:
-        keyring = load_keyring(path)
+    try:
+        created = not path.exists()
+        if created:
+            check_new_keyring_is_safe(data)
+    except OSError as error:
+        raise KeyringUnreadable(path, f"The data directory {data} cannot be read ({error.strerror}).") from error
+    keyring = create_keyring(path) if created else load_keyring(path)
     return StartedKeyring(keyring, created, unexported_key_ids(path, keyring))

@@ -13,6 +13,7 @@ from waypost.keyfile import (
     KeyringExposed,
     KeyringMissing,
     KeyringUnreadable,
+    KeyringUnwritable,
     add_key,
     create_keyring,
     export_keyring,
@@ -96,7 +97,7 @@ def failing_disk(monkeypatch):
 
 @pytest.mark.usefixtures("failing_disk")
 def test_a_failing_disk_leaves_no_new_keyring(tmp_path):
-    with pytest.raises(OSError, match="Input/output error"):
+    with pytest.raises(KeyringUnwritable, match="Input/output error"):
         create_keyring(tmp_path / "keyring.json")
     assert names(tmp_path) == []
 
@@ -104,7 +105,7 @@ def test_a_failing_disk_leaves_no_new_keyring(tmp_path):
 def test_a_failing_disk_leaves_the_old_keyring_whole(path, request):
     before = path.read_bytes()
     request.getfixturevalue("failing_disk")
-    with pytest.raises(OSError, match="Input/output error"):
+    with pytest.raises(KeyringUnwritable, match="Input/output error"):
         add_key(path, mint=True)
     assert path.read_bytes() == before
     assert names(path.parent) == ["keyring.json"]
@@ -116,6 +117,12 @@ def test_a_failing_disk_leaves_no_half_export_and_records_none(path, tmp_path, r
         export_keyring(path, tmp_path / "copy.json", now=NOW)
     assert names(tmp_path) == ["data"]
     assert unexported_key_ids(path, load_keyring(path)) == (1,)
+
+
+def test_a_data_directory_that_cannot_be_made_is_one_plain_sentence(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(KeyringUnwritable, match="Not a directory"):
+        create_keyring(tmp_path / "file" / "data" / "keyring.json")
 
 
 def test_keys_added_at_once_are_all_kept(path):

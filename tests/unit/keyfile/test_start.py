@@ -57,3 +57,9 @@ def test_a_damaged_keyring_stops_start_up(tmp_path):
     keyring_path(tmp_path).write_text(Keyring.new(bytes(64)).dump()[:-20])
     with pytest.raises(KeyringUnreadable):
         start_keyring(tmp_path)
+
+
+def test_a_file_in_place_of_the_data_directory_is_one_plain_sentence(tmp_path):
+    (tmp_path / "data").touch()
+    with pytest.raises(KeyringUnreadable, match="cannot be read"):
+        start_keyring(tmp_path / "data")
