@@ -95,7 +95,7 @@ def _sources(
 
 def _seconds(poll_seconds: float, sources: tuple[Source, ...]) -> float:
     doublings = min(_DOUBLINGS_MAX, max(source.failures for source in sources))
-    return max(poll_seconds, min(poll_seconds * 2**doublings, _PAUSE_MAX_SECONDS))
+    return max(poll_seconds, min(poll_seconds * (1 << doublings), _PAUSE_MAX_SECONDS))
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

@@ -26,6 +26,7 @@ def insert_all(insert: Callable[[Sequence[Row]], object], rows: Sequence[Row]) -
         if len(rows) == 1:
             log.error("one row cannot be stored: %s", refused.reason)  # noqa: TRY400 - the reason says it all
             return list(rows)
-        middle = len(rows) // 2
-        return insert_all(insert, rows[:middle]) + insert_all(insert, rows[middle:])
-    return []
+    else:
+        return []
+    middle = len(rows) // 2
+    return insert_all(insert, rows[:middle]) + insert_all(insert, rows[middle:])

@@ -1,0 +1,61 @@
+"""A collector in a process of its own, to be killed: `collect.py DATA [BATCH_RECORDS] [--die INSTANT]`.
+
+INSTANT is "before-insert", "after-insert" or "between-deletes". Prints "collecting" when it begins, and when done what
+the store holds as JSON: [segment, record, how often].
+"""
+
+import argparse
+import json
+import os
+import signal
+from datetime import UTC, datetime
+from pathlib import Path
+
+from waypost.events.client_parser import ClientParser
+from waypost.pipeline import collector
+from waypost.pipeline.counts import Counts
+from waypost.pipeline.enrich import Enricher, client_step
+from waypost.pipeline.hold import hold
+from waypost.store import EventStore
+
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def after(work):
+    """Do `work`, then die."""
+
+    def both(*args):
+        work(*args)
+        die()
+
+    return both
+
+
+arguments = argparse.ArgumentParser()
+arguments.add_argument("data", type=Path)
+arguments.add_argument("batch", type=int, nargs="?", default=20_000)
+arguments.add_argument("--die", default="")
+given = arguments.parse_args()
+
+collector._BATCH_RECORDS = given.batch
+match given.die:
+    case "before-insert":
+        EventStore.insert_hits = die
+    case "after-insert":
+        EventStore.insert_hits = after(EventStore.insert_hits)
+    case "between-deletes":
+        collector.delete_segment = after(collector.delete_segment)
+
+spool = given.data / "spool"
+counts = Counts()
+with hold(spool):
+    store = EventStore.open("", given.data)
+    enricher = Enricher([client_step(ClientParser())], counts)
+    running = collector.Collector(spool, store, enricher, counts, now=lambda: datetime.now(UTC))
+    print("collecting", flush=True)
+    running.collect()
+    held = store._query("test", "SELECT segment, record, count() FROM events GROUP BY 1, 2")
+    print(json.dumps([list(row) for row in held]))
+    store.close()
