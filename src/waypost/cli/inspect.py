@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from waypost.cli.options import data_option
+from waypost.cli.options import data_option, keyring_option
 from waypost.events.ids import uuid7_unix_ms
 from waypost.keyfile import KeyfileError, keyring_path, load_keyring
 from waypost.links.errors import TokenError
@@ -18,13 +18,7 @@ _Rows = list[tuple[str, object]]
 @click.command()
 @click.argument("url")
 @data_option
-@click.option(
-    "--keyring",
-    "keyring_file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="A keyring file, instead of the one in the data directory.",
-)
+@keyring_option
 def inspect(url: str, data: Path, keyring_file: Path | None) -> None:
     """Say what a tracked link or open pixel URL carries, and whether it opens. Nothing is fetched or counted.
 

@@ -39,6 +39,17 @@ def config_option(command: _Command) -> _Command:
     )(command)
 
 
+def keyring_option(command: _Command) -> _Command:
+    """--keyring FILE, as `keyring_file: Path | None`."""
+    return click.option(
+        "--keyring",
+        "keyring_file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="A keyring file, instead of the one in the data directory.",
+    )(command)
+
+
 def load_settings(config: Path | None, data: Path) -> "Settings":
     """The settings of this process.
 
