@@ -111,6 +111,8 @@ class Deliverer:
     def _prepare(self, claim: Claim) -> Prepared | Outcome:
         job = self._queue.job(claim)
         now = self._clock()
+        if job.profile.deleted_at is not None:
+            return self._bounce(job, "the sending profile is deleted")
         if reason := job.hold_reason:
             look_again_at = hold_until(now, held_since=job.delivery.created_at, chance=self._chance())
             self._queue.held(job, look_again_at, reason)

@@ -54,8 +54,6 @@ class Job:
         """Why nothing may be sent or encoded for it at present (invariant 9); None when it may."""
         if self.account_state is not AccountState.APPROVED:
             return f"held: the account is {self.account_state}"
-        if self.profile.deleted_at is not None:
-            return "held: the sending profile is deleted"
         if self.profile.state is not ProfileState.ACTIVE:
             return f"held: the sending profile is {self.profile.state}"
         return None

@@ -5,6 +5,7 @@ import socket
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -61,6 +62,8 @@ class Certificate:
     """What the relay serves with."""
     trusting: ssl.SSLContext
     """A client that trusts it and nothing else."""
+    pem: Path
+    """Key and certificate."""
 
 
 @pytest.fixture(scope="session")
@@ -89,4 +92,4 @@ def certificate(tmp_path_factory):
     )
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(path)
-    return Certificate(server, ssl.create_default_context(cadata=pem.decode()))
+    return Certificate(server, ssl.create_default_context(cadata=pem.decode()), path)

@@ -95,16 +95,17 @@ class Install:
         with self.database.writing() as session:
             session.execute(update(table).values(**values))
 
-    def process(self, stop: asyncio.Event):
-        mail = msgspec.structs.replace(self.settings.mail, relay_port=self.relay.port or 1)
+    def process(self, stop: asyncio.Event, *, trust=None, **mail):
+        changed = msgspec.structs.replace(self.settings.mail, **{"relay_port": self.relay.port or 1, **mail})
         return run(
-            msgspec.structs.replace(self.settings, mail=mail),
+            msgspec.structs.replace(self.settings, mail=changed),
             self.database,
             KEYRING,
             stop,
             clock=self.clock,
             chance=lambda: 0.5,
             timeouts=SHORT,
+            trust=trust,
             counts=self.counts,
         )
 

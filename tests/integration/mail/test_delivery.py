@@ -137,7 +137,6 @@ def test_while_the_relay_is_down_messages_wait_and_go_out_soon_after_it_is_back(
             {"state": ProfileState.ACTIVE},
             "held: the sending profile is disabled",
         ),
-        (Profile, {"deleted_at": START}, {"deleted_at": None}, "held: the sending profile is deleted"),
     ],
 )
 def test_mail_that_may_not_be_sent_is_held_not_lost(install, table, bad, good, reason):
@@ -184,6 +183,14 @@ def test_what_can_never_be_sent_bounces_with_a_sentence(install, changes, reason
     assert install.events(send_id) == [("bounce", reason)]
     assert install.send(send_id).error == reason
     assert install.relay.messages == []
+
+
+def test_mail_of_a_deleted_profile_bounces_for_it_never_comes_back(install):
+    send_id = install.accept()
+    install.change(Profile, deleted_at=START)
+    install.work()
+    assert install.events(send_id) == [("bounce", "the sending profile is deleted")]
+    assert install.relay.connections == 0
 
 
 def test_an_international_domain_is_sent_to_by_its_a_label(install):

@@ -34,7 +34,7 @@ MESSAGES = 50
 
 
 # The relay has taken so many when the process is killed.
-KILLED_AFTER = (1, 15, 30)
+KILLED_AFTER = (1, 25)
 
 
 def test_killed_again_and_again_every_message_arrives_and_its_story_is_told_once(install):
