@@ -12,10 +12,10 @@ from collections import deque
 from collections.abc import Callable
 from email.utils import formatdate
 
-from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpRequestParser
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from waypost.edge.answer import BAD_REQUEST, HEAD_TOO_LARGE, INTERNAL_ERROR, Answer, encode
-from waypost.edge.decide import KEPT_HEADERS, Request
+from waypost.edge.decide import Request, kept_header
 
 HEAD_BYTES_MAX = 131_072
 """Cookies of a link domain's siblings arrive too, and 64 KB of headers must pass."""
@@ -34,7 +34,6 @@ Handler = Callable[[Request, Callable[[Answer], None]], None]
 log = logging.getLogger(__name__)
 
 _CONNECTION_HEADERS = frozenset({b"host", b"content-length", b"transfer-encoding", b"upgrade"})
-_WANTED = _CONNECTION_HEADERS | {name.encode() for name in KEPT_HEADERS}
 
 
 class Clock:
@@ -161,9 +160,6 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except HttpParserUpgrade:
             pass  # answered and closed by on_headers_complete
-        except HttpParserCallbackError:
-            log.exception("a request could not be answered")
-            self._refuse(INTERNAL_ERROR)
         except HttpParserError:
             self._refuse(BAD_REQUEST)
         if self._head_bytes > HEAD_BYTES_MAX:
@@ -190,7 +186,8 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         """A request line starts."""
         self._target = b""
-        self._headers: dict[bytes, bytes] = {}
+        self._headers: dict[str, str] = {}
+        self._connection_headers: dict[bytes, bytes] = {}
         self._hosts = 0
 
     def on_url(self, url: bytes) -> None:
@@ -200,8 +197,10 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header line; the first of a name counts."""
         name = name.lower()
-        if name in _WANTED:
-            self._headers.setdefault(name, value)
+        if (kept := kept_header(name, value)) is not None:
+            self._headers.setdefault(*kept)
+        elif name in _CONNECTION_HEADERS:
+            self._connection_headers.setdefault(name, value)
             self._hosts += name == b"host"
 
     def on_headers_complete(self) -> None:
@@ -210,7 +209,7 @@ class Connection(asyncio.Protocol):
         if self._last_request:
             return
         parser = self._parser
-        headers = self._headers
+        headers = self._connection_headers
         version = parser.get_http_version()
         # RFC 9112, section 3.2: exactly one Host, but for HTTP/1.0, which may have none.
         if self._hosts > 1 or (not self._hosts and version != "1.0"):
@@ -228,8 +227,13 @@ class Connection(asyncio.Protocol):
         self._last_request = close
         pending = _Pending(body=method != b"HEAD", close=close)
         self._pending.append(pending)
-        request = Request(method, self._target, headers.get(b"host", b""), self._client_address, headers)
-        self._handler(request, lambda answer: self._answer(pending, answer))
+        request = Request(method, self._target, headers.get(b"host", b""), self._client_address, self._headers)
+        try:
+            self._handler(request, lambda answer: self._answer(pending, answer))
+        except Exception:
+            log.exception("a request could not be answered")
+            self._last_request = pending.close = True
+            self._answer(pending, INTERNAL_ERROR)
 
     # ours
 

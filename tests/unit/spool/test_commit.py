@@ -1,0 +1,203 @@
+"""Group commit around a disk that is quick, stuck, full or broken: readers are answered, hits accounted for."""
+
+import asyncio
+import errno
+import threading
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from waypost.events.hit import Hit
+from waypost.spool import commit, read_segment, sealed_segments
+from waypost.spool.commit import GroupCommit
+from waypost.spool.counters import Count, Counters
+from waypost.spool.segments import SegmentWriter
+
+MakeWriter = Callable[..., SegmentWriter]
+MakeHit = Callable[[int], Hit]
+
+
+def run(
+    writer: SegmentWriter, counters: Counters, scenario: Callable[[GroupCommit], Coroutine[Any, Any, None]], wait=0.02
+) -> None:
+    async def main() -> None:
+        spool = GroupCommit(writer, counters, wait_seconds=wait, loop=asyncio.get_running_loop())
+        await scenario(spool)
+        await spool.close()
+
+    asyncio.run(main())
+
+
+async def append(spool: GroupCommit, *hits: Hit) -> list[Count]:
+    """Append in one turn of the loop; the outcomes when all are released."""
+    releases = []
+    for hit in hits:
+        released: asyncio.Future[Count] = asyncio.get_running_loop().create_future()
+        spool.append(hit, released.set_result)
+        releases.append(released)
+    return list(await asyncio.gather(*releases))
+
+
+def stored(spool: Path) -> list[int]:
+    return [hit.link_index for path in sealed_segments(spool) for _, hit in read_segment(path).records]
+
+
+class Gate:
+    """Holds a call of the file system until it is opened."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, files: object, name: str) -> None:
+        self.open = threading.Event()
+        self.reached = threading.Event()
+        call = getattr(files, name)
+
+        def gated(*args: object) -> object:
+            self.reached.set()
+            self.open.wait(10)
+            return call(*args)
+
+        monkeypatch.setattr(files, name, gated)
+
+
+def test_hits_of_one_turn_share_one_sync_and_are_kept(
+    make_writer: MakeWriter, make_hit: MakeHit, counters: Counters, spool, files
+) -> None:
+    async def scenario(group: GroupCommit) -> None:
+        assert await append(group, *map(make_hit, range(50))) == [Count.KEPT] * 50
+        assert files.calls.count("sync") == 1
+
+    run(make_writer(), counters, scenario, wait=5)
+    assert stored(spool) == list(range(50))
+    assert (counters[Count.ANSWERED], counters[Count.KEPT], counters[Count.UNSYNCED]) == (50, 50, 0)
+
+
+def test_an_idle_writer_seals_by_itself(make_writer: MakeWriter, make_hit: MakeHit, counters, clock, files) -> None:
+    sealed = threading.Event()
+    files_rename = files.rename
+
+    def rename(old: Path, new: Path) -> None:
+        files_rename(old, new)
+        sealed.set()
+
+    files.rename = rename
+
+    async def scenario(group: GroupCommit) -> None:
+        await append(group, make_hit(1))
+        clock.seconds += 0.95  # the thread now waits for the last 50 ms of the segment's second
+        await append(group, make_hit(2))
+        clock.seconds += 0.1
+        assert await asyncio.to_thread(sealed.wait, 5)
+
+    run(make_writer(), counters, scenario, wait=5)
+
+
+@pytest.mark.parametrize(("call", "owed"), [("sync", 0), ("write", 2)])
+def test_a_stuck_disk_holds_a_reader_no_longer_than_agreed(
+    make_writer: MakeWriter, make_hit: MakeHit, counters: Counters, spool, files, monkeypatch, call, owed
+) -> None:
+    """Stuck in write, a kill would lose the answered hits, and they are noted as owed; stuck in sync, it would not."""
+    gate = Gate(monkeypatch, files, call)
+
+    async def scenario(group: GroupCommit) -> None:
+        assert await append(group, make_hit(1), make_hit(2)) == [Count.UNSYNCED] * 2
+        assert gate.reached.is_set()
+        assert counters._slots[64] == owed
+        assert counters[Count.KEPT] == 0
+        gate.open.set()
+
+    run(make_writer(), counters, scenario)
+    assert stored(spool) == [1, 2]
+    assert counters._slots[64] == 0
+    assert (counters[Count.ANSWERED], counters[Count.KEPT], counters[Count.UNSYNCED]) == (2, 2, 2)
+
+
+def test_hits_waiting_behind_a_stuck_disk_are_bounded(
+    make_writer: MakeWriter, make_hit: MakeHit, counters: Counters, files, monkeypatch
+) -> None:
+    monkeypatch.setattr(commit, "QUEUE_HITS_MAX", 3)
+    gate = Gate(monkeypatch, files, "write")
+
+    async def scenario(group: GroupCommit) -> None:
+        assert await append(group, *map(make_hit, range(3))) == [Count.UNSYNCED] * 3
+        assert await append(group, make_hit(3)) == [Count.LOST_OVERFLOW]
+        gate.open.set()
+
+    run(make_writer(), counters, scenario)
+    assert (counters[Count.ANSWERED], counters[Count.KEPT], counters[Count.LOST_OVERFLOW]) == (4, 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("call", "code", "outcome"),
+    [("write", errno.ENOSPC, Count.LOST_NO_SPACE), ("sync", errno.EIO, Count.LOST_IO_ERROR)],
+)
+def test_a_failing_disk_answers_at_once_and_counts(
+    make_writer: MakeWriter, make_hit: MakeHit, counters: Counters, spool, files, clock, call, code, outcome
+) -> None:
+    async def scenario(group: GroupCommit) -> None:
+        files.fail = {call: code}
+        assert await append(group, make_hit(1), make_hit(2)) == [outcome] * 2
+        files.fail = {}
+        clock.seconds += 1
+        assert await append(group, make_hit(3)) == [Count.KEPT]
+
+    run(make_writer(), counters, scenario, wait=5)
+    assert stored(spool) == [3]
+    assert (counters[Count.ANSWERED], counters[Count.KEPT], counters[outcome]) == (3, 1, 2)
+
+
+def test_a_bug_in_the_writer_loses_its_batch_and_no_more(
+    make_writer: MakeWriter, make_hit: MakeHit, counters: Counters, spool, clock, monkeypatch
+) -> None:
+    writer = make_writer()
+
+    async def scenario(group: GroupCommit) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr("waypost.spool.segments.encode_record", lambda *_: 1 / 0)
+            assert await append(group, make_hit(1)) == [Count.LOST_WRITER]
+        clock.seconds += 1
+        assert await append(group, make_hit(2)) == [Count.KEPT]
+
+    run(writer, counters, scenario, wait=5)
+    assert stored(spool) == [2]
+    assert (counters[Count.LOST_WRITER], counters[Count.KEPT]) == (1, 1)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_dead_writer_thread_is_replaced_and_nobody_waits_for_it(
+    make_writer: MakeWriter, make_hit: MakeHit, counters: Counters, spool, monkeypatch
+) -> None:
+    writer = make_writer()
+    died = threading.Event()
+
+    async def scenario(group: GroupCommit) -> None:
+        first = group._thread
+        with monkeypatch.context() as patched:
+
+            def die() -> None:
+                died.set()
+                raise SystemExit
+
+            patched.setattr(writer, "tick", die)
+            await append(group, make_hit(1))
+            await asyncio.to_thread(first.join)
+        outcomes = await append(group, make_hit(2))
+        assert group._thread is not first
+        assert outcomes in ([Count.KEPT], [Count.UNSYNCED])
+
+    run(writer, counters, scenario)
+    assert stored(spool) == [1, 2]
+    assert counters[Count.ANSWERED] == counters[Count.KEPT] == 2
+
+
+def test_closing_keeps_what_was_appended_and_seals(
+    make_writer: MakeWriter, make_hit: MakeHit, counters: Counters, spool
+) -> None:
+    released = []
+
+    async def scenario(group: GroupCommit) -> None:
+        group.append(make_hit(1), released.append)
+
+    run(make_writer(), counters, scenario, wait=5)
+    assert released == [Count.KEPT]
+    assert stored(spool) == [1]
