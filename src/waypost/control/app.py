@@ -10,6 +10,7 @@ from waypost.control.context import Control, EventReader
 from waypost.control.links.routes import router as links
 from waypost.control.oauth.routes import router as oauth
 from waypost.control.oauth.signing import SigningKeys
+from waypost.control.responses import ErrorBody
 from waypost.control.sends.routes import router as sends
 from waypost.control.sources import SYSTEM, Sources
 from waypost.db import ControlKey, Database
@@ -35,6 +36,9 @@ def routes() -> FastAPI:
         # Without Content-Type a body is JSON all the same. The check is against browsers, which send no bearer tokens.
         strict_content_type=False,
         separate_input_output_schemas=False,
+        generate_unique_id_function=lambda route: route.name,
+        # Any other refusal. Without it FastAPI would document its own 422, which is never given.
+        responses={"default": {"model": ErrorBody, "description": "Refused, or failed."}},
     )
     for router in (oauth, sends, links, analysis):
         app.include_router(router)

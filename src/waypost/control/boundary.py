@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from waypost.control.errors import MAX_BODY_BYTES, BodyTooLargeError, Code, ControlError
+from waypost.control.fields import SURROGATE
 from waypost.store.errors import StoreError
 
 _log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ _RULES: Mapping[str, str] = MappingProxyType(
     {
         "missing": "is required",
         "string_type": "must be a string",
-        "string_unicode": "must be text: it holds half of a surrogate pair, which is no character",
+        "string_unicode": SURROGATE,
         "bool_type": "must be true or false",
         "list_type": "must be a list",
         "model_attributes_type": "must be a JSON object",

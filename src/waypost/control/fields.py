@@ -5,7 +5,7 @@ from typing import Annotated
 
 import email_validator
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from waypost.links import destination
@@ -27,11 +27,22 @@ MAX_NAME_CHARACTERS = 256
 MAX_SUBJECT_CHARACTERS = 998
 MAX_URL_CHARACTERS = 2048
 
+SURROGATE = "must be text: it holds half of a surrogate pair"
+
 
 class RequestModel(BaseModel):
     """A request body: no coercion, so that a wrong type is an error and not a surprise; unknown fields are ignored."""
 
     model_config = ConfigDict(strict=True, frozen=True)
+
+
+def _text(value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        # JSON's "\ud800" alone: Python keeps it, no encoding does. pydantic looks only where it counts characters.
+        raise PydanticCustomError("string_unicode", SURROGATE) from error
+    return value
 
 
 def _single_line(value: str) -> str:
@@ -46,12 +57,20 @@ def _single_line(value: str) -> str:
 
 def _email_address(value: str) -> str:
     try:
-        # No SMTPUTF8: few relays speak it. test_environment: .test is for tests, and ours are not the only ones.
         return validate_email(
-            value, allow_smtputf8=False, check_deliverability=False, globally_deliverable=False, test_environment=True
+            value,
+            strict=True,  # the length limits of RFC 5321 as well
+            allow_smtputf8=False,  # few relays take such addresses, so mail does not send to them
+            check_deliverability=False,
+            globally_deliverable=False,
+            test_environment=True,  # .test is for tests, and ours are not the only ones
         ).normalized
     except EmailNotValidError as error:
         raise PydanticCustomError("email_address", "must be an e-mail address: {why}", {"why": str(error)}) from error
+
+
+def _email_address_or_nothing(value: str) -> str:
+    return value and _email_address(value)
 
 
 def _domain_name(value: str) -> str:
@@ -72,12 +91,15 @@ def domain_of(email_address: str) -> str:
     return _domain_name(email_address.rpartition("@")[2])
 
 
-SingleLine = Annotated[str, AfterValidator(_single_line)]
-"""Text that stands in one header line."""
-Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_CHARACTERS), AfterValidator(_single_line)]
-DisplayName = Annotated[str, StringConstraints(max_length=MAX_NAME_CHARACTERS), AfterValidator(_single_line)]
-Subject = Annotated[str, StringConstraints(max_length=MAX_SUBJECT_CHARACTERS), AfterValidator(_single_line)]
-Tag = Annotated[str, StringConstraints(max_length=MAX_TAG_CHARACTERS), AfterValidator(_single_line)]
-EmailAddress = Annotated[str, AfterValidator(_email_address)]
-DomainName = Annotated[str, AfterValidator(_domain_name)]
-WebUrl = Annotated[str, StringConstraints(max_length=MAX_URL_CHARACTERS), AfterValidator(_web_url)]
+Text = Annotated[str, AfterValidator(_text)]
+"""Any text that can be written as UTF-8, NUL included."""
+# The length first: pydantic counts what comes out of a function with the words for a list.
+Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARACTERS), AfterValidator(_single_line)]
+DisplayName = Annotated[str, Field(max_length=MAX_NAME_CHARACTERS), AfterValidator(_single_line)]
+Subject = Annotated[str, Field(max_length=MAX_SUBJECT_CHARACTERS), AfterValidator(_single_line)]
+Tag = Annotated[str, Field(max_length=MAX_TAG_CHARACTERS), AfterValidator(_single_line)]
+EmailAddress = Annotated[Text, AfterValidator(_email_address)]
+OptionalEmailAddress = Annotated[Text, AfterValidator(_email_address_or_nothing)]
+"""An address, or the empty text for none."""
+DomainName = Annotated[Text, AfterValidator(_domain_name)]
+WebUrl = Annotated[str, Field(max_length=MAX_URL_CHARACTERS), AfterValidator(_web_url)]

@@ -80,7 +80,9 @@ def revoke_api_key(database: Database, sources: Sources, api_key: UUID) -> ApiKe
 def authenticate(database: Database, sources: Sources, key: str, secret: str) -> ApiKey | None:
     """The key that `key` and `secret` stand for; None when they do not, or when it is revoked or idle too long."""
     with database.reading() as session:
-        row = session.scalars(select(ApiKey).where(ApiKey.key == key)).one_or_none()
+        # What cannot be a key is not looked for: PostgreSQL takes a NUL in a text for an error.
+        query = select(ApiKey).where(ApiKey.key == key)
+        row = session.scalars(query).one_or_none() if key.isprintable() else None
     if not secret_matches(row.secret_hash if row else None, secret) or row is None or row.revoked_at:
         return None
     if sources.now() - (row.last_used_at or row.created_at) > IDLE_LIMIT:

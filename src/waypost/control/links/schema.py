@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from waypost.control.fields import EmailAddress, RequestModel
+from waypost.control.fields import EmailAddress, RequestModel, Text
 from waypost.links import Decision, Part, Reason
 
 
@@ -46,7 +46,7 @@ class PreviewRequest(RequestModel):
     """A message to look at without sending it."""
 
     from_email_address: EmailAddress
-    content_html: str
+    content_html: Text
 
 
 class Preview(BaseModel):

@@ -1,21 +1,46 @@
 """What is sent, and how it is answered."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
-from waypost.control.fields import MAX_TAGS, DisplayName, EmailAddress, RequestModel, Subject, Tag
+from waypost.control.fields import (
+    MAX_TAGS,
+    DisplayName,
+    EmailAddress,
+    OptionalEmailAddress,
+    RequestModel,
+    Subject,
+    Tag,
+    Text,
+)
 from waypost.control.links.schema import RewriteReport
 from waypost.db.states import SendState
 from waypost.events.client import DeviceType, ImageProxy
 from waypost.events.hit import Outcome
 from waypost.events.name import EventName
 
+_CLICK_TRACKING: Mapping[object, bool] = MappingProxyType({"none": False, "click_tracking": True})
 
-def _tracked(value: bool | str) -> bool:  # noqa: FBT001 - what the field may hold
-    return value is True or value == "click_tracking"
+
+def _click_tracking(value: object) -> bool:
+    """Both of SMTPD's spellings: its clients send a boolean, its user guide names two values."""
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, str) or value not in _CLICK_TRACKING:
+        raise PydanticCustomError("click_tracking", 'must be true, false, "none" or "click_tracking"')
+    return _CLICK_TRACKING[value]
+
+
+ClickTracking = Annotated[
+    bool,
+    BeforeValidator(_click_tracking),
+    WithJsonSchema({"anyOf": [{"type": "boolean"}, {"type": "string", "enum": list(_CLICK_TRACKING)}]}),
+]
 
 
 def _absent(value: object) -> bool:
@@ -29,12 +54,12 @@ class NewSend(RequestModel):
     recipient_name: DisplayName | None = None
     from_email_address: Annotated[EmailAddress, Field(description="Its domain selects the sending profile.")]
     from_name: DisplayName | None = None
-    reply_to: EmailAddress | Literal[""] | None = None
+    reply_to: OptionalEmailAddress | None = None
     subject: Subject | None = None
-    content_html: Annotated[str | None, Field(description="Any text: malformed HTML is accepted as it is.")] = None
-    content_text: Annotated[str | None, Field(description="Sent exactly as it is.")] = None
+    content_html: Annotated[Text | None, Field(description="Any text: malformed HTML is accepted as it is.")] = None
+    content_text: Annotated[Text | None, Field(description="Sent exactly as it is.")] = None
     open_tracking: bool = False
-    click_tracking: Annotated[bool | Literal["none", "click_tracking"], AfterValidator(_tracked)] = False
+    click_tracking: ClickTracking = False
     tags: Annotated[list[Tag], Field(max_length=MAX_TAGS)] | None = None
 
     @model_validator(mode="after")

@@ -1,0 +1,204 @@
+"""The whole API on a real control database, SQLite and PostgreSQL in turn; each test has accounts of its own."""
+
+import asyncio
+import base64
+import contextlib
+import itertools
+import os
+import socket
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from waypost.config import load
+from waypost.config.values import HostPort
+from waypost.control.accounts.schema import NewAccount
+from waypost.control.accounts.service import create_account, decide
+from waypost.control.app import create_app
+from waypost.control.install import open_install
+from waypost.control.keys.schema import NewApiKey
+from waypost.control.keys.service import CreatedApiKey, create_api_key
+from waypost.control.process import serve
+from waypost.control.profiles.schema import NewProfile
+from waypost.control.profiles.service import create_profile
+from waypost.control.sources import Sources
+from waypost.db import Database
+from waypost.db.states import AccountState, Role
+from waypost.db.tables import Account, Profile
+from waypost.events.name import EventName
+from waypost.keyfile import create_keyring
+from waypost.links.keyring import Keyring
+from waypost.store.rows import PeriodCount, Summary
+
+START = datetime(2026, 3, 29, 1, 30, 15, 123456, UTC)
+
+
+@dataclass
+class Clock:
+    now: datetime = START
+
+    def __call__(self):
+        return self.now
+
+    def advance(self, **amount):
+        self.now += timedelta(**amount)
+
+
+@dataclass
+class FakeStore:
+    """An event store that remembers what it is given; `broken` makes it fail."""
+
+    events: dict = field(default_factory=dict)
+    asked: list = field(default_factory=list)
+    broken: Exception | None = None
+
+    def send_events(self, account, send_id):
+        if self.broken:
+            raise self.broken
+        return self.events.get((account, send_id), [])
+
+    def summary(self, account, from_, to):
+        if self.broken:
+            raise self.broken
+        self.asked.append((account, from_, to))
+        return Summary(from_, to, {name: PeriodCount(5, 3) for name in EventName})
+
+
+@dataclass
+class Tenant:
+    """An account with a key, logged in."""
+
+    client: httpx.Client
+    account: Account
+    key: CreatedApiKey
+    domain: str
+    profile: Profile | None = None
+    headers: dict = field(default_factory=dict)
+
+    @property
+    def basic(self):
+        pair = f"{self.key.api_key.key}:{self.key.secret}"
+        return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+
+    def login(self):
+        answer = self.client.post("/oauth/token", params={"grant_type": "password"}, headers=self.basic)
+        assert answer.status_code == 200, answer.text
+        self.headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+        return answer.json()
+
+    def get(self, path, **more):
+        return self.client.get(path, headers=self.headers, **more)
+
+    def post(self, path, body, **more):
+        return self.client.post(path, json=body, headers=self.headers, **more)
+
+    def message(self, **fields):
+        return {
+            "from_email_address": f"shop@{self.domain}",
+            "recipient_email_address": "ada@example.com",
+            "content_html": '<a href="https://example.com/a">go</a>',
+            **fields,
+        }
+
+    def send(self, **fields):
+        return self.post("/api/v1/email/send", self.message(**fields))
+
+
+@dataclass
+class Api:
+    client: httpx.Client
+    database: Database
+    store: FakeStore
+    clock: Clock
+    sources: Sources
+    keyring: Keyring
+    data: Path
+    development_domains: tuple = ("localhost",)
+    _numbers: itertools.count = field(default_factory=itertools.count)
+
+    def tenant(self, role=Role.STANDARD, *, state=AccountState.APPROVED, link_domain="localhost"):
+        domain = f"shop{next(self._numbers)}.example"
+        account = create_account(self.database, self.sources, NewAccount(name="Shop", email=f"owner@{domain}"))
+        steps = {AccountState.SUSPENDED: [AccountState.APPROVED, AccountState.SUSPENDED], AccountState.PENDING: []}
+        for step in steps.get(state, [state]):
+            account = decide(self.database, self.sources, account.public_id, step, reason="a reason", decided_by="cli")
+        profile = None
+        if link_domain:
+            new = NewProfile(profile_name="p", sending_domain=domain, link_domain=link_domain)
+            profile = create_profile(self.database, self.sources, account, new, self.development_domains)
+        tenant = Tenant(self.client, account, self.another_key(account, role), domain, profile)
+        tenant.login()
+        return tenant
+
+    def another_key(self, account, role):
+        return create_api_key(self.database, self.sources, account.public_id, NewApiKey(name="k", role=role))
+
+    def as_role(self, tenant, role):
+        """The same account, with a key of another role."""
+        other = Tenant(self.client, tenant.account, self.another_key(tenant.account, role), tenant.domain)
+        other.login()
+        return other
+
+
+@contextlib.contextmanager
+def serving(app):
+    """The app behind its real server, in a loop of its own; its origin."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        listen = HostPort("127.0.0.1", probe.getsockname()[1])
+    loop, stop = asyncio.new_event_loop(), asyncio.Event()
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve(app, listen, stop)))
+    thread.start()
+    try:
+        wait_until_it_listens(listen)
+        yield f"http://{listen}"
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(15)
+        assert not thread.is_alive()
+        loop.close()
+
+
+def wait_until_it_listens(listen, seconds=10):
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return socket.create_connection((listen.host, listen.port), 1).close()
+        except ConnectionRefusedError:
+            assert time.monotonic() < deadline, f"nothing listens on {listen}"
+            time.sleep(0.01)
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def served(request, tmp_path_factory):
+    data = tmp_path_factory.mktemp("data")
+    url = "" if request.param == "sqlite" else request.getfixturevalue("postgresql").new_database()
+    settings = load(None, {"WAYPOST_DB__URL": url}, data)
+    clock, store = Clock(), FakeStore()
+    sources = Sources(clock, os.urandom)
+    install = open_install(settings, sources)
+    keyring = create_keyring(data / "keyring.json")
+    app = create_app(
+        settings,
+        database=install.database,
+        store=store,
+        keyring=keyring,
+        control_key=install.control_key,
+        sources=sources,
+    )
+    with serving(app) as origin, httpx.Client(base_url=origin) as client:
+        yield Api(client, install.database, store, clock, sources, keyring, data)
+    install.database.close()
+
+
+@pytest.fixture
+def api(served):
+    yield served
+    served.clock.now = START
+    served.store.broken = None
+    served.store.asked.clear()
