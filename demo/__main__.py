@@ -3,7 +3,6 @@
 import argparse
 import shutil
 import sys
-import threading
 from pathlib import Path
 
 from demo import messages, show, story
@@ -11,8 +10,8 @@ from demo.api import Api
 from demo.product import NotReadyError, Product, free_port
 from demo.sink import Sink
 
-DATA = Path("demo-data")
-LOG = Path("demo-data.log")
+FOLDER = Path("demo-data")
+PORTS = (8025, 8026)
 SENDING_DOMAIN = "post.example"
 OWNER = "owner@post.example"
 PROBLEMS_SHOWN = 5
@@ -23,23 +22,14 @@ def main() -> int:
     arguments = argparse.ArgumentParser(prog="make demo", description=__doc__)
     arguments.add_argument("--exit", action="store_true", help="stop when it is done")
     stay = not arguments.parse_args().exit
-    shutil.rmtree(DATA, ignore_errors=True)
-    LOG.unlink(missing_ok=True)
-    api_port, edge_port, sink_port = free_port(8025), free_port(8026), free_port(2525)
-    product = Product(
-        DATA,
-        LOG,
-        {
-            "WAYPOST_CONTROL__LISTEN": f"127.0.0.1:{api_port}",
-            "WAYPOST_EDGE__LISTEN": f"127.0.0.1:{edge_port}",
-            "WAYPOST_MAIL__RELAY_PORT": str(sink_port),
-        },
-    )
-    with Sink(sink_port) as sink:
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir()
+    with Sink(free_port()) as sink:
+        product = Product(FOLDER, sink.port, ports=PORTS)
         try:
             show.heading("Starting Waypost on its embedded stores")
             product.start(show.line)
-            right = _tell(product, f"http://127.0.0.1:{api_port}", sink, stay=stay)
+            right = _tell(product, sink, stay=stay)
         except NotReadyError as error:
             show.verdict(right=False, text=str(error))
             right = False
@@ -50,12 +40,13 @@ def main() -> int:
     return 0 if right else 1
 
 
-def _tell(product: Product, origin: str, sink: Sink, *, stay: bool) -> bool:
+def _tell(product: Product, sink: Sink, *, stay: bool) -> bool:
     show.heading("An approved account, an active sending profile, an API key")
-    key, secret = _account(product)
+    key, secret = product.approved_account(OWNER, SENDING_DOMAIN)
+    show.line(f"{OWNER} is approved, sends from {SENDING_DOMAIN}, has its links on localhost, and the key {key}.")
 
     show.heading("Sending the messages of examples/messages with POST /api/v1/email/send")
-    api = Api(origin, key, secret)
+    api = Api(product.origin, key, secret)
     sent = story.send(api, messages.load())
     show.heading("What was not tracked, and why")
     story.explain_skipped(sent)
@@ -83,29 +74,20 @@ def _tell(product: Product, origin: str, sink: Sink, *, stay: bool) -> bool:
         for problem in problems[:PROBLEMS_SHOWN]:
             show.line(f"       {problem}")
     if stay:
-        _stay(origin, key, secret, sent[0].send_id)
+        _stay(product, key, secret, sent[0].send_id)
     return not (changed or wrong_answers or wrong_events)
 
 
-def _account(product: Product) -> tuple[str, str]:
-    product.command("accounts", "create", "--name", "Examples", "--email", OWNER)
-    show.line(product.command("accounts", "approve", OWNER).strip())
-    domains = ("--sending-domain", SENDING_DOMAIN, "--link-domain", "localhost")
-    profile = product.command("profiles", "create", OWNER, "--name", "examples", *domains)
-    show.line(f"Profile {profile.strip()} sends from {SENDING_DOMAIN}, with links on localhost.")
-    key, _, secret = product.command("api-keys", "create", OWNER, "--name", "demo").strip().partition(":")
-    show.line(f"API key {key} can send and read.")
-    return key, secret
-
-
-def _stay(origin: str, key: str, secret: str, send_id: str) -> None:
+def _stay(product: Product, key: str, secret: str, send_id: str) -> None:
+    origin = product.origin
     show.heading("It stays up: Ctrl+C stops it")
     show.line(f"address  {origin}")
     show.line(f"key      {key}:{secret}")
     show.line("try      " + f"token=$(curl -s -X POST '{origin}/oauth/token?grant_type=password' -u '{key}:{secret}' |")
     show.line('           sed \'s/.*"access_token":"\\([^"]*\\)".*/\\1/\')')
     show.line(f'         curl -s -H "Authorization: Bearer $token" {origin}/api/v1/email/send/{send_id}/events')
-    threading.Event().wait()
+    for line in product.process.stdout:
+        show.line(line.rstrip())
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ class Sink:
     """`with Sink(port) as sink:` takes every message that comes."""
 
     def __init__(self, port: int) -> None:
+        self.port = port
         self.delivered: dict[str, Delivered] = {}
         """By recipient address."""
         self._controller = Controller(self, hostname="127.0.0.1", port=port)

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from demo import readers, show
 from demo.api import Api
@@ -218,9 +217,10 @@ def _rows(sent: list[Sent], events: list[dict[str, Any]]) -> Iterator[tuple[str,
 def _what(event: dict[str, Any]) -> str:
     if event["event"] == "open":
         return "opened"
-    url = urlsplit(event["link"]["url"])
+    _, _, address = event["link"]["url"].partition("://")
+    page, query, _ = address.partition("?")
     not_counted = "" if event["outcome"] == "answered" else f"{event['outcome']}, not counted: "
-    return not_counted + show.short(f"{url.netloc}{url.path}{'?…' if url.query else ''}{'#' * bool(url.fragment)}{url.fragment}", 52 - len(not_counted))
+    return not_counted + show.short(page + ("?…" if query else ""), 52 - len(not_counted))
 
 
 def _with(event: dict[str, Any]) -> str:

@@ -20,8 +20,8 @@ from waypost.keyfile import KeyfileError, start_keyring
 
 LOCK_FILE = "up.lock"
 _REMINDER = (
-    "\nThere is no copy of the link keys yet, and without them every link sent is dead. "
-    "Make one and keep it elsewhere: waypost keys export FILE"
+    "There is no copy of the link keys yet, and without them every link sent is dead. "
+    "Make one and keep it elsewhere: waypost keys export FILE\n"
 )
 
 
@@ -91,7 +91,7 @@ async def _supervise(services: list[Service], *, remind: bool) -> None:
         services,
         stop,
         report=lambda name, line: click.echo(f"{name:{width}}  {line}"),
-        on_ready=lambda: click.echo(f"Ready. Ctrl+C stops.{_REMINDER if remind else ''}"),
+        on_ready=lambda: click.echo(f"{_REMINDER if remind else ''}Ready. Ctrl+C stops."),
     )
 
 

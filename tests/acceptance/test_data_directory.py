@@ -1,0 +1,62 @@
+"""What `waypost up` makes, keeps and refuses."""
+
+import stat
+
+import pytest
+from demo import readers
+from demo.api import Api
+from demo.product import NotReadyError, Product
+from tests.acceptance.operator import Installation, eventually
+
+HTML = '<a href="https://www.shop.example/">Shop</a>'
+
+
+@pytest.fixture
+def product(tmp_path, sink):
+    product = Product(tmp_path, sink.port)
+    yield product
+    product.stop()
+
+
+def test_a_restart_keeps_data_keys_and_clicks_that_waited(product, sink):
+    product.start()
+    installation = Installation(product, sink)
+    send_id, [link] = installation.send("restart@inbox.example", HTML)
+    keyring = (product.data / "keyring.json").read_bytes()
+    assert readers.request(link, "127.0.0.5", {}).status == 302
+    product.stop()
+    product.start()
+    assert (product.data / "keyring.json").read_bytes() == keyring
+    assert readers.request(link, "127.0.0.6", {}).location == "https://www.shop.example/"
+    installation.api = Api(product.origin, *installation.credentials)
+    eventually(lambda: len(installation.clicks(send_id)) >= 2, seconds=5)
+    assert [event["ip"] for event in installation.clicks(send_id)] == ["127.0.0.5", "127.0.0.6"]
+
+
+def test_the_first_start_prints_the_operator_s_credential_and_no_other_does(product, tmp_path):
+    first, second = [], []
+    product.start(first.append)
+    product.stop()
+    assert stat.S_IMODE(product.data.stat().st_mode) == 0o700
+    assert sum("secret  " in line for line in first) == 1
+    assert any("waypost keys export" in line for line in first)
+    product.command("keys", "export", str(tmp_path / "copy.json"), "--data", str(product.data))
+    product.start(second.append)
+    assert not any("secret  " in line for line in second)
+    assert not any("waypost keys export" in line for line in second)
+
+
+def test_a_second_one_on_the_same_data_or_ports_is_refused(product, tmp_path, sink):
+    product.start()
+    with pytest.raises(NotReadyError, match="waypost up already runs on"):
+        Product(tmp_path, sink.port, ports=(0, 0)).start()
+    product.stop()
+
+
+def test_a_keyring_missing_beside_data_is_not_replaced(product):
+    product.start()
+    product.stop()
+    (product.data / "keyring.json").unlink()
+    with pytest.raises(NotReadyError, match="Put your copy back"):
+        product.start()
+    assert not (product.data / "keyring.json").exists()
