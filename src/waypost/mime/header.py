@@ -46,15 +46,22 @@ def unstructured(name: str, value: str) -> str:
     reject_forbidden(name, value)
     room = first_line_room(name)
     if not value:
-        return _fold(name, ())
+        return structured(name, ())
     if _PLAIN.fullmatch(value) and "=?" not in value and max(map(len, value.split(" "))) <= room:
-        return _fold(name, value.split(" "))
-    return _fold(name, encoded_words(value, room))
+        return structured(name, value.split(" "))
+    return structured(name, encoded_words(value, room))
 
 
 def structured(name: str, tokens: Iterable[str]) -> str:
     """A field of ready tokens, with a space or a fold between any two, without its final CRLF."""
-    return _fold(name, tokens)
+    first = f"{name}:"
+    lines = [first]
+    for token in tokens:
+        # Never before the first token: not every parser likes a field that starts on its second line.
+        if len(lines[-1]) + 1 + len(token) > LINE_LENGTH and lines[-1] != first:
+            lines.append("")
+        lines[-1] += f" {token}"
+    return "\r\n".join(lines)
 
 
 def first_line_room(name: str) -> int:
@@ -105,14 +112,3 @@ def _q(data: bytes) -> str:
 
 def _b(data: bytes) -> str:
     return b64encode(data).decode("ascii")
-
-
-def _fold(name: str, tokens: Iterable[str]) -> str:
-    first = f"{name}:"
-    lines = [first]
-    for token in tokens:
-        # Never before the first token: not every parser likes a field that starts on its second line.
-        if len(lines[-1]) + 1 + len(token) > LINE_LENGTH and lines[-1] != first:
-            lines.append("")
-        lines[-1] += f" {token}"
-    return "\r\n".join(lines)

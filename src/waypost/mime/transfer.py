@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 _SOFT_BREAK = b"=\r\n"
+_LITERAL = bytes({*range(ord(" "), ord("~") + 1), ord("\t")} - {ord("=")})
 # 73 and not 75: a protected first character below takes two more, and with the "=" a line holds 76 at most.
 # The lookbehinds keep an escape in one piece.
 _QP_LINE = re.compile(rb".{1,73}(?<!=)(?<!=.)")
 # Mailboxes in mbox format turn a leading "From " into ">From "; careless relays lose a leading dot.
-_MANGLED_AT_START = re.compile(rb"(?m)^(?:\.|F(?=rom ))")
+_MANGLED_AT_START = re.compile(rb"\n(?:\.|F(?=rom ))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +28,13 @@ class Transferred:
 
 def transfer(data: bytes) -> Transferred:
     """Encode as quoted-printable or base64, whichever is shorter; decoding gives back `data` byte for byte."""
-    quoted = quoted_printable(data)
     encoded = base64(data)
-    return Transferred("quoted-printable", quoted) if len(quoted) <= len(encoded) else Transferred("base64", encoded)
+    escapes = len(data.translate(None, delete=_LITERAL))
+    if len(data) + 2 * escapes <= len(encoded):  # soft line breaks only add to it
+        quoted = quoted_printable(data)
+        if len(quoted) <= len(encoded):
+            return Transferred("quoted-printable", quoted)
+    return Transferred("base64", encoded)
 
 
 def quoted_printable(data: bytes) -> bytes:
@@ -39,9 +44,9 @@ def quoted_printable(data: bytes) -> bytes:
     hard one decodes to whatever line end the message was stored with, and would make CRLF and LF the same.
     """
     # b2a_qp breaks lines itself, but lets some grow to 77 characters; all its breaks are soft, so they can be undone.
-    escaped = b2a_qp(data, istext=False).replace(b"=\r\n", b"").replace(b"=\n", b"")
-    lines = b"".join(line + _SOFT_BREAK for line in _QP_LINE.findall(escaped))
-    return _MANGLED_AT_START.sub(lambda found: b"=%02X" % found[0][0], lines)
+    escaped = b2a_qp(data, istext=False).replace(_SOFT_BREAK, b"").replace(b"=\n", b"")
+    lines = b"".join(_SOFT_BREAK + line for line in _QP_LINE.findall(escaped)) + _SOFT_BREAK
+    return _MANGLED_AT_START.sub(lambda found: b"\n=%02X" % found[0][1], lines)[len(_SOFT_BREAK) :]
 
 
 def base64(data: bytes) -> bytes:

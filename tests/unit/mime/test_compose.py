@@ -197,6 +197,13 @@ def test_a_mailbox_is_written_as_plainly_as_it_can_be(box, expected):
     assert field(compose(message(to=(box,))), "To") == expected
 
 
+def test_even_the_longest_addresses_stay_under_the_limit_of_smtp():
+    longest = Mailbox("a" * 64 + "@" + "b." * 126 + "c", "\u4f60\u597d " * 100)
+    raw = compose(message(from_=longest, to=(longest,), reply_to=(longest, longest)))
+    assert max(map(len, raw.split(b"\r\n"))) <= 998, "RFC 5322, section 2.1.1"
+    assert [box.addr_spec for box in parsed(raw)["Reply-To"].addresses] == [longest.address] * 2
+
+
 @pytest.mark.parametrize("bad", ["\r", "\n", "\0", "\r\n"])
 @pytest.mark.parametrize("where", ["subject", "name"])
 def test_what_would_end_a_header_is_refused(bad, where):
