@@ -1,0 +1,270 @@
+"""A real edge worker on loopback: what comes over the wire, and what is in the spool afterwards."""
+
+import random
+import re
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+import pytest
+
+from waypost.events.hit import Hit, HitKind, Outcome
+from waypost.keyfile import add_key, keyring_path
+from waypost.spool import read_segment, sealed_segments
+from waypost.spool.counters import LOST, Count, read_counters
+
+from .conftest import SEND, Edges
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def hits(directory: Path) -> list[Hit]:
+    """All readable hits; every sealed segment must be whole."""
+    segments = [read_segment(path) for path in sealed_segments(directory)]
+    assert [(segment.damaged, segment.missing) for segment in segments] == [([], 0)] * len(segments)
+    return [hit for segment in segments for _, hit in segment.records]
+
+
+class Reader(threading.Thread):
+    """Clicks link after link on one connection, and remembers which clicks were redirected."""
+
+    def __init__(self, edges: Edges, numbers: range) -> None:
+        super().__init__()
+        self._port = edges.port
+        sealer = edges.sealer()
+        self._tokens = {number: sealer.click(SEND, number, f"https://shop.example/{number}") for number in numbers}
+        self.answered: set[int] = set()
+
+    def run(self) -> None:
+        connection = HTTPConnection("127.0.0.1", self._port, timeout=10)
+        try:
+            for number, token in self._tokens.items():
+                connection.request("GET", f"/c/{token}", headers={"Host": "localhost", "User-Agent": "Mozilla/5.0"})
+                answer = connection.getresponse()
+                answer.read()
+                if answer.status == 302:
+                    self.answered.add(number)
+        except (OSError, HTTPException):
+            return  # the edge is gone: what was answered counts
+        finally:
+            connection.close()
+
+
+def test_a_click_is_answered_in_exactly_these_bytes(edges: Edges) -> None:
+    edges.start()
+    answer = edges.get(f"/c/{edges.click_token(1)}?fbclid=x")
+    assert re.sub(rb"Date: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", b"Date: D", answer) == (
+        b"HTTP/1.1 302 Found\r\n"
+        b"Location: https://shop.example/1\r\n"
+        b"Cache-Control: no-store\r\n"
+        b"X-Robots-Tag: noindex\r\n"
+        b"Referrer-Policy: no-referrer\r\n"
+        b"Date: D\r\n"
+        b"Content-Length: 0\r\n"
+        b"Connection: close\r\n"
+        b"\r\n"
+    )
+
+
+def test_clicks_heads_prefetches_and_opens_are_in_the_spool_within_a_second_or_so(edges: Edges) -> None:
+    edges.start()
+    click, pixel = edges.click_token(1), edges.sealer().open(SEND)
+    edges.get(f"/c/{click}", headers="User-Agent: Mozilla/5.0 (X11)\r\nCookie: secret=1\r\n")
+    assert edges.get(f"/c/{click}", "HEAD").startswith(b"HTTP/1.1 302")
+    edges.get(f"/c/{click}", headers="Sec-Purpose: prefetch;anonymous-client-ip\r\n")
+    head, _, body = edges.get(f"/o/{pixel}.gif").partition(b"\r\n\r\n")
+    assert (head[:15], body[:6], len(body)) == (b"HTTP/1.1 200 OK", b"GIF89a", 43)
+    assert b"Cache-Control: no-store" in head
+    eventually(lambda: len(hits(edges.spool())) == 4)
+    found = hits(edges.spool())
+    assert [(hit.kind, hit.outcome) for hit in found] == [
+        (HitKind.CLICK, Outcome.ANSWERED),
+        (HitKind.CLICK, Outcome.HEAD),
+        (HitKind.CLICK, Outcome.PREFETCH),
+        (HitKind.OPEN, Outcome.ANSWERED),
+    ]
+    assert (found[0].client_address, found[0].headers) == ("127.0.0.1", {"user-agent": "Mozilla/5.0 (X11)"})
+    assert len({hit.event_id for hit in found}) == 4
+
+
+def test_all_failures_look_alike(edges: Edges) -> None:
+    edges.start()
+    token = edges.click_token(1)
+    other_key = token[:1] + "Q" + "I" + token[3:]
+    paths = ["/", "/nothing", "/c/", "/c/x", f"/c/{other_key}", f"/c/{token[:-1]}", f"/o/{token}.gif"]
+    answers = {re.sub(rb"Date: .*\r\n", b"", edges.get(path)) for path in paths}
+    assert len(answers) == 1
+    assert answers.pop().startswith(b"HTTP/1.1 404 Not Found\r\n")
+    assert edges.get("/robots.txt").endswith(b"User-agent: *\nDisallow: /\n")
+    assert edges.get(f"/c/{token}", "POST").startswith(b"HTTP/1.1 405 ")
+
+
+def test_malformed_requests_never_crash_it_and_never_get_a_5xx_or_a_redirect_without_location(edges: Edges) -> None:
+    edges.start()
+    chance = random.Random(20260304)
+    good = f"GET /c/{edges.click_token(1)} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nA: b\r\n\r\n".encode()
+    for _ in range(500):
+        data = bytearray(good)
+        for _ in range(chance.randint(1, 4)):
+            position = chance.randrange(len(data))
+            data[position : position + chance.randint(0, 2)] = chance.randbytes(chance.randint(0, 3))
+        try:
+            answer = edges.ask(bytes(data) + b"\r\n\r\n\0\r\n\r\n")
+        except ConnectionResetError:
+            continue  # closed over input that was still coming
+        assert re.match(rb"HTTP/1\.1 (302|400|404|405) ", answer)
+        assert (b"\r\nLocation: https://shop.example/1\r\n" in answer) is answer.startswith(b"HTTP/1.1 302")
+    assert edges.get(f"/c/{edges.click_token(1)}").startswith(b"HTTP/1.1 302")
+
+
+@pytest.mark.parametrize("durability", ["group", "process"])
+def test_killed_under_load_again_and_again_every_answered_click_is_stored_once(edges: Edges, durability: str) -> None:
+    edges.environment["WAYPOST_SPOOL__DURABILITY"] = durability
+    chance = random.Random(durability)
+    answered: set[int] = set()
+    for life in range(4):
+        process = edges.start()
+        readers = [
+            Reader(edges, range(start, start + 3000)) for start in range(life * 30_000, life * 30_000 + 12_000, 3000)
+        ]
+        for reader in readers:
+            reader.start()
+        time.sleep(chance.uniform(0.1, 0.5))
+        process.kill()
+        for reader in readers:
+            reader.join()
+            answered |= reader.answered
+    process = edges.start()
+    process.terminate()
+    assert process.wait(10) == 0
+    stored = [hit.link_index for hit in hits(edges.spool())]
+    assert len(stored) == len(set(stored))
+    assert len(answered) > 100
+    assert len(answered - set(stored)) <= read_counters(edges.spool())[Count.LOST_KILLED]
+    assert list(edges.spool().glob("*.open")) == []
+
+
+def test_at_sigterm_it_answers_what_was_asked_seals_and_ends_well(edges: Edges) -> None:
+    process = edges.start()
+    readers = [Reader(edges, range(start, start + 20_000)) for start in (0, 20_000, 40_000)]
+    for reader in readers:
+        reader.start()
+    time.sleep(0.3)
+    process.terminate()
+    assert process.wait(10) == 0
+    for reader in readers:
+        reader.join()
+    answered = set().union(*(reader.answered for reader in readers))
+    assert answered
+    assert answered == {hit.link_index for hit in hits(edges.spool())}
+    counts = read_counters(edges.spool())
+    assert counts[Count.ANSWERED] == counts[Count.KEPT] == len(answered)
+    assert list(edges.spool().glob("*.open")) == []
+
+
+def test_several_workers_share_a_port_and_one_that_dies_takes_no_other_with_it(edges: Edges) -> None:
+    first, _ = edges.start(0), edges.start(1)
+    token = edges.click_token(1)
+    for _ in range(60):
+        assert edges.get(f"/c/{token}").startswith(b"HTTP/1.1 302")
+    eventually(lambda: len(hits(edges.data / "spool")) == 60)
+    assert hits(edges.spool(0))
+    assert hits(edges.spool(1))
+    first.kill()
+    first.wait()
+    for _ in range(20):
+        assert edges.get(f"/c/{token}").startswith(b"HTTP/1.1 302")
+    eventually(lambda: len(hits(edges.data / "spool")) == 80)
+
+
+def test_a_disk_that_takes_nothing_costs_clicks_and_no_redirect_until_it_takes_them_again(edges: Edges) -> None:
+    process = edges.start()
+    token = edges.click_token(1)
+    _, hard = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (10, hard))
+    for _ in range(20):
+        assert edges.get(f"/c/{token}").startswith(b"HTTP/1.1 302")
+    counts = read_counters(edges.spool())
+    assert (counts[Count.ANSWERED], sum(counts[count] for count in LOST)) == (20, 20)
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+
+    def click_and_look() -> bool:
+        edges.get(f"/c/{token}")
+        return read_counters(edges.spool())[Count.KEPT] > 0
+
+    eventually(click_and_look)
+    process.terminate()
+    assert process.wait(10) == 0
+    counts = read_counters(edges.spool())
+    assert counts[Count.KEPT] == len(hits(edges.spool()))
+    assert counts[Count.ANSWERED] == counts[Count.KEPT] + sum(counts[count] for count in LOST)
+
+
+def test_a_key_added_while_it_runs_opens_at_once(edges: Edges) -> None:
+    edges.start()
+    assert edges.get(f"/c/{edges.click_token(1)}").startswith(b"HTTP/1.1 302")
+    add_key(keyring_path(edges.data), mint=True)
+    eventually(lambda: edges.get(f"/c/{edges.click_token(2)}").startswith(b"HTTP/1.1 302"))
+
+
+def test_a_spool_directory_belongs_to_one_process(edges: Edges) -> None:
+    edges.start()
+    second = edges.launch()
+    _, message = second.communicate(timeout=10)
+    assert second.returncode == 1
+    assert "in use by another process" in message
+
+
+def test_without_a_keyring_it_does_not_start_and_says_why(edges: Edges) -> None:
+    keyring_path(edges.data).unlink()
+    process = edges.launch()
+    _, message = process.communicate(timeout=10)
+    assert process.returncode == 1
+    assert "keyring" in message
+    assert not edges.spool().exists()
+
+
+# Whatever could reach a database or another machine, and whatever is slow to import.
+FOREIGN = {
+    "aiosmtplib",
+    "alembic",
+    "chdb",
+    "clickhouse_connect",
+    "fastapi",
+    "granian",
+    "http.client",
+    "httpx",
+    "psycopg",
+    "requests",
+    "smtplib",
+    "sqlalchemy",
+    "sqlite3",
+    "urllib.request",
+    "urllib3",
+    "waypost.db",
+    "waypost.store",
+}
+
+
+def test_an_edge_imports_no_database_driver_and_no_http_client() -> None:
+    script = "import sys, waypost.cli.edge; print(*sorted(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert "waypost.edge.process" in loaded
+    assert FOREIGN & set(loaded) == set()
+
+
+def test_stopping_by_keyboard_is_the_same_as_by_sigterm(edges: Edges) -> None:
+    process = edges.start()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 0
