@@ -1,6 +1,7 @@
 """Serves the API in the event loop of the process it runs in, beside pipeline and mail."""
 
 import asyncio
+import socket
 
 from fastapi import FastAPI
 from granian.constants import Interfaces
@@ -16,12 +17,14 @@ async def serve(app: FastAPI, listen: HostPort, stop: asyncio.Event) -> None:
     """Serve until `stop` is set, then finish what is under way and return.
 
     Raises:
-        OSError: the address cannot be listened on.
+        OSError: the host name is unknown, or the address cannot be listened on.
         RuntimeError: the server ended by itself.
     """
+    address = await _address(listen)
+    _check_free(address, listen)
     server = Server(
         app,
-        address=listen.host,
+        address=address,
         port=listen.port,
         interface=Interfaces.ASGINL,  # no lifespan: what the app needs is there before it
         websockets=False,
@@ -29,11 +32,30 @@ async def serve(app: FastAPI, listen: HostPort, stop: asyncio.Event) -> None:
     )
     serving = asyncio.create_task(server.serve())
     stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if not serving.done():
+    try:
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:  # also when cancelled: the server would go on answering
+        stopping.cancel()
         server.stop()  # type: ignore[no-untyped-call]
-        await asyncio.wait_for(serving, GRACE_SECONDS)
-    elif not stop.is_set():
-        await serving
+        await asyncio.wait({serving}, timeout=GRACE_SECONDS)
+        serving.cancel()
+    if serving.done():
+        serving.result()
+    if not stop.is_set():
         raise RuntimeError(f"the API server on {listen} ended by itself")
+
+
+async def _address(listen: HostPort) -> str:
+    """The IP address to listen on: Granian takes no names. IPv4 first, as `localhost` is meant by most clients."""
+    found = await asyncio.get_running_loop().getaddrinfo(listen.host, listen.port, type=socket.SOCK_STREAM)
+    families = sorted(found, key=lambda entry: entry[0] is not socket.AF_INET)
+    return str(families[0][4][0])
+
+
+def _check_free(address: str, listen: HostPort) -> None:
+    """Granian's own error is a page of Rust frames: look for the usual mistake, two servers on a port, first."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        socket.create_server((address, listen.port), family=family).close()
+    except OSError as error:
+        raise OSError(error.errno, f"the API cannot listen on {listen}: {error.strerror}") from error

@@ -1,0 +1,114 @@
+"""The API's server starts, stops and fails as a part of the core process should."""
+
+import asyncio
+import socket
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from waypost.config.values import HostPort
+from waypost.control.process import serve
+
+
+def an_app():
+    app = FastAPI()
+
+    @app.get("/now")
+    async def now() -> str:
+        return "now"
+
+    @app.get("/slow")
+    async def slow() -> str:
+        app.state.begun.set()
+        await asyncio.sleep(0.3)
+        return "done"
+
+    return app
+
+
+def a_free_port(family=socket.AF_INET, host="127.0.0.1"):
+    with socket.socket(family) as probe:
+        probe.bind((host, 0))
+        return probe.getsockname()[1]
+
+
+async def answered(client, path, seconds=5):
+    """The answer, once something listens."""
+    async with asyncio.timeout(seconds):
+        while True:
+            try:
+                return await client.get(path)
+            except httpx.ConnectError:
+                await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
+def test_it_listens_where_it_is_told_and_stops_when_asked_even_with_idle_connections(host):
+    async def run():
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listen = HostPort(host, a_free_port(family, host))
+        stop = asyncio.Event()
+        serving = asyncio.create_task(serve(an_app(), listen, stop))
+        async with httpx.AsyncClient(base_url=f"http://{listen}") as client:
+            first = await answered(client, "/now")
+            stop.set()
+            async with asyncio.timeout(5):
+                await serving
+            with pytest.raises(httpx.TransportError):
+                await client.get("/now")
+        return first.json()
+
+    assert asyncio.run(run()) == "now"
+
+
+def test_a_request_under_way_is_finished_before_it_stops():
+    async def run():
+        app, stop, listen = an_app(), asyncio.Event(), HostPort("127.0.0.1", a_free_port())
+        app.state.begun = asyncio.Event()
+        serving = asyncio.create_task(serve(app, listen, stop))
+        async with httpx.AsyncClient(base_url=f"http://{listen}") as client:
+            await answered(client, "/now")
+            asking = asyncio.create_task(client.get("/slow"))
+            await app.state.begun.wait()
+            stop.set()
+            answer = await asking
+            await serving
+        return answer.status_code, answer.json()
+
+    assert asyncio.run(run()) == (200, "done")
+
+
+def test_an_address_that_is_taken_is_an_error_that_names_it():
+    async def run():
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            listen = HostPort("127.0.0.1", taken.getsockname()[1])
+            with pytest.raises(OSError, match=str(listen.port)):
+                await serve(an_app(), listen, asyncio.Event())
+
+    asyncio.run(run())
+
+
+def test_it_can_be_told_to_stop_before_it_has_begun():
+    async def run():
+        stop = asyncio.Event()
+        stop.set()
+        async with asyncio.timeout(5):
+            await serve(an_app(), HostPort("127.0.0.1", a_free_port()), stop)
+
+    asyncio.run(run())
+
+
+def test_when_it_is_cancelled_it_stops_listening():
+    async def run():
+        listen = HostPort("127.0.0.1", a_free_port())
+        serving = asyncio.create_task(serve(an_app(), listen, asyncio.Event()))
+        async with httpx.AsyncClient(base_url=f"http://{listen}") as client:
+            await answered(client, "/now")
+            serving.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await serving
+            with pytest.raises(httpx.TransportError):
+                await client.get("/now")
+
+    asyncio.run(run())
