@@ -33,11 +33,11 @@ class Service:
 class StartFailedError(Exception):
     """A child ended before it served for the first time: restarting it would only repeat that."""
 
-    def __init__(self, service: str, status: int) -> None:
-        """`status` is the exit status, negative for a signal."""
-        super().__init__(f"{service} ended with status {status} before it was ready")
+    def __init__(self, service: str, outcome: str) -> None:
+        """`outcome` says how it ended, in words."""
+        super().__init__(f"{service} {outcome} before it was ready")
         self.service = service
-        self.status = status
+        self.outcome = outcome
 
 
 def restart_delay(failures: int) -> float:
@@ -94,19 +94,22 @@ async def _keep(service: Service, directory: Path, ready: asyncio.Event, report:
         while True:
             report(service.name, "starting")
             started = clock()
-            status = await _run(service, notify, ready, report)
+            try:
+                outcome = f"ended with status {await _run(service, notify, ready, report)}"
+            except OSError as error:
+                outcome = f"could not be started ({error.strerror})"
             if not ready.is_set():
-                raise StartFailedError(service.name, status)
+                raise StartFailedError(service.name, outcome)
             failures = 1 if clock() - started >= SETTLED_SECONDS else failures + 1
             delay = restart_delay(failures)
-            report(service.name, f"ended with status {status}; starts again in {delay:g} s")
+            report(service.name, f"{outcome}; starts again in {delay:g} s")
             await asyncio.sleep(delay)
 
 
 async def _run(
     service: Service, notify: socket.socket, ready: asyncio.Event, report: Callable[[str, str], None]
 ) -> int:
-    """One life of the child; its exit status. Cancelled: the child is ended first."""
+    """One life of the child; its exit status, negative for a signal. Cancelled: the child is ended first."""
     process = await asyncio.create_subprocess_exec(
         *service.command,
         env=os.environ | {readiness.VARIABLE: notify.getsockname()},

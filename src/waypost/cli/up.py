@@ -17,6 +17,7 @@ from waypost.cli.options import config_option, data_option, load_settings
 from waypost.cli.supervisor import Service, StartFailedError, supervise
 from waypost.config import Settings
 from waypost.keyfile import KeyfileError, start_keyring
+from waypost.telemetry import readiness
 
 LOCK_FILE = "up.lock"
 _REMINDER = (
@@ -91,8 +92,13 @@ async def _supervise(services: list[Service], *, remind: bool) -> None:
         services,
         stop,
         report=lambda name, line: click.echo(f"{name:{width}}  {line}"),
-        on_ready=lambda: click.echo(f"{_REMINDER if remind else ''}Ready. Ctrl+C stops."),
+        on_ready=lambda: _say_ready(remind=remind),
     )
+
+
+def _say_ready(*, remind: bool) -> None:
+    click.echo(f"{_REMINDER if remind else ''}Ready. Ctrl+C stops.")
+    readiness.announce_ready(os.environ)
 
 
 @contextmanager

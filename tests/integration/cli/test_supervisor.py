@@ -72,6 +72,14 @@ def test_a_child_that_ends_before_it_is_ready_ends_everything(tmp_path):
     asyncio.run(scenario())
 
 
+def test_a_program_that_is_not_there_ends_everything():
+    async def scenario():
+        with pytest.raises(StartFailedError, match="core could not be started \\(No such file or directory\\)"):
+            await supervise([Service("core", ["/nonexistent/waypost"], "")], asyncio.Event(), Told())
+
+    asyncio.run(scenario())
+
+
 def test_a_child_that_ignores_sigterm_is_killed_within_the_bound(monkeypatch):
     monkeypatch.setattr(supervisor, "STOP_SECONDS", 0.3)
 
