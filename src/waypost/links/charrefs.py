@@ -57,7 +57,14 @@ def _in_text(match: re.Match[str]) -> str:
 
 
 def decode_attribute(value: str) -> str:
-    """An attribute value as the parser hands it on: references decoded by the attribute rule."""
+    """An attribute value as the parser hands it on: references decoded by the attribute rule.
+
+    Line ends are normalized before (13.2.3.5), so one that a reference stands for stays as it is.
+    """
+    if "\r" in value:
+        value = value.replace("\r\n", "\n").replace("\r", "\n")
+    if "\0" in value:
+        value = value.replace("\0", _REPLACEMENT)
     if "&" in value:
         value = _REFERENCE.sub(_in_attribute, value)
     return value

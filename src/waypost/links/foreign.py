@@ -35,7 +35,9 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_VOID = _names("area base basefont bgsound br col embed frame hr img input keygen link meta param source track wbr")
+_VOID = _names(
+    "area base basefont bgsound br col embed frame hr image img input keygen link meta param source track wbr"
+)
 
 # 13.2.6.5: start tags that leave foreign content.
 _BREAKOUT = _names(

@@ -9,6 +9,7 @@ Offsets are indexes into the str that was given. Nothing is decoded here.
 """
 
 import re
+from collections.abc import Iterable
 from enum import StrEnum
 from string import ascii_lowercase
 from typing import NamedTuple
@@ -88,13 +89,17 @@ _COMMENT = re.compile(f"<{_COMMENT_CONTENT}")
 _DECLARATION = re.compile(r"<!(?!--)[^>]*+>")
 _BOGUS_COMMENT = re.compile(f"<{_BOGUS_COMMENT_CONTENT}")
 _TEXT = re.compile(rf"(?:[^<]*+<{_STRAY})*+[^<]*+")
-_OUTLOOK_CONDITION = re.compile(rf"<!--\[{_any_case('if')}[^\]]*{_any_case('mso')}[^\]]*\]>")
+_CONDITION = re.compile(rf"<!--\[{_any_case('if')}([^\]]*+)\]>")
 _ATTRIBUTE = re.compile(rf"({_ATTRIBUTE_NAME})(?:{_EQUALS}(?:{'|'.join(_VALUES[:3])}|))?+")
 # 13.2.5.4 to 13.2.5.31, script data: what opens and closes its escaped and double escaped states.
 _SCRIPT_DATA = re.compile(rf"<!--|-->|<(/?){_any_case('script')}{_NAME_END}")
 
 MAX_TEXT = 200
 """A link's text is for a report and for telling a URL by its looks; a longer one is neither."""
+
+_MAX_HIDDEN_TEXT = 2_000
+"""How much of a style sheet, say, inside a link is passed over to find what the link shows. Were there no limit, links
+that each open one in SVG, where it hides nothing, would read the message once for each."""
 
 
 class Part(StrEnum):
@@ -145,7 +150,7 @@ def attributes(html: str, element: Element) -> dict[str, str]:
 
     Without a value: the empty string.
     """
-    return _values(_attributes(html, element.start + 1 + len(element.name), element.end))
+    return _values(_ATTRIBUTE.finditer(html, element.start + 1 + len(element.name), element.end - 1))
 
 
 def visible_text(html: str, element: Element) -> str:
@@ -170,7 +175,9 @@ def visible_text(html: str, element: Element) -> str:
             break
         if name not in _INLINE:
             pieces.append(" ")
-        position = tag.end() if tag[1] or name not in _HOLDS_TEXT else _text_end(html, name, tag.end(), end)
+        position = tag.end()
+        if not tag[1] and name in _HOLDS_TEXT:
+            position = _text_end(html, name, position, min(end, position + _MAX_HIDDEN_TEXT))
     return " ".join(decode_text("".join(pieces)).split())
 
 
@@ -215,17 +222,18 @@ class _Scanner:
             tree.end(name)
 
     def _started(self, tree: OpenElements, tag: re.Match[str], name: str) -> Namespace:
-        attributes = _attributes(self._html, tag.end(2), tag.end())
+        attributes = list(_ATTRIBUTE.finditer(self._html, tag.end(2), tag.end() - 1))
         slash = tag.end() - 2
-        ends_an_unquoted_value = any(match.end(4) == slash + 1 for match in attributes.values())
-        self_closing = self._html[slash] == "/" and not ends_an_unquoted_value
+        ends_a_value = bool(attributes) and attributes[-1].end() > slash
+        self_closing = self._html[slash] == "/" and not ends_a_value
         return tree.start(name, self_closing=self_closing, attributes=_values(attributes))
 
     def _after_declaration(self, position: int, *, cdata: bool) -> int | None:
         """Past the comment, doctype or CDATA section that starts at `position`. None: what starts there never ends."""
         html = self._html
         if comment := _COMMENT.match(html, position):
-            if condition := _OUTLOOK_CONDITION.match(html, position):
+            condition = _CONDITION.match(html, position, comment.end())
+            if condition and "mso" in condition[1].lower():
                 self._outlook_comment(condition.end(), comment.end())
             return comment.end()
         if cdata and html.startswith("<![CDATA[", position):
@@ -269,15 +277,11 @@ _HREF_GROUP = 3
 _QUOTE_OF_GROUP = {_HREF_GROUP: "", 4: '"', 5: "'", 6: ""}
 
 
-def _attributes(html: str, name_end: int, tag_end: int) -> dict[str, re.Match[str]]:
-    found: dict[str, re.Match[str]] = {}
-    for match in _ATTRIBUTE.finditer(html, name_end, tag_end - 1):
-        found.setdefault(match[1].lower(), match)
-    return found
-
-
-def _values(attributes: dict[str, re.Match[str]]) -> dict[str, str]:
-    return {name: match[2] or match[3] or match[4] or "" for name, match in attributes.items()}
+def _values(attributes: Iterable[re.Match[str]]) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for match in attributes:
+        values.setdefault(match[1].lower(), match[2] or match[3] or match[4] or "")
+    return values
 
 
 def _text_end(html: str, name: str, start: int, end: int) -> int:
@@ -296,9 +300,8 @@ def _script_end(html: str, position: int, end: int) -> int:
         position = match.end()
         found = match[0]
         if found == "<!--":
-            if not escaped:
-                escaped = True
-                position -= 2  # the dashes of "<!-->" close it too
+            escaped = True
+            position -= 2  # the dashes of "<!-->" close it too
         elif found == "-->":
             escaped = double_escaped = False
         elif not match[1]:
