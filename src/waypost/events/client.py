@@ -28,7 +28,7 @@ class ImageProxy(StrEnum):
     APPLE = "apple"
 
 
-class Client(Struct, frozen=True):
+class Client(Struct, frozen=True, gc=False):
     """A reader's software and device. Empty means unknown: nothing here is guessed."""
 
     browser: str = ""

@@ -113,7 +113,7 @@ class ClientParser:
 
         An image proxy is looked for in opens only: it fetches images and follows no link.
         """
-        hints = tuple(headers.get(name, "") for name in _HINTS)
+        hints = tuple([headers.get(name, "") for name in _HINTS])
         return self._cached(headers.get("user-agent", ""), hints, is_image=kind is HitKind.OPEN)
 
     def _parse(self, user_agent: str, hints: tuple[str, ...], *, is_image: bool) -> Client:

@@ -24,7 +24,7 @@ class Outcome(StrEnum):
     PREFETCH = "prefetch"
 
 
-class Hit(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Hit(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """One request for a token that opened.
 
     The field names are the spool's wire format: never rename or reuse one, and never change a default, because fields

@@ -24,7 +24,7 @@ class StepName(StrEnum):
     CLIENT = "client"
 
 
-class Facts(Struct):
+class Facts(Struct, gc=False):
     """What the steps found out. Each step fills its own fields; what it leaves is unknown."""
 
     client: Client = UNKNOWN

@@ -1,6 +1,7 @@
 """The nouns of the event store: what goes in, and what comes out.
 
 Structs rather than dataclasses: tens of thousands are built a second, and a frozen dataclass costs ten times as much.
+`gc=False` where many live at once: they hold no cycles, and the collector would walk all of them again and again.
 """
 
 from datetime import datetime
@@ -13,7 +14,7 @@ from waypost.events.hit import Hit, Outcome
 from waypost.events.name import EventName
 
 
-class HitRow(Struct, frozen=True, kw_only=True):
+class HitRow(Struct, frozen=True, kw_only=True, gc=False):
     """A hit on its way in, with what the pipeline found out about it."""
 
     hit: Hit
