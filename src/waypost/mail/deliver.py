@@ -128,8 +128,6 @@ class Deliverer:
         except MimeError as error:
             _log.exception("send %s cannot be composed", job.send.send_id)
             return self._bounce(job, f"the message cannot be composed: {error}")
-        if rendered.error:
-            self._counts[UNTRACKED] += 1
         envelope = Envelope(mailboxes.from_.address, mailboxes.to.address, message)
         return Prepared(job, Composed(now, rendered.error), envelope)
 
@@ -147,6 +145,7 @@ class Deliverer:
         match answer:
             case Accepted():
                 await self._record_delivered(prepared, answer)
+                self._counts[UNTRACKED] += prepared.composed.note is not None
                 return Outcome.DELIVERED
             case Refused():
                 return await asyncio.to_thread(self._bounce, prepared.job, answer.reply, prepared.composed)

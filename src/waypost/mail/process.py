@@ -27,9 +27,7 @@ _POLL_SECONDS = 0.1
 # While the relay is down, its queue is not turned over for nothing: a few messages are tried, this far apart.
 _RELAY_DOWN_PAUSE_SECONDS = 5
 _DATABASE_DOWN_PAUSE_SECONDS = 1
-# Each connection finds its next message prepared.
-_CLAIMS_PER_CONNECTION = 2
-# What is then still under way is left to its lease. Less than what service managers wait before they kill (90 s).
+# What is then still under way is left to its lease. Less than what `waypost up` (25 s) and systemd (90 s) wait.
 _STOP_SECONDS = 20
 
 
@@ -73,7 +71,8 @@ async def run(
         chance=chance,
         counts=Counter() if counts is None else counts,
     )
-    worker = _Worker(queue, relay, deliverer, clock, slots=settings.mail.connections * _CLAIMS_PER_CONNECTION)
+    # One for each connection: a message that waited for one would be sent on a check of approval grown old.
+    worker = _Worker(queue, relay, deliverer, clock, slots=settings.mail.connections)
     renewing = asyncio.create_task(worker.renew_leases())
     try:
         await worker.work(stop)

@@ -130,7 +130,7 @@ class Install:
         unfinished = Delivery.state.in_([DeliveryState.QUEUED, DeliveryState.SENDING])
         while True:
             with self.database.reading() as session:
-                if not session.scalars(select(Delivery).where(due, unfinished)).all():
+                if not session.scalars(select(Delivery.delivery_id).where(due, unfinished).limit(1)).all():
                     return
             await asyncio.sleep(0.02)
 

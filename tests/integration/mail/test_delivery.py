@@ -46,7 +46,7 @@ def test_an_accepted_message_arrives_as_rendered_and_its_story_is_told(install):
     assert install.events(send_id) == DELIVERED
     assert (install.send(send_id).state, install.send(send_id).error) == (SendState.DELIVERED, None)
     assert install.delivery(send_id).state is DeliveryState.DELIVERED
-    assert install.counts == {"delivered": 1}
+    assert +install.counts == {"delivered": 1}
 
 
 def test_a_permanent_refusal_bounces_at_once_with_the_relay_s_words(install):
@@ -109,7 +109,7 @@ def test_while_the_relay_is_down_messages_wait_and_go_out_soon_after_it_is_back(
 
     asyncio.run(without_relay())
     tried = [send_id for send_id in send_ids if install.delivery(send_id).attempts]
-    assert 0 < len(tried) <= 8, "the backlog is not turned over for nothing"
+    assert 0 < len(tried) <= 4, "the backlog is not turned over for nothing"
     assert all(install.delivery(send_id).next_attempt_at == START + timedelta(seconds=30) for send_id in tried)
     install.work(lambda: install.clock.pass_seconds(30))
     assert sorted(install.relay.recipients()) == sorted(f"{n}@example.net" for n in range(30))
@@ -143,7 +143,7 @@ def test_mail_that_may_not_be_sent_is_held_not_lost(install, table, bad, good, r
     """Invariant 9: nothing is sent or encoded for an account not approved or a profile not active."""
     send_id = install.accept()
     install.change(table, **bad)
-    install.work(*[lambda: install.clock.pass_seconds(86_400)] * 7)
+    install.work(*[lambda: install.clock.pass_seconds(6 * 86_400)] * 2)
     delivery = install.delivery(send_id)
     assert (delivery.state, delivery.attempts, delivery.last_error) == (DeliveryState.QUEUED, 0, reason)
     assert install.relay.connections == 0
