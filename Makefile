@@ -48,7 +48,8 @@ conformance: $(READY)  ## the corpus and suites of SHARED=DIR
 $(READY): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: apt-get install python3"; exit 1; }
 	@$(PYTHON) -m ensurepip --version >/dev/null 2>&1 || \
-	  if [ "$$(id -u)" = 0 ]; then apt-get update -qq && apt-get install -qq --yes $(notdir $(PYTHON))-venv; \
+	  if [ "$$(id -u)" = 0 ]; then echo "Installing $(notdir $(PYTHON))-venv"; export DEBIAN_FRONTEND=noninteractive; \
+	    apt-get update -qq && apt-get install -qq --yes $(notdir $(PYTHON))-venv >/dev/null; \
 	  else echo "$(PYTHON) has no venv module; run: sudo apt-get install $(notdir $(PYTHON))-venv"; exit 1; fi
 	@echo "Setting up .venv with $$($(PYTHON) --version)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv

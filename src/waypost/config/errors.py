@@ -55,7 +55,7 @@ class InvalidValue:
 Problem = UnknownKey | InvalidValue
 
 
-class InvalidSettings(ConfigError):  # noqa: N818 -- reads as the sentence it prints
+class InvalidSettings(ConfigError):
     """At least one setting is unknown or wrong."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
