@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
@@ -103,7 +104,7 @@ async def serve(app: EdgeApp, listener: socket.socket, stop: asyncio.Event, wall
     connections = OpenConnections()
     clock = Clock(wall)
     server = await loop.create_server(
-        lambda: Connection(app.handle, connections, clock, loop.time), sock=listener, backlog=BACKLOG
+        lambda: Connection(app.handle, connections, clock, time.monotonic), sock=listener, backlog=BACKLOG
     )
     sweeper = loop.create_task(_sweep(connections))
     try:
@@ -117,7 +118,6 @@ async def serve(app: EdgeApp, listener: socket.socket, stop: asyncio.Event, wall
 
 
 async def _sweep(connections: OpenConnections) -> None:
-    loop = asyncio.get_running_loop()
     while True:
         await asyncio.sleep(SWEEP_SECONDS)
-        connections.expire(loop.time())
+        connections.expire(time.monotonic())

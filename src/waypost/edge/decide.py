@@ -50,14 +50,14 @@ class Request(NamedTuple):
         target: as sent, query included.
         host: value of Host.
         client_address: of the socket; an IP address without port, or empty.
-        headers: those of `kept_header`.
+        headers: lower-case names; values as sent.
     """
 
     method: bytes
     target: bytes
     host: bytes
     client_address: str
-    headers: dict[str, str]
+    headers: Mapping[bytes, bytes]
 
 
 class Refusal(StrEnum):
@@ -117,12 +117,13 @@ def decide(request: Request, edge: Edge, now: datetime, randomness: bytes) -> De
         payload = open_token(token, link_domain, edge.keyring, kind=kind)
     except TokenError as error:
         return Decision(NOT_FOUND, refusal=Refusal(error.code))
+    headers = kept_headers(request.headers)
     hit = Hit(
         event_id=uuid7(int(now.timestamp() * 1000), randomness),
         occurred_at=now,
         edge=edge.name,
         kind=_HIT_KINDS[kind],
-        outcome=outcome_of(request.method, request.headers),
+        outcome=outcome_of(request.method, headers),
         method=request.method.decode(),
         send_id=payload.send_id,
         privacy=payload.privacy,
@@ -132,7 +133,7 @@ def decide(request: Request, edge: Edge, now: datetime, randomness: bytes) -> De
         destination=payload.destination,
         link_domain=link_domain,
         client_address=recorded_address(request.client_address, payload.ip_policy),
-        headers=request.headers,
+        headers=headers,
     )
     return Decision(_ANSWERS[kind](payload), hit)
 
@@ -185,20 +186,17 @@ def outcome_of(method: bytes, headers: Mapping[str, str]) -> Outcome:
     return Outcome.HEAD if method == b"HEAD" else Outcome.ANSWERED
 
 
-def kept_header(name: bytes, value: bytes) -> tuple[str, str] | None:
-    """What is kept of a request header: capped in bytes, then decoded. None for those of no interest.
+def kept_headers(headers: Mapping[bytes, bytes]) -> dict[str, str]:
+    """What is kept of request headers: capped in bytes, then decoded.
 
     Bytes that are not UTF-8 are left out, so a value never grows.
-
-    Args:
-        name: lower case.
-        value: as sent.
     """
-    known = _KEPT.get(name)
-    if known is None:
-        return None
-    kept, cap = known
-    return kept, value[:cap].decode("utf-8", "ignore")
+    kept = {}
+    for sent, value in headers.items():
+        if (known := _KEPT.get(sent)) is not None:
+            name, cap = known
+            kept[name] = value[:cap].decode("utf-8", "ignore")
+    return kept
 
 
 def recorded_address(address: str, policy: IpPolicy) -> str:

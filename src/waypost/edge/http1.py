@@ -15,7 +15,7 @@ from email.utils import formatdate
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from waypost.edge.answer import BAD_REQUEST, HEAD_TOO_LARGE, INTERNAL_ERROR, Answer, encode
-from waypost.edge.decide import Request, kept_header
+from waypost.edge.decide import Request
 
 HEAD_BYTES_MAX = 131_072
 """Cookies of a link domain's siblings arrive too, and 64 KB of headers must pass."""
@@ -32,8 +32,6 @@ Handler = Callable[[Request, Callable[[Answer], None]], None]
 """Given a request and a function to call once, now or later, with its answer."""
 
 log = logging.getLogger(__name__)
-
-_CONNECTION_HEADERS = frozenset({b"host", b"content-length", b"transfer-encoding", b"upgrade"})
 
 
 class Clock:
@@ -164,7 +162,8 @@ class Connection(asyncio.Protocol):
             self._refuse(BAD_REQUEST)
         if self._head_bytes > HEAD_BYTES_MAX:
             self._refuse(HEAD_TOO_LARGE)
-        self._regulate()
+        if len(self._pending) > PIPELINE_MAX:
+            self._regulate()
 
     def eof_received(self) -> bool:
         """The client sends no more; keep the connection while answers are due."""
@@ -186,9 +185,8 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         """A request line starts."""
         self._target = b""
-        self._headers: dict[str, str] = {}
-        self._connection_headers: dict[bytes, bytes] = {}
-        self._hosts = 0
+        self._headers: dict[bytes, bytes] = {}
+        self._two_hosts = False
 
     def on_url(self, url: bytes) -> None:
         """A part of the target."""
@@ -197,11 +195,10 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header line; the first of a name counts."""
         name = name.lower()
-        if (kept := kept_header(name, value)) is not None:
-            self._headers.setdefault(*kept)
-        elif name in _CONNECTION_HEADERS:
-            self._connection_headers.setdefault(name, value)
-            self._hosts += name == b"host"
+        if name not in self._headers:
+            self._headers[name] = value
+        elif name == b"host":
+            self._two_hosts = True
 
     def on_headers_complete(self) -> None:
         """The head is whole: decide. The parser goes on to the next request in the same bytes."""
@@ -209,10 +206,10 @@ class Connection(asyncio.Protocol):
         if self._last_request:
             return
         parser = self._parser
-        headers = self._connection_headers
-        version = parser.get_http_version()
+        headers = self._headers
+        host = headers.get(b"host")
         # RFC 9112, section 3.2: exactly one Host, but for HTTP/1.0, which may have none.
-        if self._hosts > 1 or (not self._hosts and version != "1.0"):
+        if self._two_hosts or (host is None and parser.get_http_version() != "1.0"):
             self._refuse(BAD_REQUEST)
             return
         method = parser.get_method()
@@ -227,7 +224,7 @@ class Connection(asyncio.Protocol):
         self._last_request = close
         pending = _Pending(body=method != b"HEAD", close=close)
         self._pending.append(pending)
-        request = Request(method, self._target, headers.get(b"host", b""), self._client_address, self._headers)
+        request = Request(method, self._target, host or b"", self._client_address, headers)
         try:
             self._handler(request, lambda answer: self._answer(pending, answer))
         except Exception:

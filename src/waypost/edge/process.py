@@ -61,7 +61,7 @@ async def _run(settings: Settings, worker: int, keyring: Path, on_ready: Callabl
     try:
         listener = listening_socket(settings.edge.listen)
         app = EdgeApp(name, keys, spool, now=lambda: datetime.now(UTC), randomness=os.urandom)
-        _spare_the_collector()
+        spare_the_collector()
         log.info("redirects are served on %s", settings.edge.listen)
         serving = loop.create_task(serve(app, listener, stop, time.time))
         loop.call_soon(on_ready)
@@ -97,7 +97,7 @@ def _allow_many_connections() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _spare_the_collector() -> None:
+def spare_the_collector() -> None:
     """Keep cycle collection off what lives for ever, and rare for the rest: a request leaves no cycle behind.
 
     With the default thresholds it took a quarter of the time of a redirect (`bench/edge.py`).

@@ -43,7 +43,7 @@ def request_for() -> Callable[..., Request]:
         method: bytes = b"GET",
         host: bytes = b"links.example.com",
         address: str = "192.0.2.33",
-        headers: dict[str, str] | None = None,
+        headers: dict[bytes, bytes] | None = None,
     ) -> Request:
         return Request(method, target.encode("latin-1"), host, address, headers or {})
 
