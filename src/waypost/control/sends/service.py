@@ -141,16 +141,19 @@ def _facts(
         created_at=send.created_at,
     )
     # Being in the queue is part of being accepted: both are true from the same transaction on.
+    states = (SendState.ACCEPTED, SendState.QUEUED)
+    # Sorted: events of one instant are read back in the order of their ids.
+    event_ids = sorted(control.sources.event_id(send.created_at) for _ in states)
     events = [
         outbox.SendEvent(
-            event_id=control.sources.event_id(send.created_at),
+            event_id=event_id,
             event=state,
             occurred_at=send.created_at,
             account=send.account,
             profile=send.profile,
             send_id=send.send_id,
         )
-        for state in (SendState.ACCEPTED, SendState.QUEUED)
+        for event_id, state in zip(event_ids, states, strict=True)
     ]
     return [record, *events]
 
