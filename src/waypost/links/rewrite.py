@@ -190,16 +190,21 @@ def _indexes(elements: Sequence[Element], urls: Sequence[str]) -> Sequence[int]:
         if element.part is Part.HTML:
             leaders.append(number)
         elif url in for_everybody:
-            leaders.append(_nearest(for_everybody[url], element.start, elements))
+            leaders.append(_nearest(for_everybody[url], element, elements))
         else:
             leaders.append(for_outlook.setdefault(url, number))
     numbers: dict[int, int] = {}
     return [numbers.setdefault(leader, len(numbers)) for leader in leaders]
 
 
-def _nearest(candidates: Sequence[int], start: int, elements: Sequence[Element]) -> int:
-    after = bisect_left(candidates, start, key=lambda number: elements[number].start)
-    return min(candidates[max(after - 1, 0) : after + 1], key=lambda number: abs(elements[number].start - start))
+def _nearest(candidates: Sequence[int], outlook: Element, elements: Sequence[Element]) -> int:
+    def gap(number: int) -> int:
+        # Between them, without what either holds: of two buttons in a row the first `a` may start nearer.
+        link = elements[number]
+        return link.start - outlook.region_end if link.start > outlook.start else outlook.start - link.end
+
+    after = bisect_left(candidates, outlook.start, key=lambda number: elements[number].start)
+    return min(candidates[max(after - 1, 0) : after + 1], key=gap)
 
 
 class _Wish(NamedTuple):
