@@ -1,5 +1,7 @@
 """The control plane's part of a data directory: made on the first start, opened on every later one."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -40,10 +42,12 @@ def open_database(settings: Settings) -> Database:
     """The control database, migrated to this release; made if there is none.
 
     Raises:
+        DatabaseUrlError: `db.url` names no database we can use.
         UnknownRevisionError: a newer release has used it.
     """
     database = Database(create_engine(database_url(settings.db.url.reveal(), settings.data)))
-    migrate(database)
+    with _closed_on_error(database):
+        migrate(database)
     return database
 
 
@@ -54,13 +58,24 @@ def open_install(settings: Settings, sources: Sources = SYSTEM) -> Install:
 
     Raises:
         ControlKeyError: `control.key` is missing beside data that needs it, or cannot be read.
+        DatabaseUrlError: `db.url` names no database we can use.
         UnknownRevisionError: a newer release has used the database.
     """
     database = open_database(settings)
-    # A new key beside sealed secrets would lock them up for good: then the file must be restored, not replaced.
-    fresh = not (settings.data / CONTROL_KEY_FILE).exists() and not _holds_secrets(database)
-    control_key = create_control_key(settings.data) if fresh else load_control_key(settings.data)
-    return Install(database, control_key, _first_operator(database, sources))
+    with _closed_on_error(database):
+        # A new key beside sealed secrets would lock them up for good: then the file must be restored, not replaced.
+        fresh = not (settings.data / CONTROL_KEY_FILE).exists() and not _holds_secrets(database)
+        control_key = create_control_key(settings.data) if fresh else load_control_key(settings.data)
+        return Install(database, control_key, _first_operator(database, sources))
+
+
+@contextmanager
+def _closed_on_error(database: Database) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        database.close()
+        raise
 
 
 def _holds_secrets(database: Database) -> bool:

@@ -21,7 +21,7 @@ async def serve(app: FastAPI, listen: HostPort, stop: asyncio.Event) -> None:
         RuntimeError: the server ended by itself.
     """
     address = await _address(listen)
-    _check_free(address, listen)
+    _check_free(address, listen.port)
     server = Server(
         app,
         address=address,
@@ -52,10 +52,7 @@ async def _address(listen: HostPort) -> str:
     return str(families[0][4][0])
 
 
-def _check_free(address: str, listen: HostPort) -> None:
+def _check_free(address: str, port: int) -> None:
     """Granian's own error is a page of Rust frames: look for the usual mistake, two servers on a port, first."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    try:
-        socket.create_server((address, listen.port), family=family).close()
-    except OSError as error:
-        raise OSError(error.errno, f"the API cannot listen on {listen}: {error.strerror}") from error
+    socket.create_server((address, port), family=family).close()

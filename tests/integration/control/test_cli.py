@@ -1,0 +1,147 @@
+"""`waypost accounts|profiles|api-keys`, as an operator types them."""
+
+from uuid import UUID
+
+import pytest
+from click.testing import CliRunner
+
+from waypost.cli.main import main
+from waypost.config import load
+from waypost.control.install import open_install
+from waypost.control.keys.service import authenticate
+from waypost.control.sources import SYSTEM
+
+
+@pytest.fixture
+def data(tmp_path):
+    open_install(load(None, {}, tmp_path)).database.close()
+    return tmp_path
+
+
+@pytest.fixture
+def waypost(data):
+    def run(*words, code=0):
+        done = CliRunner().invoke(main, [*words[:2], "--data", str(data), *words[2:]])
+        assert done.exit_code == code, done.output
+        return done
+
+    return run
+
+
+@pytest.fixture
+def account(waypost):
+    return waypost("accounts", "create", "--name", "Shop", "--email", "owner@shop.example").stdout.strip()
+
+
+def rows(output):
+    return [line.split() for line in output.splitlines()]
+
+
+def test_an_account_is_created_approved_suspended_and_approved_again(waypost, account):
+    assert UUID(account)
+    assert waypost("accounts", "approve", account).stdout == "owner@shop.example is approved.\n"
+    assert waypost("accounts", "suspend", account, "--reason", "spam").stdout == "owner@shop.example is suspended.\n"
+    assert rows(waypost("accounts", "list").stdout)[-1][1:] == ["suspended", "owner@shop.example", "Shop", "spam"]
+    assert waypost("accounts", "approve", "owner@shop.example").stdout == "owner@shop.example is approved.\n"
+
+
+def test_an_account_is_rejected_with_a_reason(waypost, account):
+    waypost("accounts", "reject", account, code=2)
+    waypost("accounts", "reject", account, "--reason", "who?")
+
+    assert "rejected" in waypost("accounts", "list").stdout
+
+
+def test_a_decision_that_makes_no_sense_exits_with_1_and_says_why(waypost, account):
+    done = waypost("accounts", "suspend", account, "--reason", "spam", code=1)
+
+    assert done.stderr == "Error: the account is pending: it can become approved or rejected, not suspended\n"
+
+
+def test_a_profile_on_a_development_domain_is_active_at_once(waypost, account):
+    done = waypost(
+        "profiles", "create", account, "--name", "p", "--sending-domain", "shop.example", "--link-domain", "localhost"
+    )
+
+    assert UUID(done.stdout.strip())
+    assert "It is active" in done.stderr
+    assert rows(waypost("profiles", "list", account).stdout)[1][1:] == ["active", "shop.example", "localhost", "p"]
+
+
+def test_a_profile_on_another_domain_says_plainly_that_it_cannot_send_yet(waypost, account):
+    done = waypost(
+        "profiles", "create", account, "--name", "p", "--sending-domain", "shop.example", "--link-domain",
+        "links.shop.example",
+    )  # fmt: skip
+
+    assert "creating and cannot send" in done.stderr
+    assert "localhost" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--sending-domain", "shop.example:25", "sending_domain"),
+        ("--link-domain", "https://shop.example", "link_domain"),
+        ("--link-domain-default-redirect", "ftp://x", "link_domain_default_redirect"),
+        ("--bounce-domain", "a b", "bounce_domain"),
+    ],
+)
+def test_a_profile_that_cannot_be_is_refused_by_the_name_of_the_field(waypost, account, option, value, said):
+    options = {"--name": "p", "--sending-domain": "shop.example", "--link-domain": "localhost", option: value}
+
+    done = waypost("profiles", "create", account, *(word for pair in options.items() for word in pair), code=1)
+
+    assert f"Error: {said}: must be " in done.stderr
+
+
+def test_a_key_is_shown_once_as_key_and_secret_and_works(waypost, account, data):
+    key, _, secret = waypost("api-keys", "create", account, "--name", "app").stdout.strip().partition(":")
+
+    install = open_install(load(None, {}, data))
+    assert authenticate(install.database, SYSTEM, key, secret).role == "standard"
+    install.database.close()
+    listed = waypost("api-keys", "list", account).stdout
+    assert key in listed
+    assert secret not in listed
+
+
+def test_a_revoked_key_is_listed_as_such(waypost, account):
+    waypost("api-keys", "create", account, "--name", "app", "--role", "read_only")
+    key_id = rows(waypost("api-keys", "list", account).stdout)[1][0]
+
+    assert "is revoked" in waypost("api-keys", "revoke", key_id).stdout
+    assert rows(waypost("api-keys", "list", account).stdout)[1][-1] == "UTC"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("accounts", "approve", "nobody@example.com"),
+        ("profiles", "list", "nobody@example.com"),
+        ("api-keys", "list", "nobody@example.com"),
+        ("api-keys", "revoke", "00000000-0000-0000-0000-000000000000"),
+    ],
+)
+def test_what_is_not_there_exits_with_1(waypost, words):
+    assert "Error: there is no such" in waypost(*words, code=1).stderr
+
+
+def test_a_directory_without_data_is_not_made_into_an_install(tmp_path):
+    elsewhere = tmp_path / "typo"
+
+    done = CliRunner().invoke(main, ["accounts", "list", "--data", str(elsewhere)])
+
+    assert done.exit_code == 1
+    assert f"no control database in {elsewhere}" in done.stderr
+    assert not elsewhere.exists()
+
+
+def test_a_database_that_is_not_there_exits_with_1_and_no_traceback(tmp_path):
+    url = f"postgresql://waypost:topsecret@/none?host={tmp_path}"
+
+    done = CliRunner().invoke(main, ["accounts", "list", "--data", str(tmp_path)], env={"WAYPOST_DB__URL": url})
+
+    assert done.exit_code == 1
+    assert "the control database cannot be used" in done.stderr
+    assert "topsecret" not in done.output

@@ -1,0 +1,73 @@
+"""The first start, later starts, and starts that must not succeed."""
+
+import pytest
+from sqlalchemy import select
+
+from waypost.config import load
+from waypost.control.install import OPERATOR_EMAIL, open_install
+from waypost.control.keys.service import authenticate
+from waypost.control.oauth.signing import SigningKeys
+from waypost.control.sources import SYSTEM
+from waypost.db import CONTROL_KEY_FILE, ControlKeyError
+from waypost.db.states import AccountState, Role
+from waypost.db.tables import Account, AccountDecision
+
+
+@pytest.fixture
+def start():
+    """Start an install; it is closed when the test ends."""
+    started = []
+
+    def open_and_note(settings):
+        started.append(open_install(settings))
+        return started[-1]
+
+    yield open_and_note
+    for install in started:
+        install.database.close()
+
+
+@pytest.fixture
+def settings(new_database, tmp_path):
+    return load(None, {"WAYPOST_DB__URL": new_database}, tmp_path)
+
+
+def test_the_first_start_makes_an_approved_operator_and_gives_its_credential_once(start, settings):
+    first, second = start(settings), start(settings)
+
+    assert second.operator is None
+    created = first.operator
+    assert authenticate(second.database, SYSTEM, created.api_key.key, created.secret).role is Role.IAC
+    with second.database.reading() as session:
+        [account] = session.scalars(select(Account))
+        [decision] = session.scalars(select(AccountDecision))
+    assert (account.email, account.is_operator, account.state) == (OPERATOR_EMAIL, True, AccountState.APPROVED)
+    assert (decision.account, decision.decided_by) == (account.number, "first start")
+
+
+def test_the_secret_is_nowhere_in_the_data_directory(start, tmp_path):
+    created = start(load(None, {}, tmp_path)).operator
+
+    kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert created.api_key.key.encode() in kept
+    assert created.secret.encode() not in kept
+
+
+def test_a_lost_control_key_is_not_replaced_beside_what_it_sealed(start, settings):
+    install = start(settings)
+    SigningKeys(install.database, install.control_key, SYSTEM).prepare()
+    (settings.data / CONTROL_KEY_FILE).unlink()
+
+    with pytest.raises(ControlKeyError, match="restore"):
+        start(settings)
+    assert not (settings.data / CONTROL_KEY_FILE).exists()
+
+
+def test_another_installs_control_key_is_noticed_at_start(start, settings, tmp_path_factory):
+    install = start(settings)
+    SigningKeys(install.database, install.control_key, SYSTEM).prepare()
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    other = start(load(None, {}, elsewhere))
+
+    with pytest.raises(ControlKeyError, match="not the key that sealed"):
+        SigningKeys(install.database, other.control_key, SYSTEM).prepare()

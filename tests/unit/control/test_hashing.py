@@ -1,0 +1,27 @@
+"""How secrets of API keys are kept."""
+
+import pytest
+
+from waypost.control.keys.hashing import hash_secret, secret_matches
+
+HASH = hash_secret("s3cret")
+
+
+def test_the_hash_is_argon2id_and_salted():
+    assert HASH.startswith("$argon2id$")
+    assert hash_secret("s3cret") != HASH
+
+
+@pytest.mark.parametrize(
+    ("secret_hash", "secret", "matches"),
+    [
+        (HASH, "s3cret", True),
+        (HASH, "S3cret", False),
+        (HASH, "", False),
+        (HASH, "\x00", False),
+        pytest.param(None, "", False, id="an unknown key has no secret, not even the empty one"),
+        pytest.param("not a hash", "s3cret", False, id="damaged"),
+    ],
+)
+def test_only_the_secret_matches_its_hash(secret_hash, secret, matches):
+    assert secret_matches(secret_hash, secret) is matches
