@@ -58,6 +58,8 @@ _FROZEN_SYSTEMS: Final = frozenset(
 )
 # Chrome's user-agent reduction: "Android 10; K" is any version on any device.
 _REDUCED_ANDROID: Final = "; Android 10; K)"
+# Safari from 26 on says iOS 18_6 or 18_7 whatever the system. (WebKit's release notes of Safari 26.0.)
+_FROZEN_IOS: Final = re.compile(r"OS 18_[67]\b.* Version/(?:2[6-9]|[3-9]\d)\.")
 
 # Families whose "version" is that of the WebKit inside.
 _WEBKIT_VERSIONS: Final = frozenset({"Apple Mail"})
@@ -159,7 +161,7 @@ def _os(user_agent: str, found: OS | None, platform: str, platform_version: str)
     if platform_version and hinted == family:
         return family, _hinted_version(family, platform_version)
     version = _without_zeros([found.major, found.minor, found.patch]) if found else ""
-    is_frozen = (family, version) in _FROZEN_SYSTEMS or _REDUCED_ANDROID in user_agent
+    is_frozen = (family, version) in _FROZEN_SYSTEMS or _REDUCED_ANDROID in user_agent or _FROZEN_IOS.search(user_agent)
     return family, "" if is_frozen else version
 
 

@@ -79,6 +79,18 @@ READERS = [
         Client("Mobile Safari", "17.5", "iOS", "17.5.1", "iPhone", MOBILE),
     ),
     Reader(
+        "Safari 26 on an iPhone, whose version is frozen",
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+        "Version/26.0 Mobile/15E148 Safari/604.1",
+        Client("Mobile Safari", "26", "iOS", "", "iPhone", MOBILE),
+    ),
+    Reader(
+        "Safari 18.6 on an iPhone, whose version is not",
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+        "Version/18.6 Mobile/15E148 Safari/604.1",
+        Client("Mobile Safari", "18.6", "iOS", "18.6", "iPhone", MOBILE),
+    ),
+    Reader(
         "Safari on an iPad that says so",
         "Mozilla/5.0 (iPad; CPU OS 16_7_8 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
         "Version/16.6 Mobile/15E148 Safari/604.1",
