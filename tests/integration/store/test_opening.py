@@ -1,4 +1,4 @@
-"""The embedded store belongs to one process at a time."""
+"""Opening a store: the embedded one belongs to one process at a time, a server must answer."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from waypost.store import EventStore, StoreInUse
+from waypost.store import EventStore, StoreFailed, StoreInUse
 
 HOLD = """
 import sys, time
@@ -44,3 +44,11 @@ def test_rows_on_their_way_to_the_engine_are_private_files_of_the_data_directory
     directory = Path(tempfile.gettempdir())
     assert directory == Path(store._connection.writer.path).with_name("store.tmp")
     assert directory.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("scheme", ["clickhouse", "clickhouses"])
+def test_a_server_that_does_not_answer_is_told_without_its_password(tmp_path, scheme):
+    with pytest.raises(StoreFailed) as caught:
+        EventStore.open(f"{scheme}://waypost:secret@127.0.0.1:9/events", tmp_path)
+    assert "127.0.0.1" in str(caught.value)
+    assert "secret" not in f"{caught.value} {caught.value.__cause__}"
