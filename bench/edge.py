@@ -1,6 +1,7 @@
 """CPU of a redirect beside nginx's, on this machine, in one run (P1), and what picks the server in ADR 0003.
 
     .venv/bin/python bench/edge.py [--seconds 3] [--rounds 3] [--connections 64]
+    .venv/bin/python bench/edge.py --odd        # what each server makes of odd requests instead
 
 CPU time is user and system time of the whole process from /proc, divided by the requests wrk counted; the median round
 counts, and the servers take turns so that a noisy neighbour hits all. Needs nginx and wrk (Debian packages).
@@ -69,6 +70,19 @@ spare_the_collector()
 asyncio.run(serve(Bare(), listening_socket(HostPort("127.0.0.1", int(sys.argv[1]))), asyncio.Event(), time.time))
 """
 
+ODD = {
+    "no Host": b"GET {path} HTTP/1.1\r\n\r\n",
+    "two Hosts": b"GET {path} HTTP/1.1\r\nHost: localhost\r\nHost: other\r\n\r\n",
+    "Content-Length and chunked": b"GET {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "space before the colon": b"GET {path} HTTP/1.1\r\nHost : localhost\r\n\r\n",
+    "150 headers": b"GET {path} HTTP/1.1\r\nHost: localhost\r\n" + b"X-A: b\r\n" * 150 + b"\r\n",
+    "64 KB of cookies": b"GET {path} HTTP/1.1\r\nHost: localhost\r\nCookie: " + b"c" * 65_000 + b"\r\n\r\n",
+    "CONNECT": b"CONNECT localhost:443 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "HTTP/2 preface": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "a TLS hello": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+}
+
 
 @dataclass
 class Server:
@@ -130,12 +144,35 @@ def measure(server: Server, path: str, wrk: Path, seconds: int, connections: int
     server.p99.append(re.search(r"99%\s+(\S+)", report)[1])
 
 
+def ask(server: Server, data: bytes) -> str:
+    """The status of the answer, or what came instead."""
+    with socket.create_connection(("127.0.0.1", server.port), 2) as client:
+        client.settimeout(2)
+        client.sendall(data)
+        try:
+            answer = client.recv(64)
+        except TimeoutError:
+            return "silence"
+        except ConnectionResetError:
+            return "reset"
+    return answer.split()[1].decode() if answer.startswith(b"HTTP/1") else "closed"
+
+
+def report_odd(servers: list[Server], path: str) -> None:
+    """Print what each makes of odd requests."""
+    print(f"{'':30}" + "".join(f"{server.name:>30}" for server in servers))
+    for name, data in ODD.items():
+        statuses = [ask(server, data.replace(b"{path}", path.encode())) for server in servers]
+        print(f"{name:30}" + "".join(f"{status:>30}" for status in statuses))
+
+
 def main() -> None:
     """Run and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--odd", action="store_true")
     options = parser.parse_args()
     nginx, wrk = require("nginx-light", binary="nginx"), require("wrk", binary="wrk")
     with tempfile.TemporaryDirectory() as name:
@@ -168,6 +205,9 @@ def main() -> None:
             start("waypost edge, group", edge(1), listen("group")),
         ]
         try:
+            if options.odd:
+                report_odd(servers, f"/c/{token}")
+                return
             for _ in range(options.rounds):
                 for server in servers:
                     measure(server, f"/c/{token}", wrk, options.seconds, options.connections)
