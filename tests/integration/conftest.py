@@ -25,9 +25,14 @@ class PostgreSQL:
     def new_database(self) -> str:
         """An empty database: its SQLAlchemy URL."""
         name = f"test_{next(self._numbers)}"
-        with psycopg.connect(f"host={self.directory} user=waypost dbname=postgres", autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
+        self.administer(f"CREATE DATABASE {name}")
         return f"postgresql+psycopg://waypost@/{name}?host={self.directory}"
+
+    def administer(self, *statements: str) -> None:
+        """Run statements as the superuser, outside any test's database."""
+        with psycopg.connect(f"host={self.directory} user=waypost dbname=postgres", autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement)
 
 
 @pytest.fixture(scope="session")

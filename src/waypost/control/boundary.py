@@ -1,6 +1,7 @@
 """Where refusals and faults become HTTP: the one translation, and the one limit on what comes in."""
 
 import logging
+import secrets
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -56,9 +57,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ControlError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _framework)
-    app.add_exception_handler(StoreError, _unavailable)
-    app.add_exception_handler(OperationalError, _unavailable)
-    app.add_exception_handler(PoolTimeoutError, _unavailable)
+    for unavailable in (StoreError, OperationalError, InterfaceError, PoolTimeoutError):
+        app.add_exception_handler(unavailable, _unavailable)
     app.add_exception_handler(Exception, _fault)
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)
 
@@ -140,8 +140,9 @@ async def _unavailable(_request: Request, error: Exception) -> JSONResponse:
 
 
 async def _fault(_request: Request, error: Exception) -> JSONResponse:
-    # The server's error middleware raises the exception again after this answer, and whoever serves logs it.
-    return _answer(Code.INTERNAL, f"something went wrong here ({type(error).__name__}); it has been noted")
+    fault_id = secrets.token_hex(6)
+    _log.error("fault %s: a request failed with %s", fault_id, type(error).__name__, exc_info=error)
+    return _answer(Code.INTERNAL, f"something went wrong here; it has been noted as fault {fault_id}")
 
 
 def _field(location: tuple[int | str, ...]) -> str:
