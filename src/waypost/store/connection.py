@@ -128,7 +128,7 @@ class _ScratchFiles:
 
     def __enter__(self) -> None:
         shutil.rmtree(self._path, ignore_errors=True)
-        self._path.mkdir(mode=0o700)
+        self._path.mkdir(mode=0o700, exist_ok=True)
         self._before = tempfile.tempdir
         tempfile.tempdir = str(self._path)
 

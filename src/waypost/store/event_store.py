@@ -51,6 +51,7 @@ class EventStore:
 
         Raises:
             StoreError: it cannot be used; the message says what to do.
+            OSError: the data directory cannot be written.
         """
         with _failures("open"):
             connection = connect(url, data)
