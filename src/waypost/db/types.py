@@ -55,8 +55,8 @@ class UtcDateTime(TypeDecorator[datetime]):
 class ZlibText(TypeDecorator[str]):
     """Text of any length, NUL included, kept as zlib-compressed UTF-8.
 
-    zlib level 6: a 50 KB message shrinks about five times in under 2 ms; it is in the standard library, so that a
-    database can be read without us.
+    zlib at its default level: HTML mails shrink about seven times at under a millisecond for 50 KB, and it is in the
+    standard library, so that a database can be read without us.
     """
 
     impl = LargeBinary

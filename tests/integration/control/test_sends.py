@@ -108,7 +108,7 @@ def test_a_send_its_queue_place_and_its_news_are_there_together(api):
         (SendState.QUEUED, START, tenant.account.number),
     ]
     assert all(isinstance(fact, SendEvent) for fact in news[1:])
-    assert news[1].event_id != news[2].event_id
+    assert news[1].event_id < news[2].event_id, "ids keep the order of what happens at one instant"
 
 
 def test_the_report_says_of_each_link_what_was_decided_and_why(api):
@@ -122,7 +122,7 @@ def test_the_report_says_of_each_link_what_was_decided_and_why(api):
         (1, "mailto:a@b.c", "skipped", "scheme"),
     ]
     assert html[report["links"][0]["start"] : report["links"][0]["end"]] == " https://a.example/?x=1&amp;y "
-    assert report["size"]["content_bytes"] == len(html)
+    assert report["size"]["content_bytes"] > len(html), "as it will be sent: tracked links are longer"
 
 
 def test_twins_for_outlook_are_one_link_of_the_slim_record(api):

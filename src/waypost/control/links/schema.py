@@ -25,7 +25,7 @@ class ReportedLink(BaseModel):
 
 
 class ReportedSize(BaseModel):
-    """How large the HTML part is."""
+    """How large the HTML part will be as it is sent: an estimate, since each link is sealed at delivery."""
 
     content_bytes: Annotated[int, Field(description="As UTF-8.")]
     encoded_bytes: Annotated[int, Field(description="As it travels in the mail.")]
