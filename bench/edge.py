@@ -1,7 +1,7 @@
 """CPU of a redirect beside nginx's, on this machine, in one run (P1), and what picks the server in ADR 0003.
 
-    .venv/bin/python bench/edge.py [--seconds 3] [--rounds 3] [--connections 64]
-    .venv/bin/python bench/edge.py --odd        # what each server makes of odd requests instead
+    .venv/bin/python -m bench.edge [--seconds 3] [--rounds 3] [--connections 64]
+    .venv/bin/python -m bench.edge --odd        # what each server makes of odd requests instead
 
 CPU time is user and system time of the whole process from /proc, divided by the requests wrk counted; the median round
 counts, and the servers take turns so that a noisy neighbour hits all. Needs nginx and wrk (Debian packages).
@@ -20,8 +20,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.debian import require
 

@@ -100,7 +100,7 @@ def _allow_many_connections() -> None:
 def spare_the_collector() -> None:
     """Keep cycle collection off what lives for ever, and rare for the rest: a request leaves no cycle behind.
 
-    With the default thresholds it took a quarter of the time of a redirect (`bench/edge.py`).
+    With the default thresholds it took a quarter of the time of a redirect (`python -m bench.edge`).
     """
     gc.collect()
     gc.freeze()
