@@ -146,6 +146,7 @@ class Connection(asyncio.Protocol):
         """It is gone; answers on their way to it go nowhere."""
         self._connections.discard(self)
         self._ended = True
+        del self._parser  # it holds this object's methods: a cycle, which only the collector would end
 
     def data_received(self, data: bytes) -> None:
         """Bytes of requests."""

@@ -121,7 +121,10 @@ class GroupCommit:
             return
         self._counters.add(Count.ANSWERED, len(releases))
         for release in releases:
-            release(outcome)
+            try:
+                release(outcome)
+            except Exception:
+                log.exception("a reader could not be answered")
 
     def _expire(self, batch: _Batch) -> None:
         """The wait limit: answer now. A hit not even written is owed, so that a kill before it is still counted."""

@@ -1,6 +1,8 @@
 """One connection, byte in, byte out: whatever arrives, the answer is well-formed and no request is smuggled."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -237,6 +239,18 @@ def test_a_client_that_is_gone_is_not_written_to(client: Client) -> None:
     client.connection.connection_lost(None)
     client.waiting[0]()
     assert client.wire.sent == b""
+
+
+def test_a_connection_that_is_gone_is_freed_without_the_garbage_collector(client: Client) -> None:
+    client.send(GET)
+    connection = weakref.ref(client.connection)
+    gc.disable()
+    try:
+        client.connection.connection_lost(None)
+        del client.connection
+        assert connection() is None
+    finally:
+        gc.enable()
 
 
 def test_a_bug_is_a_500_for_its_own_request_and_logged(client: Client, caplog: pytest.LogCaptureFixture) -> None:

@@ -201,3 +201,20 @@ def test_closing_keeps_what_was_appended_and_seals(
     run(make_writer(), counters, scenario, wait=5)
     assert released == [Count.KEPT]
     assert stored(spool) == [1]
+
+
+def test_a_reader_who_cannot_be_answered_does_not_keep_the_others_waiting(
+    make_writer: MakeWriter, make_hit: MakeHit, counters: Counters, caplog
+) -> None:
+    released = []
+
+    def broken(_: Count) -> None:
+        raise ZeroDivisionError
+
+    async def scenario(group: GroupCommit) -> None:
+        group.append(make_hit(1), broken)
+        group.append(make_hit(2), released.append)
+
+    run(make_writer(), counters, scenario, wait=5)
+    assert released == [Count.KEPT]
+    assert "ZeroDivisionError" in caplog.text
