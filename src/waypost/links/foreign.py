@@ -2,12 +2,20 @@
 
 In foreign content `<style>`, `<title>` and their kind hold elements instead of text, and `<![CDATA[` is real
 (HTML standard, 13.2.6.5). Whether a tag stands in foreign content depends on the stack of open elements, so a message
-with `<svg>` or `<math>` is followed with one. It is the standard's stack without what cannot change that answer:
-formatting elements are not reconstructed, and nothing is foster parented.
+with `<svg>` or `<math>` is followed with one. It is the standard's stack, but for some of what comes of tags that are
+nested wrongly around SVG or MathML:
+
+- formatting elements that were closed with a block around them are not opened again (13.2.4.3), nor does `<a>` close
+  an `<a>`, so their end tags may leave foreign content where a parser stays in it, and the reverse;
+- `noscript` in `head`, `select`, `template` and `frameset` have no insertion modes of their own;
+- the stack ends at MAX_DEPTH.
+
+A link that is read differently for it stands in raw text or CDATA for one of the two: it is found where no reader sees
+it, or is left as it was written.
 """
 
 from collections.abc import Mapping
-from enum import Enum, auto
+from enum import StrEnum
 from typing import NamedTuple
 
 from waypost.links.charrefs import decode_attribute
@@ -16,17 +24,19 @@ MAX_DEPTH = 512
 """Deeper elements are not followed: Chromium's limit (kMaximumHTMLParserDOMTreeDepth). It keeps time linear."""
 
 
-class Namespace(Enum):
+class Namespace(StrEnum):
     """The namespaces an HTML parser knows."""
 
-    HTML = auto()
-    SVG = auto()
-    MATHML = auto()
+    HTML = "html"
+    SVG = "svg"
+    MATHML = "math"
 
 
 class _Open(NamedTuple):
     namespace: Namespace
     name: str
+    kind: str
+    """As the tables below name it: the name alone in HTML, `svg:title` and `math:mi` elsewhere."""
     takes_html: bool = False
     """An HTML or MathML text integration point (13.2.6): start tags inside are HTML again."""
 
@@ -35,8 +45,10 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_VOID = _names(
-    "area base basefont bgsound br col embed frame hr image img input keygen link meta param source track wbr"
+# Void elements; those that every document has, however many tags it has for them; and `image`, which becomes `img`.
+_NEVER_OPEN = _names(
+    "area base basefont bgsound body br col embed frame frameset head hr html image img input keygen link meta param "
+    "source track wbr"
 )
 
 # 13.2.6.5: start tags that leave foreign content.
@@ -53,16 +65,19 @@ _HTML_ENCODINGS = _names("text/html application/xhtml+xml")
 
 # 13.2.4.2: the special category, and the scopes.
 _HEADINGS = _names("h1 h2 h3 h4 h5 h6")
-_SPECIAL = _HEADINGS | _names(
+_SPECIAL_FOREIGN = _names(
+    "svg:foreignobject svg:desc svg:title math:mi math:mo math:mn math:ms math:mtext math:annotation-xml"
+)
+_SPECIAL_HTML = _HEADINGS | _names(
     "address applet area article aside base basefont bgsound blockquote body br button caption center col colgroup dd "
     "details dir div dl dt embed fieldset figcaption figure footer form frame frameset head header hgroup hr html "
     "iframe img input keygen li link listing main marquee menu meta nav noembed noframes noscript object ol p param "
     "plaintext pre script search section select source style summary table tbody td template textarea tfoot th thead "
     "title tr track ul wbr xmp"
 )
-_SPECIAL_FOREIGN = _SVG_INTEGRATION | _MATHML_TEXT_INTEGRATION | {"annotation-xml"}
+_SPECIAL = _SPECIAL_HTML | _SPECIAL_FOREIGN
 _TABLE_SCOPE = _names("html table template")
-_SCOPE = _TABLE_SCOPE | _names("applet caption td th marquee object select")
+_SCOPE = _TABLE_SCOPE | _SPECIAL_FOREIGN | _names("applet caption td th marquee object select")
 _BUTTON_SCOPE = _SCOPE | {"button"}
 _LIST_SCOPE = _SCOPE | {"ol", "ul"}
 
@@ -79,23 +94,28 @@ _CLOSES = {
     "option": (_names("option"), _SPECIAL),
     "optgroup": (_names("optgroup option"), _SPECIAL),
     "button": (_names("button"), _SCOPE),
-    "caption": (_names("caption colgroup tbody thead tfoot"), _TABLE_SCOPE),
-    "colgroup": (_names("caption colgroup tbody thead tfoot"), _TABLE_SCOPE),
-    "tbody": (_names("caption colgroup tbody thead tfoot"), _TABLE_SCOPE),
-    "thead": (_names("caption colgroup tbody thead tfoot"), _TABLE_SCOPE),
-    "tfoot": (_names("caption colgroup tbody thead tfoot"), _TABLE_SCOPE),
-    "tr": (_names("tr caption colgroup"), _TABLE_SCOPE),
-    "td": (_names("td th"), _TABLE_SCOPE),
-    "th": (_names("td th"), _TABLE_SCOPE),
+    "table": (_names("table"), _names("caption html td template th")),
 }
-_CELL_PARTS = _names("caption colgroup tbody thead tfoot tr td th")
+# 13.2.6.4.9 to 13.2.6.4.15: start tags that only a table holds, and what stays open: the nearest of these, at the top.
+_TABLE_CONTEXT = _names("table")
+_TABLE_BODY_CONTEXT = _TABLE_CONTEXT | _names("tbody tfoot thead")
+_TABLE_PARTS = {
+    **dict.fromkeys(("caption", "col", "colgroup", "tbody", "tfoot", "thead"), _TABLE_CONTEXT),
+    "tr": _TABLE_BODY_CONTEXT,
+    **dict.fromkeys(("td", "th"), _TABLE_BODY_CONTEXT | {"tr"}),
+}
 
 # End tags that close an element of their name in scope, and all in it. Any other stops at the first special element.
 _SCOPED_END = _names(
     "address applet article aside blockquote button center details dialog dir div dl fieldset figcaption figure footer "
-    "form header hgroup listing main marquee menu nav object ol pre search section select summary ul dd dt"
+    "header hgroup listing main marquee menu nav object ol pre search section select summary ul dd dt"
 )
 _TABLE_END = _names("table tbody thead tfoot tr td th caption colgroup")
+
+_FORM = _names("form")
+# 13.2.4.3 and 13.2.6.4.7: formatting elements, and how often the adoption agency algorithm goes round for an end tag.
+_FORMATTING = _names("a b big code em font i nobr s small strike strong tt u")
+_ADOPTIONS = 8
 
 
 class OpenElements:
@@ -103,6 +123,7 @@ class OpenElements:
 
     def __init__(self) -> None:
         self._stack: list[_Open] = []
+        self._in_form = False
 
     @property
     def in_foreign_content(self) -> bool:
@@ -117,7 +138,7 @@ class OpenElements:
             else:
                 namespace = self._stack[-1].namespace
                 if not self_closing:
-                    self._push(_Open(namespace, name, _is_integration_point(namespace, name, attributes)))
+                    self._push(namespace, name, takes_html=_is_integration_point(namespace, name, attributes))
                 return namespace
         return self._start_html(name, self_closing=self_closing)
 
@@ -153,16 +174,23 @@ class OpenElements:
         if name in ("svg", "math"):
             namespace = Namespace.SVG if name == "svg" else Namespace.MATHML
             if not self_closing:
-                self._push(_Open(namespace, name))
+                self._push(namespace, name)
             return namespace
         if name in _CLOSES_P:
             self._close(frozenset({"p"}), _BUTTON_SCOPE)
-        if name in _CELL_PARTS and not self._is_open(frozenset({"table"}), _TABLE_SCOPE - {"table"}):
-            return Namespace.HTML  # ignored outside a table
+        if name in _TABLE_PARTS:
+            context = self._find(_TABLE_PARTS[name], _TABLE_SCOPE - _TABLE_CONTEXT)
+            if context is None:
+                return Namespace.HTML  # ignored outside a table
+            del self._stack[context + 1 :]
         if name in _CLOSES:
             self._close(*_CLOSES[name])
-        if name not in _VOID:
-            self._push(_Open(Namespace.HTML, name))
+        if name == "form":
+            if self._in_form:
+                return Namespace.HTML
+            self._in_form = True
+        if name not in _NEVER_OPEN:
+            self._push(Namespace.HTML, name)
         return Namespace.HTML
 
     def _end_html(self, name: str) -> None:
@@ -171,38 +199,63 @@ class OpenElements:
             self._close(names, _BUTTON_SCOPE)
         elif name == "li":
             self._close(names, _LIST_SCOPE)
+        elif name == "form":
+            self._end_form()
         elif name in _HEADINGS:
             self._close(_HEADINGS, _SCOPE)
         elif name in _TABLE_END:
-            self._close(names, _TABLE_SCOPE - names, foreign_stops=False)
+            self._close(names, _TABLE_SCOPE - names)
         elif name in _SCOPED_END:
             self._close(names, _SCOPE - names)
+        elif name in _FORMATTING and self._is_open(names):
+            self._adopt(names)
         else:
             self._close(names, _SPECIAL - names)
 
-    def _find(self, names: frozenset[str], stops: frozenset[str], *, foreign_stops: bool = True) -> int | None:
+    def _end_form(self) -> None:
+        """The one end tag that leaves open what its element holds (13.2.6.4.7)."""
+        depth = self._find(_FORM, _SCOPE)
+        if self._in_form and depth is not None:
+            del self._stack[depth]
+        self._in_form = False
+
+    def _is_open(self, names: frozenset[str]) -> bool:
+        return any(node.kind in names for node in self._stack)
+
+    def _find(self, names: frozenset[str], stops: frozenset[str]) -> int | None:
         for depth in range(len(self._stack) - 1, -1, -1):
-            node = self._stack[depth]
-            if node.namespace is not Namespace.HTML:
-                if foreign_stops and node.name in _SPECIAL_FOREIGN:
-                    return None
-            elif node.name in names:
+            kind = self._stack[depth].kind
+            if kind in names:
                 return depth
-            elif node.name in stops:
+            if kind in stops:
                 return None
         return None
 
-    def _is_open(self, names: frozenset[str], stops: frozenset[str]) -> bool:
-        return self._find(names, stops, foreign_stops=False) is not None
-
-    def _close(self, names: frozenset[str], stops: frozenset[str], *, foreign_stops: bool = True) -> None:
-        depth = self._find(names, stops, foreign_stops=foreign_stops)
+    def _close(self, names: frozenset[str], stops: frozenset[str]) -> None:
+        depth = self._find(names, stops)
         if depth is not None:
             del self._stack[depth:]
 
-    def _push(self, element: _Open) -> None:
+    def _adopt(self, names: frozenset[str]) -> None:
+        """What the adoption agency algorithm leaves of the stack.
+
+        Each round takes the formatting element below the next special one, and what is neither out from between them.
+        The last round finds no special element below it, and closes it.
+        """
+        depth = self._find(names, _SCOPE)
+        if depth is None:
+            return
+        below = self._stack[depth + 1 :]
+        blocks = [number for number, node in enumerate(below) if node.kind in _SPECIAL][:_ADOPTIONS]
+        passed = blocks[-1] + 1 if blocks else 0
+        kept = [node for node in below[:passed] if node.kind in _SPECIAL or node.kind in _FORMATTING]
+        left = [self._stack[depth], *below[passed:]] if len(blocks) == _ADOPTIONS else []
+        self._stack[depth:] = kept + left
+
+    def _push(self, namespace: Namespace, name: str, *, takes_html: bool = False) -> None:
         if len(self._stack) < MAX_DEPTH:
-            self._stack.append(element)
+            kind = name if namespace is Namespace.HTML else f"{namespace}:{name}"
+            self._stack.append(_Open(namespace, name, kind, takes_html))
 
 
 def _is_integration_point(namespace: Namespace, name: str, attributes: Mapping[str, str]) -> bool:
