@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from waypost.config import Settings
-from waypost.control.accounts.schema import NewAccount
-from waypost.control.accounts.service import create_account, decide
 from waypost.control.keys.schema import NewApiKey
-from waypost.control.keys.service import CreatedApiKey, create_api_key
+from waypost.control.keys.service import CreatedApiKey, new_api_key
 from waypost.control.sources import SYSTEM, Sources
 from waypost.db import (
     CONTROL_KEY_FILE,
@@ -23,7 +21,7 @@ from waypost.db import (
     migrate,
 )
 from waypost.db.states import AccountState, Role
-from waypost.db.tables import Account, SigningKey
+from waypost.db.tables import Account, AccountDecision, SigningKey
 
 OPERATOR_EMAIL = "operator@localhost"
 
@@ -84,9 +82,25 @@ def _holds_secrets(database: Database) -> bool:
 
 
 def _first_operator(database: Database, sources: Sources) -> CreatedApiKey | None:
-    with database.reading() as session:
+    """In one transaction, so that a start that is killed leaves either nothing or all of it."""
+    now = sources.now()
+    account = Account(
+        public_id=sources.public_id(),
+        name="Operator",
+        email=OPERATOR_EMAIL,
+        is_operator=True,
+        state=AccountState.APPROVED,
+        created_at=now,
+        modified_at=now,
+    )
+    with database.writing() as session:
         if session.scalars(select(Account.number).limit(1)).first() is not None:
             return None
-    account = create_account(database, sources, NewAccount(name="Operator", email=OPERATOR_EMAIL), is_operator=True)
-    decide(database, sources, account.public_id, AccountState.APPROVED, decided_by="first start")
-    return create_api_key(database, sources, account.public_id, NewApiKey(name="operator", role=Role.IAC))
+        session.add(account)
+        session.flush()
+        created = new_api_key(sources, account.number, NewApiKey(name="operator", role=Role.IAC))
+        decision = AccountDecision(
+            account=account.number, state=account.state, decided_by="first start", decided_at=now
+        )
+        session.add_all([decision, created.api_key])
+    return created

@@ -71,3 +71,17 @@ def test_another_installs_control_key_is_noticed_at_start(start, settings, tmp_p
 
     with pytest.raises(ControlKeyError, match="not the key that sealed"):
         SigningKeys(install.database, other.control_key, SYSTEM).prepare()
+
+
+def test_a_first_start_that_dies_halfway_leaves_nothing_so_that_the_next_one_shows_the_credential(
+    start, settings, monkeypatch
+):
+    def die(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("waypost.control.install.new_api_key", die)
+        with pytest.raises(KeyboardInterrupt):
+            start(settings)
+
+    assert start(settings).operator is not None

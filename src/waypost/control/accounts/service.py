@@ -24,8 +24,8 @@ DECISIONS: Mapping[AccountState, frozenset[AccountState]] = MappingProxyType(
 )
 
 
-def create_account(database: Database, sources: Sources, new: NewAccount, *, is_operator: bool = False) -> Account:
-    """Create a `pending` account; an operator's may decide on others once it is approved.
+def create_account(database: Database, sources: Sources, new: NewAccount) -> Account:
+    """Create a `pending` account.
 
     Raises:
         ConflictError: the address has an account already.
@@ -38,7 +38,6 @@ def create_account(database: Database, sources: Sources, new: NewAccount, *, is_
             public_id=sources.public_id(),
             name=new.name,
             email=new.email,
-            is_operator=is_operator,
             created_at=now,
             modified_at=now,
         )

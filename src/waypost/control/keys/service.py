@@ -30,26 +30,35 @@ class CreatedApiKey:
     secret: str
 
 
+def new_api_key(sources: Sources, account: int, new: NewApiKey) -> CreatedApiKey:
+    """A key for the account of this number, not stored yet. Hashing takes long: call it outside a transaction."""
+    key, secret = f"wp_{sources.token(KEY_BYTES)}", sources.token(SECRET_BYTES)
+    return CreatedApiKey(
+        ApiKey(
+            public_id=sources.public_id(),
+            account=account,
+            name=new.name,
+            role=new.role,
+            key=key,
+            secret_hash=hash_secret(secret),
+            created_at=sources.now(),
+        ),
+        secret,
+    )
+
+
 def create_api_key(database: Database, sources: Sources, account: UUID, new: NewApiKey) -> CreatedApiKey:
     """Give an account a key.
 
     Raises:
         NotFoundError: there is no such account.
     """
-    key, secret = f"wp_{sources.token(KEY_BYTES)}", sources.token(SECRET_BYTES)
-    secret_hash = hash_secret(secret)  # before the transaction: it takes long
+    with database.reading() as session:
+        number = _account_number(session, account)
+    created = new_api_key(sources, number, new)
     with database.writing() as session:
-        api_key = ApiKey(
-            public_id=sources.public_id(),
-            account=_account_number(session, account),
-            name=new.name,
-            role=new.role,
-            key=key,
-            secret_hash=secret_hash,
-            created_at=sources.now(),
-        )
-        session.add(api_key)
-    return CreatedApiKey(api_key, secret)
+        session.add(created.api_key)
+    return created
 
 
 def list_api_keys(database: Database, account: UUID) -> Sequence[ApiKey]:
