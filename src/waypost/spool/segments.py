@@ -34,8 +34,8 @@ QUARANTINE_SUFFIX = ".bad"
 LOCK_NAME = "lock"
 
 RETRY_SECONDS = 0.25
-"""Pause after a failure before the disk is tried again: far below the 5 s in which service must be whole again, and
-long enough that a full disk costs four attempts a second rather than one per click."""
+"""Pause after the second failure in a row: far below the 5 s in which service must be whole again, and long enough that
+a full disk costs four attempts a second rather than one per click."""
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -261,8 +261,9 @@ class SegmentWriter:
             except OSError as error:
                 log.warning("closing %s failed: %s", segment.path.name, error)
         self._counters.add(reason, lost)
+        # The first failure may be the only one: every moment without a segment loses hits.
+        self._retry_at = self._monotonic() + (RETRY_SECONDS if self.failing else 0)
         self.failing = reason
-        self._retry_at = self._monotonic() + RETRY_SECONDS
         return reason
 
     def _prepare(self) -> None:

@@ -160,10 +160,21 @@ def test_a_failing_disk_is_not_tried_for_every_hit(make_writer: MakeWriter, make
     files.fail = {"create": errno.ENOSPC}
     for number in range(100):
         assert keep(writer, make_hit(number)) is Count.LOST_NO_SPACE
-    assert files.calls.count("create") == 1
+    assert files.calls.count("create") == 2
     clock.seconds += RETRY_SECONDS
     keep(writer, make_hit(100))
-    assert files.calls.count("create") == 2
+    assert files.calls.count("create") == 3
+
+
+def test_a_single_failure_loses_a_single_batch(make_writer: MakeWriter, make_hit: MakeHit, files, spool) -> None:
+    writer = make_writer()
+    keep(writer, make_hit(1))
+    files.fail = {"sync": errno.EIO}
+    assert keep(writer, make_hit(2)) is Count.LOST_IO_ERROR
+    files.fail = {}
+    assert keep(writer, make_hit(3)) is Count.KEPT
+    writer.close()
+    assert stored(spool) == [1, 3]
 
 
 def test_an_old_segment_that_cannot_be_read_does_not_stop_new_ones(
@@ -250,7 +261,6 @@ def test_what_was_answered_before_it_was_written_is_counted_lost_after_a_kill(
     counters.owe(-1)
     make_writer()
     assert counters[Count.LOST_KILLED] == 2
-    assert make_writer is not None
 
 
 @pytest.mark.parametrize("content", [b"", bytes(5000)])
