@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fix lock bench bench-links bench-pipeline fuzz conformance
+.PHONY: help setup demo test check fix lock bench bench-links bench-edge bench-pipeline fuzz conformance
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -33,10 +33,13 @@ lock: $(READY)  ## requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --all-extras --group dev --python-version 3.11 \
 	  --custom-compile-command "make lock" pyproject.toml --output-file requirements.lock
 
-bench: bench-links bench-pipeline  ## every benchmark
+bench: bench-links bench-edge bench-pipeline  ## every benchmark
 
 bench-links: $(READY)  ## rewriting speed, link length, linear growth: a table and a plot in bench/results
 	$(BIN)/python -m bench.links
+
+bench-edge: $(READY)  ## CPU of a redirect beside nginx's
+	$(BIN)/python -m bench.edge
 
 bench-pipeline: $(READY)  ## events a second from sealed segment to queryable row, on one core
 	$(BIN)/python -m bench.pipeline
