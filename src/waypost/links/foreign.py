@@ -5,9 +5,10 @@ In foreign content `<style>`, `<title>` and their kind hold elements instead of 
 with `<svg>` or `<math>` is followed with one. It is the standard's stack, but for some of what comes of tags that are
 nested wrongly around SVG or MathML:
 
-- formatting elements that were closed with a block around them are not opened again (13.2.4.3), nor does `<a>` close
-  an `<a>`, so their end tags may leave foreign content where a parser stays in it, and the reverse;
-- `noscript` in `head`, `select`, `template` and `frameset` have no insertion modes of their own;
+- formatting elements that were closed with a block around them are not opened again (13.2.4.3), so that their end tags
+  do not leave foreign content where a parser does;
+- `noscript` in `head`, `select`, `template` and `frameset` have no insertion modes of their own, and every message is
+  taken for one in no-quirks mode, where a table ends a paragraph;
 - the stack ends at MAX_DEPTH.
 
 A link that is read differently for it stands in raw text or CDATA for one of the two: it is found where no reader sees
@@ -76,6 +77,8 @@ _SPECIAL_HTML = _HEADINGS | _names(
     "title tr track ul wbr xmp"
 )
 _SPECIAL = _SPECIAL_HTML | _SPECIAL_FOREIGN
+_TABLE_CONTEXT = _names("table")
+_NOT_BETWEEN_CELLS = _names("caption html td template th")
 _TABLE_SCOPE = _names("html table template")
 _SCOPE = _TABLE_SCOPE | _SPECIAL_FOREIGN | _names("applet caption td th marquee object select")
 _BUTTON_SCOPE = _SCOPE | {"button"}
@@ -94,15 +97,22 @@ _CLOSES = {
     "option": (_names("option"), _SPECIAL),
     "optgroup": (_names("optgroup option"), _SPECIAL),
     "button": (_names("button"), _SCOPE),
-    "table": (_names("table"), _names("caption html td template th")),
+    "table": (_TABLE_CONTEXT, _NOT_BETWEEN_CELLS),
 }
 # 13.2.6.4.9 to 13.2.6.4.15: start tags that only a table holds, and what stays open: the nearest of these, at the top.
-_TABLE_CONTEXT = _names("table")
 _TABLE_BODY_CONTEXT = _TABLE_CONTEXT | _names("tbody tfoot thead")
 _TABLE_PARTS = {
-    **dict.fromkeys(("caption", "col", "colgroup", "tbody", "tfoot", "thead"), _TABLE_CONTEXT),
+    **dict.fromkeys(("caption", "colgroup", "tbody", "tfoot", "thead"), _TABLE_CONTEXT),
+    "col": _TABLE_CONTEXT | {"colgroup"},
     "tr": _TABLE_BODY_CONTEXT,
     **dict.fromkeys(("td", "th"), _TABLE_BODY_CONTEXT | {"tr"}),
+}
+# What such a tag opens first, by what stayed open.
+_IMPLIED = {
+    ("table", "col"): ("colgroup",),
+    ("table", "tr"): ("tbody",),
+    **{("table", cell): ("tbody", "tr") for cell in ("td", "th")},
+    **{(body, cell): ("tr",) for body in ("tbody", "tfoot", "thead") for cell in ("td", "th")},
 }
 
 # End tags that close an element of their name in scope, and all in it. Any other stops at the first special element.
@@ -116,6 +126,7 @@ _FORM = _names("form")
 # 13.2.4.3 and 13.2.6.4.7: formatting elements, and how often the adoption agency algorithm goes round for an end tag.
 _FORMATTING = _names("a b big code em font i nobr s small strike strong tt u")
 _ADOPTIONS = 8
+_CLOSES_ITSELF = _names("a nobr")
 
 
 class OpenElements:
@@ -171,6 +182,8 @@ class OpenElements:
             self._stack.pop()
 
     def _start_html(self, name: str, *, self_closing: bool) -> Namespace:
+        if self._stack and self._stack[-1].kind == "colgroup" and name not in ("col", "template"):
+            self._stack.pop()
         if name in ("svg", "math"):
             namespace = Namespace.SVG if name == "svg" else Namespace.MATHML
             if not self_closing:
@@ -178,20 +191,33 @@ class OpenElements:
             return namespace
         if name in _CLOSES_P:
             self._close(frozenset({"p"}), _BUTTON_SCOPE)
-        if name in _TABLE_PARTS:
-            context = self._find(_TABLE_PARTS[name], _TABLE_SCOPE - _TABLE_CONTEXT)
-            if context is None:
-                return Namespace.HTML  # ignored outside a table
-            del self._stack[context + 1 :]
         if name in _CLOSES:
             self._close(*_CLOSES[name])
-        if name == "form":
-            if self._in_form:
-                return Namespace.HTML
-            self._in_form = True
+        elif name in _CLOSES_ITSELF:
+            self._adopt(frozenset({name}))
+        elif name in _TABLE_PARTS and not self._make_room_in_table(name):
+            return Namespace.HTML  # ignored outside a table
+        elif name == "form" and not self._start_form():
+            return Namespace.HTML
         if name not in _NEVER_OPEN:
             self._push(Namespace.HTML, name)
         return Namespace.HTML
+
+    def _make_room_in_table(self, name: str) -> bool:
+        """Close what cannot hold this part of a table, and open what it implies. False where no table is open."""
+        depth = self._find(_TABLE_PARTS[name], _TABLE_SCOPE - _TABLE_CONTEXT)
+        if depth is None:
+            return False
+        del self._stack[depth + 1 :]
+        for implied in _IMPLIED.get((self._stack[depth].name, name), ()):
+            self._push(Namespace.HTML, implied)
+        return True
+
+    def _start_form(self) -> bool:
+        """Whether a form is opened: not in another one, and in a table it is over at once (13.2.6.4.9)."""
+        starts = not self._in_form
+        self._in_form = True
+        return starts and self._find(_TABLE_CONTEXT, _NOT_BETWEEN_CELLS) is None
 
     def _end_html(self, name: str) -> None:
         names = frozenset({name})
