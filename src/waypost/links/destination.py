@@ -4,6 +4,7 @@ import re
 from ipaddress import AddressValueError, IPv6Address
 
 from waypost.links.reason import Reason
+from waypost.links.repetition import any_number
 
 ASCII_WHITESPACE = "\t\n\f\r "
 """Stripped from both ends of a `href` (HTML standard, 2.4.1 and 4.6.3); inside it makes a URL malformed."""
@@ -15,20 +16,20 @@ _SUB_DELIMS = r"!$&'()*+,;="
 _PERCENT = r"%[0-9A-Fa-f]{2}"
 
 
-def _many(characters: str, quantifier: str = "*+") -> str:
-    return rf"(?:[{characters}]++|{_PERCENT}){quantifier}"
+def _any_of(characters: str) -> str:
+    return any_number(rf"[{characters}]++|{_PERCENT}")
 
 
 # RFC 3986, appendix A. The host may not be empty, as RFC 9110, section 4.2 wants of http and https.
 _HTTP_URL = re.compile(
     rf"[hH][tT][tT][pP][sS]?://"
-    rf"(?:{_many(_UNRESERVED + _SUB_DELIMS + ':')}@)?"
+    rf"(?:{_any_of(_UNRESERVED + _SUB_DELIMS + ':')}@)?"
     rf"(?P<host>\[(?:(?P<ipv6>[0-9A-Fa-f:.]++)|[vV][0-9A-Fa-f]++\.[{_UNRESERVED}{_SUB_DELIMS}:]++)\]"
-    rf"|{_many(_UNRESERVED + _SUB_DELIMS, '++')})"
+    rf"|(?=[{_UNRESERVED}{_SUB_DELIMS}%]){_any_of(_UNRESERVED + _SUB_DELIMS)})"
     rf"(?::[0-9]*+)?"
-    rf"(?:/{_many(_UNRESERVED + _SUB_DELIMS + ':@/')})?"
-    rf"(?:\?{_many(_UNRESERVED + _SUB_DELIMS + ':@/?')})?"
-    rf"(?:#{_many(_UNRESERVED + _SUB_DELIMS + ':@/?')})?"
+    rf"(?:/{_any_of(_UNRESERVED + _SUB_DELIMS + ':@/')})?"
+    rf"(?:\?{_any_of(_UNRESERVED + _SUB_DELIMS + ':@/?')})?"
+    rf"(?:#{_any_of(_UNRESERVED + _SUB_DELIMS + ':@/?')})?"
 )
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
 

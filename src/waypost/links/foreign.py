@@ -17,12 +17,12 @@ it, or is left as it was written.
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import NamedTuple
 
 from waypost.links.charrefs import decode_attribute
 
-MAX_DEPTH = 512
-"""Deeper elements are not followed: Chromium's limit (kMaximumHTMLParserDOMTreeDepth). It keeps time linear."""
+MAX_DEPTH = 256
+"""Deeper elements are not followed. It keeps time linear: a tag may look at all that are open. Chromium stops at 512
+(kMaximumHTMLParserDOMTreeDepth); 20 tables in one another, which is a lot for a mail, make 80."""
 
 
 class Namespace(StrEnum):
@@ -31,15 +31,6 @@ class Namespace(StrEnum):
     HTML = "html"
     SVG = "svg"
     MATHML = "math"
-
-
-class _Open(NamedTuple):
-    namespace: Namespace
-    name: str
-    kind: str
-    """As the tables below name it: the name alone in HTML, `svg:title` and `math:mi` elsewhere."""
-    takes_html: bool = False
-    """An HTML or MathML text integration point (13.2.6): start tags inside are HTML again."""
 
 
 def _names(text: str) -> frozenset[str]:
@@ -59,16 +50,23 @@ _BREAKOUT = _names(
 )
 _FONT_BREAKOUT = _names("color face size")
 
-_SVG_INTEGRATION = _names("foreignobject desc title")
-_MATHML_TEXT_INTEGRATION = _names("mi mo mn ms mtext")
-_MATHML_KEPT = _names("mglyph malignmark")  # start tags that stay MathML in a MathML text integration point
+
+def _foreign(namespace: Namespace, names: str) -> frozenset[str]:
+    # The kind of an element: its name alone in HTML, its namespace before it elsewhere. No name holds a space.
+    return frozenset(f"{namespace} {name}" for name in names.split())
+
+
+# 13.2.6: HTML and MathML text integration points, in which start tags are HTML again.
+_MATHML_TEXT_INTEGRATION = _foreign(Namespace.MATHML, "mi mo mn ms mtext")
+_MATHML_KEPT = _names("mglyph malignmark")  # but for these start tags, in a MathML text integration point
+_ANNOTATION = "math annotation-xml"
+_HTML_ANNOTATION = "math annotation-xml html"  # one whose encoding says that it holds HTML
 _HTML_ENCODINGS = _names("text/html application/xhtml+xml")
+_INTEGRATION = _MATHML_TEXT_INTEGRATION | _foreign(Namespace.SVG, "foreignobject desc title") | {_HTML_ANNOTATION}
 
 # 13.2.4.2: the special category, and the scopes.
 _HEADINGS = _names("h1 h2 h3 h4 h5 h6")
-_SPECIAL_FOREIGN = _names(
-    "svg:foreignobject svg:desc svg:title math:mi math:mo math:mn math:ms math:mtext math:annotation-xml"
-)
+_SPECIAL_FOREIGN = _INTEGRATION | {_ANNOTATION}
 _SPECIAL_HTML = _HEADINGS | _names(
     "address applet area article aside base basefont bgsound blockquote body br button caption center col colgroup dd "
     "details dir div dl dt embed fieldset figcaption figure footer form frame frameset head header hgroup hr html "
@@ -133,23 +131,23 @@ class OpenElements:
     """The stack of open elements of a message (13.2.4.2), fed with its tags in source order."""
 
     def __init__(self) -> None:
-        self._stack: list[_Open] = []
+        self._stack: list[str] = []  # their kinds
         self._in_form = False
 
     @property
     def in_foreign_content(self) -> bool:
         """Whether the adjusted current node is not an HTML element: `<![CDATA[` is real there."""
-        return bool(self._stack) and self._stack[-1].namespace is not Namespace.HTML
+        return bool(self._stack) and " " in self._stack[-1]
 
     def start(self, name: str, *, self_closing: bool, attributes: Mapping[str, str]) -> Namespace:
         """A start tag: its lower-case name and its attributes as written. The namespace that its element is in."""
-        if self._stack and not self._takes_html(name):
+        if self.in_foreign_content and not self._takes_html(name):
             if name in _BREAKOUT or (name == "font" and not _FONT_BREAKOUT.isdisjoint(attributes)):
                 self._leave_foreign_content()
             else:
-                namespace = self._stack[-1].namespace
+                namespace = Namespace(self._stack[-1].partition(" ")[0])
                 if not self_closing:
-                    self._push(namespace, name, takes_html=_is_integration_point(namespace, name, attributes))
+                    self._push(_kind(namespace, name, attributes))
                 return namespace
         return self._start_html(name, self_closing=self_closing)
 
@@ -158,36 +156,38 @@ class OpenElements:
         if self.in_foreign_content:
             if name in ("br", "p"):
                 self._leave_foreign_content()
-            else:
-                for depth in range(len(self._stack) - 1, -1, -1):
-                    node = self._stack[depth]
-                    if node.namespace is Namespace.HTML:
-                        break
-                    if node.name == name:
-                        del self._stack[depth:]
-                        return
+            elif self._end_foreign(name):
+                return
         self._end_html(name)
 
     def _takes_html(self, name: str) -> bool:
-        node = self._stack[-1]
-        if node.namespace is Namespace.HTML:
-            return True
-        if node.namespace is Namespace.MATHML and node.name == "annotation-xml" and name == "svg":
-            return True
-        kept = node.namespace is Namespace.MATHML and node.name in _MATHML_TEXT_INTEGRATION and name in _MATHML_KEPT
-        return node.takes_html and not kept
+        kind = self._stack[-1]
+        if kind in _MATHML_TEXT_INTEGRATION:
+            return name not in _MATHML_KEPT
+        return kind in _INTEGRATION or (kind == _ANNOTATION and name == "svg")
 
     def _leave_foreign_content(self) -> None:
-        while self.in_foreign_content and not self._stack[-1].takes_html:
+        while self.in_foreign_content and self._stack[-1] not in _INTEGRATION:
             self._stack.pop()
 
+    def _end_foreign(self, name: str) -> bool:
+        """Close the nearest element of this name that no HTML element stands below. False where there is none."""
+        for depth in range(len(self._stack) - 1, -1, -1):
+            kind = self._stack[depth]
+            if " " not in kind:
+                return False
+            if kind.split(" ")[1] == name:
+                del self._stack[depth:]
+                return True
+        return False
+
     def _start_html(self, name: str, *, self_closing: bool) -> Namespace:
-        if self._stack and self._stack[-1].kind == "colgroup" and name not in ("col", "template"):
+        if self._stack and self._stack[-1] == "colgroup" and name not in ("col", "template"):
             self._stack.pop()
         if name in ("svg", "math"):
             namespace = Namespace.SVG if name == "svg" else Namespace.MATHML
             if not self_closing:
-                self._push(namespace, name)
+                self._push(f"{namespace} {name}")
             return namespace
         if name in _CLOSES_P:
             self._close(frozenset({"p"}), _BUTTON_SCOPE)
@@ -200,17 +200,17 @@ class OpenElements:
         elif name == "form" and not self._start_form():
             return Namespace.HTML
         if name not in _NEVER_OPEN:
-            self._push(Namespace.HTML, name)
+            self._push(name)
         return Namespace.HTML
 
     def _make_room_in_table(self, name: str) -> bool:
         """Close what cannot hold this part of a table, and open what it implies. False where no table is open."""
-        depth = self._find(_TABLE_PARTS[name], _TABLE_SCOPE - _TABLE_CONTEXT)
+        depth = self._find(_TABLE_PARTS[name], _TABLE_SCOPE)
         if depth is None:
             return False
         del self._stack[depth + 1 :]
-        for implied in _IMPLIED.get((self._stack[depth].name, name), ()):
-            self._push(Namespace.HTML, implied)
+        for implied in _IMPLIED.get((self._stack[depth], name), ()):
+            self._push(implied)
         return True
 
     def _start_form(self) -> bool:
@@ -230,13 +230,13 @@ class OpenElements:
         elif name in _HEADINGS:
             self._close(_HEADINGS, _SCOPE)
         elif name in _TABLE_END:
-            self._close(names, _TABLE_SCOPE - names)
+            self._close(names, _TABLE_SCOPE)
         elif name in _SCOPED_END:
-            self._close(names, _SCOPE - names)
-        elif name in _FORMATTING and self._is_open(names):
+            self._close(names, _SCOPE)
+        elif name in _FORMATTING and name in self._stack:
             self._adopt(names)
         else:
-            self._close(names, _SPECIAL - names)
+            self._close(names, _SPECIAL)
 
     def _end_form(self) -> None:
         """The one end tag that leaves open what its element holds (13.2.6.4.7)."""
@@ -245,12 +245,11 @@ class OpenElements:
             del self._stack[depth]
         self._in_form = False
 
-    def _is_open(self, names: frozenset[str]) -> bool:
-        return any(node.kind in names for node in self._stack)
-
     def _find(self, names: frozenset[str], stops: frozenset[str]) -> int | None:
-        for depth in range(len(self._stack) - 1, -1, -1):
-            kind = self._stack[depth].kind
+        """The depth of the nearest open element of these, before one that stops the search."""
+        depth = len(self._stack)
+        for kind in reversed(self._stack):
+            depth -= 1
             if kind in names:
                 return depth
             if kind in stops:
@@ -272,21 +271,19 @@ class OpenElements:
         if depth is None:
             return
         below = self._stack[depth + 1 :]
-        blocks = [number for number, node in enumerate(below) if node.kind in _SPECIAL][:_ADOPTIONS]
+        blocks = [number for number, kind in enumerate(below) if kind in _SPECIAL][:_ADOPTIONS]
         passed = blocks[-1] + 1 if blocks else 0
-        kept = [node for node in below[:passed] if node.kind in _SPECIAL or node.kind in _FORMATTING]
+        kept = [kind for kind in below[:passed] if kind in _SPECIAL or kind in _FORMATTING]
         left = [self._stack[depth], *below[passed:]] if len(blocks) == _ADOPTIONS else []
         self._stack[depth:] = kept + left
 
-    def _push(self, namespace: Namespace, name: str, *, takes_html: bool = False) -> None:
+    def _push(self, kind: str) -> None:
         if len(self._stack) < MAX_DEPTH:
-            kind = name if namespace is Namespace.HTML else f"{namespace}:{name}"
-            self._stack.append(_Open(namespace, name, kind, takes_html))
+            self._stack.append(kind)
 
 
-def _is_integration_point(namespace: Namespace, name: str, attributes: Mapping[str, str]) -> bool:
-    if namespace is Namespace.SVG:
-        return name in _SVG_INTEGRATION
-    if name == "annotation-xml":
-        return decode_attribute(attributes.get("encoding", "")).lower() in _HTML_ENCODINGS
-    return name in _MATHML_TEXT_INTEGRATION
+def _kind(namespace: Namespace, name: str, attributes: Mapping[str, str]) -> str:
+    kind = f"{namespace} {name}"
+    if kind == _ANNOTATION and decode_attribute(attributes.get("encoding", "")).lower() in _HTML_ENCODINGS:
+        return _HTML_ANNOTATION
+    return kind

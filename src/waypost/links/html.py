@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from waypost.links.charrefs import decode_text
 from waypost.links.foreign import Namespace, OpenElements
+from waypost.links.repetition import any_number
 
 _SPACE = r"[\t\n\f\r ]"
 _NAME_END = r"(?=[\t\n\f\r />])"
@@ -39,12 +40,13 @@ _NO_VALUE = rf"(?!{_SPACE}*+=)"
 
 
 def _attributes_regex(name: str) -> str:
-    return rf"(?:[\t\n\f\r /]++|{name}(?:{_EQUALS}(?:{_UNCAPTURED_VALUE})|{_NO_VALUE}))*+"
+    return any_number(rf"[\t\n\f\r /]++|{name}(?:{_EQUALS}(?:{_UNCAPTURED_VALUE})|{_NO_VALUE})")
 
 
 _ANY_ATTRIBUTES = _attributes_regex(_ATTRIBUTE_NAME)
 # What nearly every tag looks like, first: no quote, "=" or "<" but in ="…" just behind a name. The same, only faster.
-_ATTRIBUTES = rf"""(?:[^<>"'=]*+(?:(?<=[a-zA-Z0-9-])="[^"]*+"[^<>"'=]*+)*+>|{_ANY_ATTRIBUTES}>)"""
+_PLAIN_VALUES = any_number(r"""(?<=[a-zA-Z0-9-])="[^"]*+"[^<>"'=]*+""")
+_ATTRIBUTES = rf"""(?:[^<>"'=]*+{_PLAIN_VALUES}>|{_ANY_ATTRIBUTES}>)"""
 _TAG_NAME = r"[a-zA-Z][^\t\n\f\r />]*+"
 
 # Elements whose content is text up to their own end tag (13.2.6.4). Script has rules of its own, plaintext never ends.
@@ -53,15 +55,17 @@ _HOLDS_TEXT = frozenset({*_RAW_TEXT, "script", "plaintext"})
 _EVENTS = ("a", "area", "script", "plaintext", "svg", "math")
 
 # Ends at "-->" or "--!>", or at once in "<!-->" and "<!--->" (13.2.5.43 to 13.2.5.51).
-_COMMENT_CONTENT = r"!--(?:-?>|(?:[^-]++|-(?!-!?>))*+--!?>)"
-_COMMENT_WITHOUT_HREF = rf"!--(?:-?>|(?:[^-hH]++|[hH](?!{_any_case('ref')})|-(?!-!?>))*+--!?>)"
+_REF = _any_case("ref")
+_COMMENT_CONTENT = rf"!--(?:-?>|{any_number(r'[^-]++|-(?!-!?>)')}--!?>)"
+_COMMENT_WITHOUT_HREF = f"!--(?:-?>|{any_number(f'[^-hH]++|[hH](?!{_REF})|-(?!-!?>)')}--!?>)"
 _BOGUS_COMMENT_CONTENT = r"(?:!(?!--)|\?|/(?![a-zA-Z]))[^>]*+>"  # and the doctype, which ends like one (13.2.5.53)
 # A "<" that starts nothing is text; of several in a row the last may start something.
 _STRAY = r"<*(?:(?![<a-zA-Z/!?])|(?=<))"
 
 _RAW_TEXT_END = {name: re.compile(rf"</{_any_case(name)}{_NAME_END}") for name in _RAW_TEXT}
 _RAW_TEXT_ELEMENT = "|".join(
-    rf"{_any_case(name)}{_NAME_END}{_ATTRIBUTES}(?:[^<]++|<(?!/{_any_case(name)}{_NAME_END}))*+" for name in _RAW_TEXT
+    _any_case(name) + _NAME_END + _ATTRIBUTES + any_number(rf"[^<]++|<(?!/{_any_case(name)}{_NAME_END})")
+    for name in _RAW_TEXT
 )
 # Tags by their first letter, so that most are told from _EVENTS and _RAW_TEXT at a glance; <td> and <tr> abound.
 _FIRST_LETTERS = "".join({name[0] for name in (*_EVENTS, *_RAW_TEXT)})
@@ -75,10 +79,16 @@ _OTHER_TAG = "|".join(
         rf"/(?!{_any_case('body')}{_NAME_END}){_TAG_NAME}{_ATTRIBUTES}",
     )
 )
+
+
+def _text_and(*markup: str) -> str:
+    return any_number(rf"[^<]*+<(?:{'|'.join(markup)})") + "[^<]*+"
+
+
 _BETWEEN_EVENTS = re.compile(
-    rf"(?:[^<]*+<(?:{_OTHER_TAG}|{_COMMENT_WITHOUT_HREF}|{_BOGUS_COMMENT_CONTENT}|{_RAW_TEXT_ELEMENT}|{_STRAY}))*+[^<]*+"
+    _text_and(_OTHER_TAG, _COMMENT_WITHOUT_HREF, _BOGUS_COMMENT_CONTENT, _RAW_TEXT_ELEMENT, _STRAY)
 )
-_BETWEEN_TAGS = re.compile(rf"(?:[^<]*+<(?:{_COMMENT_WITHOUT_HREF}|(?:\?|/(?![a-zA-Z]))[^>]*+>|{_STRAY}))*+[^<]*+")
+_BETWEEN_TAGS = re.compile(_text_and(_COMMENT_WITHOUT_HREF, r"(?:\?|/(?![a-zA-Z]))[^>]*+>", _STRAY))
 # Groups: closing, name, and of the first href its name and its value: double-quoted, single-quoted, unquoted.
 _HREF = rf"{_any_case('href')}(?=[\t\n\f\r />=])"
 _TAG = re.compile(
@@ -88,9 +98,9 @@ _TAG = re.compile(
 _COMMENT = re.compile(f"<{_COMMENT_CONTENT}")
 _DECLARATION = re.compile(r"<!(?!--)[^>]*+>")
 _BOGUS_COMMENT = re.compile(f"<{_BOGUS_COMMENT_CONTENT}")
-_TEXT = re.compile(rf"(?:[^<]*+<{_STRAY})*+[^<]*+")
+_TEXT = re.compile(_text_and(_STRAY))
 _CONDITION = re.compile(rf"<!--\[{_any_case('if')}([^\]]*+)\]>")
-_ATTRIBUTE = re.compile(rf"({_ATTRIBUTE_NAME})(?:{_EQUALS}(?:{'|'.join(_VALUES[:3])}|))?+")
+_ATTRIBUTE = re.compile(rf"({_ATTRIBUTE_NAME})(?:{_EQUALS}(?:{'|'.join(_VALUES[:3])}|)|)")
 # 13.2.5.4 to 13.2.5.31, script data: what opens and closes its escaped and double escaped states.
 _SCRIPT_DATA = re.compile(rf"<!--|-->|<(/?){_any_case('script')}{_NAME_END}")
 
