@@ -1,11 +1,13 @@
 """The supervisor over real child processes: small Python programs that speak sd_notify(3)."""
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,15 @@ from waypost.cli import supervisor
 from waypost.cli.supervisor import Service, StartFailedError, supervise
 
 SERVE = "from waypost.telemetry.readiness import announce_ready; import os, time; announce_ready(os.environ)\n"
+
+
+@pytest.fixture(autouse=True)
+def _no_child_is_left_behind():
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    before = children.read_text()
+    yield
+    gc.collect()  # a transport of a child that was forgotten says so here, not in another test
+    assert children.read_text() == before
 
 
 class Told:
