@@ -172,13 +172,15 @@ class OpenElements:
 
     def _end_foreign(self, name: str) -> bool:
         """Close the nearest element of this name that no HTML element stands below. False where there is none."""
-        for depth in range(len(self._stack) - 1, -1, -1):
-            kind = self._stack[depth]
-            if " " not in kind:
-                return False
-            if kind.split(" ")[1] == name:
+        kinds = {f"{Namespace.SVG} {name}", f"{Namespace.MATHML} {name}", f"{Namespace.MATHML} {name} html"}
+        depth = len(self._stack)
+        for kind in reversed(self._stack):
+            depth -= 1
+            if kind in kinds:
                 del self._stack[depth:]
                 return True
+            if " " not in kind:
+                break
         return False
 
     def _start_html(self, name: str, *, self_closing: bool) -> Namespace:
@@ -247,6 +249,8 @@ class OpenElements:
 
     def _find(self, names: frozenset[str], stops: frozenset[str]) -> int | None:
         """The depth of the nearest open element of these, before one that stops the search."""
+        if names.isdisjoint(self._stack):
+            return None  # as is mostly the case; said faster than the loop would
         depth = len(self._stack)
         for kind in reversed(self._stack):
             depth -= 1
