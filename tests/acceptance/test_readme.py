@@ -12,6 +12,7 @@ import pytest
 from demo.product import Product, free_port
 from demo.sink import Sink
 from tests.acceptance.operator import eventually
+from tests.debian import require
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -58,6 +59,7 @@ def test_the_commands_around_links_work_without_a_server(folder):
 
 
 def test_the_tour_of_the_whole_product_ends_with_a_tracked_message(folder):
+    require("curl", binary="curl")
     script = blocks("sh")[1]
     with Sink(free_port()) as sink:
         product = Product(folder, sink.port)

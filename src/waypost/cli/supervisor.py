@@ -137,12 +137,12 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     if process.returncode is not None:
         return
     process.terminate()
-    try:
-        async with asyncio.timeout(STOP_SECONDS):
-            await process.wait()
-    except TimeoutError:
+    # Not asyncio.timeout: this task is being cancelled, and Python 3.11.2 (Debian 12) then lets no TimeoutError out.
+    ended = asyncio.create_task(process.wait())
+    await asyncio.wait({ended}, timeout=STOP_SECONDS)
+    if not ended.done():
         process.kill()
-        await process.wait()
+    await ended
 
 
 @contextlib.contextmanager
