@@ -35,8 +35,8 @@ lock: $(READY)  ## requirements.lock from pyproject.toml
 
 bench: bench-links bench-edge bench-pipeline  ## every benchmark
 
-bench-links: $(READY)  ## rewriting speed, link length, linear growth: a table and a plot in bench/results
-	$(BIN)/python -m bench.links
+bench-links: $(READY)  ## rewriting, link length, sealing, growth: tables, and a plot in bench/results; over SHARED=DIR/corpus
+	$(BIN)/python -m bench.links $(if $(SHARED),$(SHARED)/corpus)
 
 bench-edge: $(READY)  ## CPU of a redirect beside nginx's
 	$(BIN)/python -m bench.edge

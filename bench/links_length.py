@@ -15,7 +15,7 @@ import statistics
 import string
 import urllib.parse
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from uuid import UUID
 
@@ -195,10 +195,10 @@ def show(name: str, measured: dict) -> None:
     print(f"\n  waypost over the destination: median {over['median']:.0f}, p99 {over['p99']:.0f} characters")
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--corpus", type=Path, metavar="FOLDER", help="messages, as .html files")
-    corpus = parser.parse_args().corpus
+    corpus = parser.parse_args(arguments).corpus
     sets = {"mail URLs, unseen half": UNSEEN} | ({"messages": tracked_destinations(corpus)} if corpus else {})
     measured = {name: measure(urls) for name, urls in sets.items()}
     for name, figures in measured.items():

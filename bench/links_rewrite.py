@@ -12,7 +12,7 @@ import gc
 import json
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from uuid import UUID
 
@@ -212,23 +212,23 @@ def plot(speeds: dict[str, float], grown: dict[str, dict[int, float]], path: Pat
     figure.savefig(path, dpi=110)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "folder", nargs="?", type=Path, default=EXAMPLES, help="HTML messages, searched with subfolders"
     )
     parser.add_argument("--rounds", type=int, default=9)
-    arguments = parser.parse_args()
-    messages = [path.read_bytes().decode("utf-8") for path in sorted(arguments.folder.rglob("*.html"))]
+    options = parser.parse_args(arguments)
+    messages = [path.read_bytes().decode("utf-8") for path in sorted(options.folder.rglob("*.html"))]
     if not messages:
-        parser.error(f"no .html files below {arguments.folder}")
-    speeds = throughput(messages, arguments.rounds)
-    speeds |= many_recipients(arguments.rounds)
+        parser.error(f"no .html files below {options.folder}")
+    speeds = throughput(messages, options.rounds)
+    speeds |= many_recipients(options.rounds)
     grown = growth()
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "links_rewrite.json").write_text(json.dumps({**speeds, "growth seconds": grown}, indent=2) + "\n")
-    plot(speeds, grown, RESULTS / "links_rewrite.png")
-    print(f"\nwritten: {RESULTS.relative_to(ROOT)}/links_rewrite.json and .png")
+    (RESULTS / "links-rewrite.json").write_text(json.dumps({**speeds, "growth seconds": grown}, indent=2) + "\n")
+    plot(speeds, grown, RESULTS / "links-rewrite.png")
+    print(f"\nwritten: {RESULTS.relative_to(ROOT)}/links-rewrite.json and .png")
 
 
 if __name__ == "__main__":
