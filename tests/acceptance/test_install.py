@@ -1,14 +1,16 @@
 """The package installed into an empty environment, as somebody would who never saw this repository."""
 
+import http.client
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from demo.product import Product
-from tests.acceptance.operator import Installation
+from demo.product import Product, free_port
+from tests.acceptance.operator import Installation, eventually
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,6 +45,37 @@ def test_with_the_server_extra_everything_runs_from_any_directory(tmp_path, sink
     finally:
         product.stop()
     assert list(elsewhere.iterdir()) == []
+
+
+def test_with_the_edge_extra_an_edge_serves_what_the_command_line_sealed(tmp_path):
+    waypost = installed(tmp_path / "environment", ".[edge]")
+    message = tmp_path / "message.html"
+    message.write_text('<a href="https://www.shop.example/orders/7">Order</a>')
+    rewrite = ("links", "rewrite", str(message), "--link-domain", "links.example.com")
+    options = ("--data", str(tmp_path / "data"))
+    subprocess.run([waypost, "keys", "create", *options], check=True)
+    html = subprocess.run([waypost, *rewrite, *options], check=True, capture_output=True, text=True).stdout
+    path = re.search(r'https://links\.example\.com(/c/[^"]+)', html)[1]
+    port = free_port()
+    listen = {"WAYPOST_EDGE__LISTEN": f"127.0.0.1:{port}"}
+    with subprocess.Popen([waypost, "edge", *options], env=os.environ | listen, stderr=subprocess.DEVNULL) as edge:
+        try:
+            eventually(lambda: location(port, path) == "https://www.shop.example/orders/7", seconds=10)
+        finally:
+            edge.terminate()
+    assert edge.returncode == 0
+
+
+def location(port, path):
+    """Where a click leads; None while nobody answers."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path, headers={"Host": "links.example.com"})
+        return connection.getresponse().getheader("Location")
+    except ConnectionRefusedError:
+        return None
+    finally:
+        connection.close()
 
 
 @pytest.fixture(scope="module")
