@@ -64,14 +64,11 @@ def _refuse_taken(settings: Settings) -> None:
 
 
 def _services(settings: Settings, config: Path | None) -> list[Service]:
-    options = [
-        "--data",
-        str(settings.data),
-        "--parent",
-        str(os.getpid()),
-        *(["--config", str(config)] if config else []),
-    ]
-    command = [sys.executable, "-m", "waypost"]
+    options = ["--data", str(settings.data), "--parent", str(os.getpid())]
+    if config is not None:
+        options += ["--config", str(config)]
+    # -P: what lies in the directory it is started from is not imported.
+    command = [sys.executable, "-P", "-m", "waypost"]
     edges = [
         Service(
             f"edge-{worker}",
@@ -86,7 +83,8 @@ def _services(settings: Settings, config: Path | None) -> list[Service]:
 async def _supervise(services: list[Service], *, remind: bool) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
     width = max(len(service.name) for service in services)
     await supervise(
         services,
@@ -104,7 +102,11 @@ def _say_ready(*, remind: bool) -> None:
 @contextmanager
 def _only_one(data: Path) -> Iterator[None]:
     """Hold the data directory; a second `up` there would fight over the ports and the stores."""
-    with (data / LOCK_FILE).open("a+", encoding="ascii") as lock:
+    try:
+        lock = (data / LOCK_FILE).open("a+", encoding="ascii")
+    except OSError as error:
+        raise click.ClickException(f"The data directory {data} cannot be written ({error.strerror}).") from error
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
