@@ -21,45 +21,47 @@ POLICIES = (
 )
 # A fuzzer that mutates bytes finds these sooner when it need not spell them.
 WORDS = (
-    *(
-        "<a href=http://h/>",
-        '<a href="http://h/?a&amp;b">',
-        "<a href='http://u'>",
-        "</a>",
-        "<area href=",
-        "<!--[if mso]>",
-    ),
-    *('<v:rect href="http://h/">', "<![endif]-->", "<!--[if !mso]><!-->", "<!--", "-->", "--!>", "<style>", "</style>"),
-    *(
-        "<script>",
-        "</script>",
-        "<svg>",
-        "</svg>",
-        "<math>",
-        "<mi>",
-        "<foreignObject>",
-        "<![CDATA[",
-        "]]>",
-        "<p>",
-        "</body>",
-    ),
-    *(
-        "<table>",
-        "<td>",
-        "&#",
-        "&amp",
-        "{{",
-        "}}",
-        "data-smtpd-no-track",
-        "href",
-        " = ",
-        '"',
-        "'",
-        ">",
-        "/>",
-        "\r\n",
-        "\0",
-    ),
+    *"""\
+<a href=http://h/>
+<a href="http://h/?a&amp;b">
+<a href='http://u'>
+</a>
+<area href=
+<!--[if mso]>
+<v:rect href="http://h/">
+<![endif]-->
+<!--[if !mso]><!-->
+<!--
+-->
+--!>
+<style>
+</style>
+<script>
+</script>
+<svg>
+</svg>
+<math>
+<mi>
+<foreignObject>
+<![CDATA[
+]]>
+<p>
+</body>
+<table>
+<td>
+&#
+&amp
+{{
+}}
+data-smtpd-no-track
+href
+"
+'
+>
+/>""".splitlines(),
+    "\0",
+    " = ",
+    "\r\n",
 )
 
 

@@ -66,5 +66,5 @@ class Policy:
         return None
 
     def _excludes(self, host: str) -> bool:
-        labels = host.split(".")
+        labels = host.removesuffix(".").split(".")
         return any(".".join(labels[depth:]) in self.excluded_hosts for depth in range(len(labels)))

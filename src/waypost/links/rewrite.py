@@ -121,8 +121,13 @@ class Plan:
         `make_url` is called once for each tracked link, in source order. The pixel goes before the last `</body>` tag,
         else at the end. Nothing else changes: put the old values back, take out `pixel_markup(pixel_url)`, and the
         input is there again, character for character.
+
+        Raises:
+            ValueError: `make_url` returned an empty URL.
         """
         values = [_escape(make_url(link), link.quote) for link in self.tracked]
+        if "" in values:  # unquoted, the next attribute would become the value
+            raise ValueError("make_url returned an empty URL")
         values.insert(self._pixel_slot, "" if pixel_url is None else pixel_markup(pixel_url))
         pieces = [""] * (len(self._fixed) + len(values))
         pieces[0::2] = self._fixed

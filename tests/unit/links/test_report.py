@@ -96,3 +96,8 @@ def test_a_plan_renders_for_many_recipients():
     p = plan(HTML, Policy())
     assert p.render(lambda _: "http://one") != p.render(lambda _: "http://two")
     assert p.render(lambda link: link.destination) == HTML
+
+
+def test_a_url_that_is_empty_is_refused_before_it_makes_the_next_attribute_the_value():
+    with pytest.raises(ValueError, match="empty URL"):
+        plan("<a href=https://h.example/ title=x>", Policy()).render(lambda _: "")
