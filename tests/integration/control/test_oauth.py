@@ -1,6 +1,7 @@
 """Logging in: grants, refreshes, ends."""
 
 import base64
+import json
 
 import jwt
 import pytest
@@ -194,6 +195,14 @@ def forged(token, **claims):
     return jwt.encode({**known, **claims}, "k" * 32, algorithm="HS256", headers=jwt.get_unverified_header(token))
 
 
+def b64url(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def under_key(key_id):
+    return ".".join(b64url(json.dumps(part).encode()) for part in ({"alg": "HS256", "kid": key_id}, {"sid": "x"}, ""))
+
+
 @pytest.mark.parametrize(
     "alter",
     [
@@ -207,6 +216,10 @@ def forged(token, **claims):
             id="unsigned",
         ),
         pytest.param(lambda _: jwt.encode({"sid": "x"}, "k" * 32, headers={"kid": "../x"}), id="unknown key"),
+        pytest.param(lambda _: under_key("a\x00b"), id="a key id that PostgreSQL cannot hold"),
+        pytest.param(lambda _: under_key("\ud800"), id="a key id that UTF-8 cannot hold"),
+        pytest.param(lambda _: under_key(["k"]), id="a key id that is no text"),
+        pytest.param(lambda _: f"{b64url(b'[' * 20_000)}.e30.AAAA", id="a header nested too deep"),
     ],
 )
 def test_a_token_that_is_not_ours_is_40101(api, alter):

@@ -113,6 +113,9 @@ class SigningKeys:
         return key
 
     def _by_id(self, key_id: str) -> _Key | None:
+        # What cannot be one of ours is not looked for: a database takes NUL or half a surrogate pair for a fault.
+        if not (key_id.isascii() and key_id.isalnum()):
+            return None
         with self._lock:
             if known := self._keys.get(key_id):
                 return known
