@@ -8,6 +8,7 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from waypost.db.tables import ADDRESS_CHARACTERS, DOMAIN_CHARACTERS
 from waypost.links import destination
 from waypost.mime.mailbox import ascii_domain
 
@@ -98,8 +99,9 @@ Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARACTERS), After
 DisplayName = Annotated[str, Field(max_length=MAX_NAME_CHARACTERS), AfterValidator(_single_line)]
 Subject = Annotated[str, Field(max_length=MAX_SUBJECT_CHARACTERS), AfterValidator(_single_line)]
 Tag = Annotated[str, Field(max_length=MAX_TAG_CHARACTERS), AfterValidator(_single_line)]
-EmailAddress = Annotated[Text, AfterValidator(_email_address)]
-OptionalEmailAddress = Annotated[Text, AfterValidator(_email_address_or_nothing)]
+# Their length before anything else as well: the checks behind it take seconds for megabytes, in the event loop.
+EmailAddress = Annotated[str, Field(max_length=ADDRESS_CHARACTERS), AfterValidator(_email_address)]
+OptionalEmailAddress = Annotated[str, Field(max_length=ADDRESS_CHARACTERS), AfterValidator(_email_address_or_nothing)]
 """An address, or the empty text for none."""
-DomainName = Annotated[Text, AfterValidator(_domain_name)]
+DomainName = Annotated[str, Field(max_length=DOMAIN_CHARACTERS), AfterValidator(_domain_name)]
 WebUrl = Annotated[str, Field(max_length=MAX_URL_CHARACTERS), AfterValidator(_web_url)]

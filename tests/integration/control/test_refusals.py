@@ -38,6 +38,8 @@ def nothing_is_stored(api):
         ("recipient_email_address", "Ada <ada@example.com>", "must be an e-mail address"),
         ("recipient_email_address", "ädä@example.com", "must be an e-mail address"),
         ("recipient_email_address", "a" * 65 + "@example.com", "must be an e-mail address"),
+        ("recipient_email_address", "a" * 321, "at most 320 characters"),
+        ("reply_to", "a" * 321, "at most 320 characters"),
         ("from_email_address", "", "must be an e-mail address"),
         ("from_email_address", "a@b@c", "must be an e-mail address"),
         ("reply_to", "nobody", "must be an e-mail address"),
