@@ -133,7 +133,8 @@ def _from_environ(environ: Mapping[str, str]) -> list[_Written]:
 
 def _checked(item: _Written) -> Setting | Problem:
     if item.key in _SECTIONS:
-        return InvalidValue(item.origin, item.key, f"a section, [{item.key}]", repr(item.value))
+        # It is not repeated: who writes the URL of a database here writes its password.
+        return InvalidValue(item.origin, item.key, f"a section, [{item.key}]", "a value")
     if item.key not in _TYPES:
         return _unknown(item)
     wanted = _TYPES[item.key]

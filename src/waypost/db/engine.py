@@ -68,7 +68,7 @@ def database_url(configured: str, data: Path) -> URL:
         return URL.create("sqlite", database=str(data / SQLITE_FILE))
     try:
         url = make_url(configured)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:  # ValueError: the port is no number
         raise DatabaseUrlError("db.url is not a URL: postgresql+psycopg://user:password@host/name is one") from error
     match url.get_backend_name():
         case "postgresql":
@@ -94,6 +94,7 @@ def create_engine(url: URL) -> Engine:
         pool_size=CONNECTIONS_KEPT,
         max_overflow=CONNECTIONS_EXTRA,
         pool_pre_ping=url.get_backend_name() != "sqlite",
+        hide_parameters=True,  # errors are logged, and parameters are whole messages, addresses and hashes
     )
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)

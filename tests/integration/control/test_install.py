@@ -51,6 +51,7 @@ def test_the_secret_is_nowhere_in_the_data_directory(start, tmp_path):
     kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert created.api_key.key.encode() in kept
     assert created.secret.encode() not in kept
+    assert created.secret not in repr(created)
 
 
 def test_a_lost_control_key_is_not_replaced_beside_what_it_sealed(start, settings):

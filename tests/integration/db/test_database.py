@@ -230,6 +230,14 @@ def test_a_writer_of_another_process_is_waited_for(new_database, tmp_path):
     theirs.close()
 
 
+def test_a_failing_statement_does_not_tell_what_it_was_to_write(database):
+    with pytest.raises(IntegrityError) as failed, database.writing() as session:
+        session.add(a_profile(account=12345, profile_name="told to nobody"))
+
+    assert "INSERT INTO profiles" in str(failed.value)
+    assert "told to nobody" not in str(failed.value)
+
+
 def test_secrets_do_not_show_when_a_row_is_printed():
     row = ApiKey(public_id=uuid4(), account=1, name="n", role="standard", key="k", secret_hash="hidden", created_at=NOW)
 

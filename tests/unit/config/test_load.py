@@ -114,7 +114,7 @@ def test_the_variables_of_command_line_options_are_not_settings():
         ("workers = 2", "unknown setting workers; did you mean edge.workers?"),
         ("[edge]\nworker = 2", "unknown setting edge.worker; did you mean edge.workers?"),
         ("[edges]\nworkers = 2", "unknown setting edges; did you mean edge?"),
-        ("edge = 2", "edge must be a section, [edge], not 2"),
+        ("db = 'postgresql://u:topsecret@h/d'", "db must be a section, [db], not a value"),
         ("[edge]\nworkers = '2'", "edge.workers must be a whole number of processes from 1 to 64, not '2'"),
         ("[edge]\nworkers = true", "edge.workers must be a whole number of processes from 1 to 64, not True"),
         ("[edge]\nlisten = 8026", "edge.listen must be host:port, with a port from 1 to 65535, not 8026"),

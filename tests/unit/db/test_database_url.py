@@ -29,6 +29,7 @@ def test_a_url_is_read(configured, expected):
         ("sqlite:///:memory:", "must be a file"),
         ("mysql://u:topsecret@h/d", "mysql is neither"),
         ("://topsecret", "not a URL"),
+        pytest.param("postgresql://u:x@h:topsecret/d", "not a URL", id="a port that is no number"),
     ],
 )
 def test_a_database_we_cannot_use_is_refused_without_repeating_its_password(configured, said):

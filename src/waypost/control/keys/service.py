@@ -1,7 +1,7 @@
 """API keys: shown once, kept hashed, revoked at once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
@@ -27,7 +27,7 @@ class CreatedApiKey:
     """A new key with its secret, which is nowhere else and cannot be shown again."""
 
     api_key: ApiKey
-    secret: str
+    secret: str = field(repr=False)
 
 
 def new_api_key(sources: Sources, account: int, new: NewApiKey) -> CreatedApiKey:

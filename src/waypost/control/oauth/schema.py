@@ -12,21 +12,21 @@ from waypost.db.states import AccountState, Role
 class RefreshToken(RequestModel):
     """Which session to continue, or to end."""
 
-    refresh_token: Annotated[str, Field(max_length=256)]
+    refresh_token: Annotated[str, Field(max_length=256, repr=False)]
 
 
 class RefreshGrant(RequestModel):
     """The body of a token request; a password grant needs none."""
 
-    refresh_token: Annotated[str, Field(max_length=256)] | None = None
+    refresh_token: Annotated[str | None, Field(max_length=256, repr=False)] = None
 
 
 class Token(BaseModel):
     """A granted access token."""
 
     token_type: Literal["bearer"] = "bearer"  # noqa: S105 - the kind of token, not one
-    access_token: str
-    refresh_token: str
+    access_token: Annotated[str, Field(repr=False)]
+    refresh_token: Annotated[str, Field(repr=False)]
     expires_in: Annotated[int, Field(description="Seconds.")]
     expires_at: Annotated[int, Field(description="Unix milliseconds.")]
     scope: list[str]

@@ -1,7 +1,7 @@
 """Access tokens: JWTs signed with a key that rotates and lies sealed in the database."""
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,7 +25,7 @@ _REQUIRED_CLAIMS = ("exp", "iss", "sid")
 @dataclass(frozen=True, slots=True)
 class _Key:
     key_id: str
-    secret: bytes
+    secret: bytes = field(repr=False)
     created_at: datetime
 
 
