@@ -106,9 +106,10 @@ class GroupCommit:
         if idle:
             batch.done.acquire(timeout=min(BRIEF_SECONDS, self._wait_seconds))
         with self._lock:
-            batch.detached = batch.outcome is None
-        if batch.outcome is not None:
-            self._settle([batch], batch.outcome)
+            outcome = batch.outcome  # looked at once: detached, the thread settles it
+            batch.detached = outcome is None
+        if outcome is not None:
+            self._settle([batch], outcome)
             return
         batch.timer = self._loop.call_later(self._wait_seconds, self._expire, batch)
         if not self._thread.is_alive():

@@ -112,6 +112,44 @@ def test_a_stuck_disk_holds_a_reader_no_longer_than_agreed(
     assert (counters[Count.ANSWERED], counters[Count.KEPT], counters[Count.UNSYNCED]) == (2, 2, 2)
 
 
+class Turning:
+    """The lock of a GroupCommit. When the loop lets go of it, the disk answers before the loop goes on."""
+
+    def __init__(self, lock: threading.Lock, gate: Gate) -> None:
+        self._lock = lock
+        self._gate = gate
+        self._loop_thread = threading.current_thread()
+        self._turns_of_writer = 0
+        self._kept = threading.Event()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+        if threading.current_thread() is self._loop_thread:
+            self._gate.open.set()
+            assert self._kept.wait(5)
+            return
+        self._turns_of_writer += 1
+        if self._turns_of_writer == 2:  # marked as written, then given its outcome
+            self._kept.set()
+
+
+def test_a_batch_kept_just_when_the_loop_stops_waiting_is_settled_once(
+    make_writer: MakeWriter, make_hit: MakeHit, counters: Counters, files, monkeypatch
+) -> None:
+    gate = Gate(monkeypatch, files, "write")
+
+    async def scenario(group: GroupCommit) -> None:
+        group._lock = Turning(group._lock, gate)
+        assert await append(group, make_hit(1)) == [Count.KEPT]
+        await asyncio.sleep(0.01)
+        assert group._queued_hits == 0
+
+    run(make_writer(), counters, scenario, wait=5)
+
+
 def test_hits_waiting_behind_a_stuck_disk_are_bounded(
     make_writer: MakeWriter, make_hit: MakeHit, counters: Counters, files, monkeypatch
 ) -> None:
