@@ -57,8 +57,8 @@ def test_ports_that_another_installation_has_are_refused(product, tmp_path, sink
     product.start()
     (tmp_path / "other").mkdir()
     other = Product(tmp_path / "other", sink.port)
-    other.config.write_text(f'[edge]\nlisten = "127.0.0.1:{product.edge_port}"\n')
-    with pytest.raises(NotReadyError, match=f"Cannot listen on 127.0.0.1:{product.edge_port}.*edge.listen names"):
+    other.config.write_text(other.config.read_text().replace(f":{other.edge_port}", f":{product.edge_port}"))
+    with pytest.raises(NotReadyError, match=f"in use: 127.0.0.1:{product.edge_port}. Give edge.listen another"):
         other.start()
 
 

@@ -4,7 +4,6 @@ import asyncio
 import fcntl
 import os
 import signal
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from waypost.cli.supervisor import Service, StartFailedError, supervise
 from waypost.config import Settings
 from waypost.keyfile import KeyfileError, start_keyring
 from waypost.telemetry import readiness
+from waypost.telemetry.ports import check_free
 
 LOCK_FILE = "up.lock"
 _REMINDER = (
@@ -56,11 +56,10 @@ def up(data: Path, config: Path | None) -> None:
 def _refuse_taken(settings: Settings) -> None:
     """Edges share their port with siblings, and would share it with those of another install, whose links they lack."""
     for key, listen in (("control.listen", settings.control.listen), ("edge.listen", settings.edge.listen)):
-        family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
         try:
-            socket.create_server((listen.host, listen.port), family=family).close()
+            check_free(listen.host, listen.port)
         except OSError as error:
-            raise click.ClickException(f"Cannot listen on {listen} ({error.strerror}); {key} names another.") from error
+            raise click.ClickException(f"{error.strerror}. Give {key} another.") from error
 
 
 def _services(settings: Settings, config: Path | None) -> list[Service]:

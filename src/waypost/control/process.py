@@ -8,6 +8,7 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 
 from waypost.config.values import HostPort
+from waypost.telemetry.ports import check_free
 
 # How long requests under way may take when the process stops.
 GRACE_SECONDS = 10
@@ -21,7 +22,7 @@ async def serve(app: FastAPI, listen: HostPort, stop: asyncio.Event) -> None:
         RuntimeError: the server ended by itself.
     """
     address = await _address(listen)
-    _check_free(address, listen.port)
+    check_free(address, listen.port)
     server = Server(
         app,
         address=address,
@@ -50,9 +51,3 @@ async def _address(listen: HostPort) -> str:
     found = await asyncio.get_running_loop().getaddrinfo(listen.host, listen.port, type=socket.SOCK_STREAM)
     families = sorted(found, key=lambda entry: entry[0] is not socket.AF_INET)
     return str(families[0][4][0])
-
-
-def _check_free(address: str, port: int) -> None:
-    """Granian's own error is a page of Rust frames: look for the usual mistake, two servers on a port, first."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    socket.create_server((address, port), family=family).close()
