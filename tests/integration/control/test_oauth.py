@@ -2,13 +2,18 @@
 
 import base64
 import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import jwt
 import pytest
+from sqlalchemy import select
 
 from waypost.control.accounts.service import decide
 from waypost.control.keys.service import revoke_api_key
 from waypost.db.states import AccountState, Role
+from waypost.db.tables import AuthSession
 
 PASSWORD = {"grant_type": "password"}
 REFRESH = {"grant_type": "refresh_token"}
@@ -107,6 +112,46 @@ def test_a_new_password_grant_ends_the_refresh_tokens_before_it_but_not_the_acce
     assert refresh(api, second["refresh_token"]).status_code == 200
     bearer = {"Authorization": f"Bearer {first['access_token']}"}
     assert api.client.get("/oauth/validate", headers=bearer).status_code == 200
+
+
+def test_logins_and_refreshes_at_once_all_succeed_and_leave_one_refresh_token(api):
+    tenant = api.tenant()
+
+    def work(_):
+        token = tenant.login()["refresh_token"]
+        return [refresh(api, token).status_code for _ in range(3)]
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = {status for answered in pool.map(work, range(24)) for status in answered}
+
+    assert statuses <= {200, 401}, "401: a later login ended it"
+    of_key = AuthSession.api_key == tenant.key.api_key.number
+    with api.database.reading() as session:
+        live = session.scalars(select(AuthSession).where(of_key, AuthSession.superseded_at.is_(None))).all()
+    assert len(live) == 1
+
+
+def test_a_flood_of_logins_holds_up_nobody_else(api, monkeypatch):
+    tenant = api.tenant()
+    flood, released, seen = 60, threading.Event(), []
+
+    def slow(*secrets):
+        seen.append(secrets)
+        return released.wait(20) and False
+
+    monkeypatch.setattr("waypost.control.keys.service.secret_matches", slow)
+    with ThreadPoolExecutor(flood) as pool:
+        try:
+            logins = [pool.submit(api.client.post, "/oauth/token", params=PASSWORD, headers=basic(b"a:b"), timeout=30)
+                      for _ in range(flood)]  # fmt: skip
+            while not seen:
+                time.sleep(0.01)
+            time.sleep(0.2)
+            assert tenant.get("/oauth/validate", timeout=5).status_code == 200
+            assert len(seen) == 4, "each takes 19 MB"
+        finally:
+            released.set()
+    assert {login.result().status_code for login in logins} == {401}
 
 
 def test_a_grant_to_one_key_leaves_the_sessions_of_another_alone(api):

@@ -79,11 +79,12 @@ def grant_by_password(control: Control, key: str, secret: str) -> Grant:
     )
     with control.database.writing() as session:
         of_this_key = AuthSession.api_key == api_key.number
+        # First, for it locks the key's row: of two logins at once the later one ends the earlier one's session.
+        session.execute(update(ApiKey).where(ApiKey.number == api_key.number).values(last_used_at=now))
         session.execute(delete(AuthSession).where(of_this_key, AuthSession.expires_at <= now))
         session.execute(
             update(AuthSession).where(of_this_key, AuthSession.superseded_at.is_(None)).values(superseded_at=now)
         )
-        session.execute(update(ApiKey).where(ApiKey.number == api_key.number).values(last_used_at=now))
         session.add(session_row)
         account = session.get_one(Account, api_key.account)
     return _grant(control, account, api_key, session_row, refresh_token)
