@@ -27,6 +27,12 @@ from waypost.store.errors import StoreFailed, StoreRefused
 from waypost.store.migrate import migrate, shipped
 from waypost.store.rows import Event, HitRow, PeriodCount, SegmentSpan, SendEventRow, SendRow, Summary
 
+# A query of the API that takes longer is given up: it would hold up those behind it.
+READ_SECONDS = 10
+# Queries of the API that may run or wait at once. A store that is slow then costs its own routes an error, and leaves
+# the others the rest of the API's 40 threads.
+READERS_MAX = 8
+
 
 class EventStore:
     """Events and the slim record of the sends they belong to.
@@ -40,6 +46,7 @@ class EventStore:
         self._connection = connection
         # Asking what is stored and inserting the rest must not interleave with another thread's.
         self._writing = threading.Lock()
+        self._readers = threading.BoundedSemaphore(READERS_MAX)
 
     @classmethod
     def open(cls, url: str, data: Path) -> Self:
@@ -70,7 +77,7 @@ class EventStore:
         """Which records of which segments are stored: record numbers by segment, every asked segment present."""
         stored: dict[str, set[int]] = {span.segment: set() for span in spans}
         if spans:
-            rows = self._query(
+            rows = self._look_up(
                 "stored records",
                 queries.STORED_RECORDS,
                 accounts=sorted(frozenset[int]().union(*(span.accounts for span in spans))),
@@ -128,7 +135,7 @@ class EventStore:
     def _stored_event_ids(self, rows: Sequence[SendEventRow]) -> set[UUID]:
         if not rows:
             return set()
-        found = self._query(
+        found = self._look_up(
             "stored send events",
             queries.STORED_SEND_EVENTS,
             sends=sorted({(row.account, row.send_id) for row in rows}),
@@ -143,9 +150,25 @@ class EventStore:
         with _failures(f"insert into {table}"):
             self._connection.writer.insert(table, transpose(columns, rows), column_names=names, column_oriented=True)
 
-    def _query(self, operation: str, sql: str, **parameters: object) -> Sequence[Sequence[Any]]:
+    def _look_up(self, operation: str, sql: str, **parameters: object) -> Sequence[Sequence[Any]]:
+        """Ask for the pipeline: on the writing connection, which no analysis keeps busy."""
         with _failures(operation):
-            return self._connection.reader.query(sql, parameters=parameters).result_rows
+            return self._connection.writer.query(sql, parameters=parameters).result_rows
+
+    def _query(self, operation: str, sql: str, **parameters: object) -> Sequence[Sequence[Any]]:
+        """Ask for the API.
+
+        Raises:
+            StoreFailed: also when the answer takes too long, or too many are waiting for theirs.
+        """
+        if not self._readers.acquire(blocking=False):
+            raise StoreFailed(operation, f"{READERS_MAX} queries are waiting already")
+        try:
+            with _failures(operation):
+                limits = {"max_execution_time": READ_SECONDS}
+                return self._connection.reader.query(sql, parameters=parameters, settings=limits).result_rows
+        finally:
+            self._readers.release()
 
 
 @contextmanager

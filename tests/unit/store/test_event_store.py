@@ -1,6 +1,8 @@
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
@@ -9,7 +11,8 @@ from tests.unit.store.rows import NOON, PHONE, hit, hit_row, send_event, send_id
 from waypost.events.client import UNKNOWN, Client, DeviceType, ImageProxy
 from waypost.events.hit import HitKind, Outcome
 from waypost.events.name import EventName
-from waypost.store import EventLink, PeriodCount, SentLink, StoreFailed
+from waypost.store import EventLink, EventStore, PeriodCount, SentLink, StoreFailed, event_store
+from waypost.store.connection import Connection
 
 
 def test_a_click_comes_back_with_everything_that_was_known_of_it(store, account):
@@ -164,6 +167,52 @@ def test_reading_and_writing_from_many_threads_loses_nothing(store, account):
     for thread in threads:
         thread.join()
     assert len(store.send_events(account, send)) == 20
+
+
+SLOW = "SELECT sum(sipHash64(number)) FROM numbers(1000000000000)"
+
+
+def test_a_long_analysis_does_not_hold_up_what_the_pipeline_asks(store, account, monkeypatch):
+    monkeypatch.setattr(event_store, "READ_SECONDS", 1)
+    with ThreadPoolExecutor(1) as thread:
+        analysis = thread.submit(store._query, "analysis", SLOW)
+        store.insert_send_events([send_event(account, send_id())])
+        assert store.stored_records([span(account, "edge-0.s")]) == {"edge-0.s": set()}
+        assert not analysis.done()
+        assert isinstance(analysis.exception(), StoreFailed)
+
+
+def test_a_query_that_takes_too_long_is_given_up(store, monkeypatch):
+    monkeypatch.setattr(event_store, "READ_SECONDS", 0.2)
+    with pytest.raises(StoreFailed, match="Timeout exceeded"):
+        store._query("analysis", SLOW)
+
+
+class StuckReader:
+    """A connection that does not answer until it is told to."""
+
+    def __init__(self):
+        self.asked = threading.Semaphore(0)
+        self.answer = threading.Event()
+
+    def query(self, *_, **__):
+        self.asked.release()
+        self.answer.wait(10)
+        return SimpleNamespace(result_rows=[])
+
+
+def test_a_stuck_store_holds_a_few_readers_and_refuses_the_next_at_once(account):
+    reader = StuckReader()
+    store = EventStore(Connection(writer=None, reader=reader, close=lambda: None))
+    with ThreadPoolExecutor(event_store.READERS_MAX) as threads:
+        waiting = [threads.submit(store.summary, account, NOON, NOON + DAY) for _ in range(event_store.READERS_MAX)]
+        for _ in waiting:
+            assert reader.asked.acquire(timeout=5)
+        with pytest.raises(StoreFailed, match="waiting already"):
+            store.summary(account, NOON, NOON + DAY)
+        reader.answer.set()
+    assert [future.exception() for future in waiting] == [None] * event_store.READERS_MAX
+    assert store.summary(account, NOON, NOON + DAY)
 
 
 @dataclass(frozen=True)
