@@ -9,13 +9,12 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from waypost.control.errors import MAX_BODY_BYTES, BodyTooLargeError, Code, ControlError
 from waypost.control.fields import SURROGATE
+from waypost.db import UNAVAILABLE
 from waypost.store.errors import StoreError
 
 _log = logging.getLogger(__name__)
@@ -57,7 +56,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ControlError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _framework)
-    for unavailable in (StoreError, OperationalError, InterfaceError, PoolTimeoutError):
+    for unavailable in (StoreError, *UNAVAILABLE):
         app.add_exception_handler(unavailable, _unavailable)
     app.add_exception_handler(Exception, _fault)
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)

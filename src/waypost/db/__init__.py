@@ -2,12 +2,13 @@
 
 from waypost.db.control_key import CONTROL_KEY_FILE, ControlKey, create_control_key, load_control_key
 from waypost.db.engine import SQLITE_FILE, Database, create_engine, database_url
-from waypost.db.errors import ControlKeyError, DatabaseError, DatabaseUrlError, UnknownRevisionError
+from waypost.db.errors import UNAVAILABLE, ControlKeyError, DatabaseError, DatabaseUrlError, UnknownRevisionError
 from waypost.db.migrate import migrate
 
 __all__ = [
     "CONTROL_KEY_FILE",
     "SQLITE_FILE",
+    "UNAVAILABLE",
     "ControlKey",
     "ControlKeyError",
     "Database",

@@ -5,6 +5,14 @@ DatabaseError
 └── UnknownRevisionError      the database was written by a newer release
 """
 
+from typing import Final
+
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+UNAVAILABLE: Final = (OperationalError, InterfaceError, PoolTimeoutError)
+"""What SQLAlchemy raises while the database is away or busy: later the same may succeed. Its other errors are bugs."""
+
 
 class DatabaseError(Exception):
     """The control database cannot be used as it is; the message says what an operator can do."""

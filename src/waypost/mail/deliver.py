@@ -9,10 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from functools import partial
 
-from sqlalchemy.exc import OperationalError
-
 from waypost.config import Settings
-from waypost.db import Database
+from waypost.db import UNAVAILABLE, Database
 from waypost.db.link_policy import sending_policy
 from waypost.db.tables import Content
 from waypost.links.keyring import Keyring
@@ -53,7 +51,7 @@ UNTRACKED = "untracked"
 class Prepared:
     """A message about to be handed over."""
 
-    job: Job
+    claim: Claim
     composed: Composed
     envelope: Envelope
 
@@ -99,37 +97,45 @@ class Deliverer:
         Raises:
             SQLAlchemyError: the database failed; the lease will end and the message be taken again.
         """
-        prepared = await asyncio.to_thread(self._prepare, claim)
-        if isinstance(prepared, Prepared):
-            answer = await self._relay.send(prepared.envelope)
-            outcome = await self._record(prepared, answer)
-        else:
-            outcome = prepared
+        try:
+            outcome = await self._attempt(claim)
+        except UNAVAILABLE:
+            raise
+        except Exception:  # noqa: BLE001 - a bug that this message may meet at every attempt: it must come to an end
+            _log.exception("delivery %d met a fault of ours", claim.delivery_id)
+            reason = f"something went wrong here; the log tells what of delivery {claim.delivery_id}"
+            outcome = await asyncio.to_thread(self._postpone, claim, None, Deferred(reason))
         self._counts[outcome] += 1
         return outcome
+
+    async def _attempt(self, claim: Claim) -> Outcome:
+        prepared = await asyncio.to_thread(self._prepare, claim)
+        if isinstance(prepared, Outcome):
+            return prepared
+        return await self._record(prepared, await self._relay.send(prepared.envelope))
 
     def _prepare(self, claim: Claim) -> Prepared | Outcome:
         job = self._queue.job(claim)
         now = self._clock()
         if job.profile.deleted_at is not None:
-            return self._bounce(job, "the sending profile is deleted")
+            return self._bounce(claim, None, "the sending profile is deleted")
         if reason := job.hold_reason:
             look_again_at = hold_until(now, held_since=job.delivery.created_at, chance=self._chance())
-            self._queue.held(job, look_again_at, reason)
+            self._queue.held(claim, look_again_at, reason)
             return Outcome.HELD
         if job.content is None:
-            return self._bounce(job, "the content is no longer kept")
+            return self._bounce(claim, None, "the content is no longer kept")
         mailboxes = _mailboxes(job)
         if isinstance(mailboxes, str):
-            return self._bounce(job, mailboxes)
+            return self._bounce(claim, None, mailboxes)
         rendered = self._render(job, job.content)
         try:
             message = _compose(job, mailboxes, rendered)
         except MimeError as error:
             _log.exception("send %s cannot be composed", job.send.send_id)
-            return self._bounce(job, f"the message cannot be composed: {error}")
+            return self._bounce(claim, None, f"the message cannot be composed: {error}")
         envelope = Envelope(mailboxes.from_.address, mailboxes.to.address, message)
-        return Prepared(job, Composed(now, rendered.error), envelope)
+        return Prepared(claim, Composed(now, rendered.error), envelope)
 
     def _render(self, job: Job, content: Content) -> Rendered:
         with self._database.reading() as session:
@@ -137,47 +143,47 @@ class Deliverer:
         origin = link_origin(job.profile.link_domain, self._settings.links, self._settings.edge)
         return render(job.send, content, job.profile, keyring=self._keyring, policy=policy, origin=origin)
 
-    def _bounce(self, job: Job, reason: str, composed: Composed | None = None) -> Outcome:
-        self._queue.failed(job, composed, self._clock(), reason)
+    def _bounce(self, claim: Claim, composed: Composed | None, reason: str) -> Outcome:
+        self._queue.failed(claim, composed, self._clock(), reason)
         return Outcome.BOUNCED
 
     async def _record(self, prepared: Prepared, answer: Answer) -> Outcome:
+        claim, composed = prepared.claim, prepared.composed
         match answer:
             case Accepted():
-                await self._record_delivered(prepared, answer)
-                self._counts[UNTRACKED] += prepared.composed.note is not None
+                await self._record_delivered(claim, composed, answer)
+                self._counts[UNTRACKED] += composed.note is not None
                 return Outcome.DELIVERED
             case Refused():
-                return await asyncio.to_thread(self._bounce, prepared.job, answer.reply, prepared.composed)
+                return await asyncio.to_thread(self._bounce, claim, composed, answer.reply)
             case Deferred():
-                return await asyncio.to_thread(self._postpone, prepared, answer)
+                return await asyncio.to_thread(self._postpone, claim, composed, answer)
 
-    async def _record_delivered(self, prepared: Prepared, answer: Accepted) -> None:
-        record = partial(self._queue.delivered, prepared.job, prepared.composed, self._clock(), answer.reply)
+    async def _record_delivered(self, claim: Claim, composed: Composed, answer: Accepted) -> None:
+        record = partial(self._queue.delivered, claim, composed, self._clock(), answer.reply)
         for seconds in _RECORD_AGAIN_SECONDS:
             try:
                 await asyncio.to_thread(record)
-            except OperationalError as error:
-                _log.warning("send %s is delivered, but cannot be recorded yet: %s", prepared.job.send.send_id, error)
+            except UNAVAILABLE as error:
+                _log.warning("send %s is delivered, but cannot be recorded yet: %s", claim.send_id, error)
                 await asyncio.sleep(seconds)
             else:
                 return
         await asyncio.to_thread(record)
 
-    def _postpone(self, prepared: Prepared, answer: Deferred) -> Outcome:
-        job, composed, now = prepared.job, prepared.composed, self._clock()
+    def _postpone(self, claim: Claim, composed: Composed | None, answer: Deferred) -> Outcome:
         next_attempt_at = retry_at(
-            now,
-            attempts=job.claim.attempts,
-            first_attempt_at=job.delivery.first_attempt_at or composed.at,
+            self._clock(),
+            attempts=claim.attempts,
+            first_attempt_at=claim.first_attempt_at,
             give_up_seconds=self._settings.mail.give_up_seconds,
             relay_down=answer.relay_down,
             chance=self._chance(),
         )
         if next_attempt_at is None:
             seconds = self._settings.mail.give_up_seconds
-            return self._bounce(job, f"gave up after {seconds} seconds; the last answer: {answer.reply}", composed)
-        self._queue.postponed(job, composed, next_attempt_at, answer.reply)
+            return self._bounce(claim, composed, f"gave up after {seconds} seconds: {answer.reply}")
+        self._queue.postponed(claim, composed, next_attempt_at, answer.reply)
         return Outcome.RELAY_DOWN if answer.relay_down else Outcome.POSTPONED
 
 

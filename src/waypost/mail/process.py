@@ -148,7 +148,7 @@ class _Worker:
         try:
             outcome = await self._deliverer.attempt(claim)
         except Exception:  # noqa: BLE001 - one message must not stop the others; its lease brings it back
-            _log.exception("delivery %d failed; it will be tried again when its lease ends", claim.delivery_id)
+            _log.exception("delivery %d could not be recorded; its lease will bring it back", claim.delivery_id)
         else:
             if outcome is Outcome.RELAY_DOWN:
                 self._paused_until = asyncio.get_running_loop().time() + _RELAY_DOWN_PAUSE_SECONDS

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, text, update
+from sqlalchemy import ColumnElement, and_, func, literal, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from waypost.db.engine import Database
 from waypost.db.outbox import SendEvent, rows
 from waypost.db.states import AccountState, DeliveryState, ProfileState, SendState
 from waypost.db.tables import Account, Content, Delivery, Profile, Send
+from waypost.db.types import UtcDateTime
 
 # Long enough for a stalled disk or a garbage collection, short enough that a restart goes on within the minute.
 LEASE_SECONDS = 30
@@ -35,6 +36,8 @@ class Claim:
     delivery_id: int
     send_id: UUID
     attempts: int
+    first_attempt_at: datetime
+    """Giving up is counted from here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +111,14 @@ class Queue:
             .values(
                 state=DeliveryState.SENDING,
                 attempts=Delivery.attempts + 1,
+                first_attempt_at=func.coalesce(Delivery.first_attempt_at, literal(now, UtcDateTime())),
                 claimed_until=now + timedelta(seconds=LEASE_SECONDS),
             )
-            .returning(Delivery.delivery_id, Delivery.send_id, Delivery.attempts)
+            .returning(Delivery.delivery_id, Delivery.send_id, Delivery.attempts, Delivery.first_attempt_at)
         )
         with self._database.writing() as session:
-            return [Claim(*row) for row in session.execute(taken)]
+            claimed = session.execute(taken).all()
+        return [Claim(delivery, send, attempts, began_at or now) for delivery, send, attempts, began_at in claimed]
 
     def renew(self, claims: Sequence[Claim], now: datetime) -> None:
         """Hold these for another lease."""
@@ -144,39 +149,39 @@ class Queue:
             content = session.get(Content, send.content_id)
             return Job(claim, delivery, send, profile, account_state, content)
 
-    def delivered(self, job: Job, composed: Composed, now: datetime, reply: str) -> None:
+    def delivered(self, claim: Claim, composed: Composed, now: datetime, reply: str) -> None:
         """The relay took the message. Recorded even when the lease was lost meanwhile: it is a fact."""
-        unfinished = and_(Delivery.delivery_id == job.claim.delivery_id, Delivery.state != DeliveryState.DELIVERED)
+        unfinished = and_(Delivery.delivery_id == claim.delivery_id, Delivery.state != DeliveryState.DELIVERED)
         with self._database.writing() as session:
-            if _settle(session, unfinished, state=DeliveryState.DELIVERED, last_error=None, **_tried(composed)):
+            if _settle(session, unfinished, state=DeliveryState.DELIVERED, last_error=None):
                 # Until bounces are read, the relay's 250 is all there is to know of delivery.
                 steps = [Step(SendState.SENT, now, reply), Step(SendState.DELIVERED, now, reply)]
-                self._advance(session, job.send, [*_processed(session, job, composed), *steps], composed.note)
+                self._advance(session, claim, composed, steps, composed.note)
 
-    def failed(self, job: Job, composed: Composed | None, now: datetime, reason: str) -> None:
+    def failed(self, claim: Claim, composed: Composed | None, now: datetime, reason: str) -> None:
         """It will never be delivered. `composed` is None when it did not come to that."""
         with self._database.writing() as session:
-            if _settle(session, _held(job.claim), state=DeliveryState.FAILED, last_error=reason, **_tried(composed)):
-                bounce = Step(SendState.BOUNCE, now, reason)
-                self._advance(session, job.send, [*_processed(session, job, composed), bounce], reason)
+            if _settle(session, _held(claim), state=DeliveryState.FAILED, last_error=reason):
+                self._advance(session, claim, composed, [Step(SendState.BOUNCE, now, reason)], reason)
 
-    def postponed(self, job: Job, composed: Composed, next_attempt_at: datetime, reason: str) -> None:
-        """It is tried again."""
+    def postponed(self, claim: Claim, composed: Composed | None, next_attempt_at: datetime, reason: str) -> None:
+        """It is tried again. `composed` is None when it did not come to that."""
         later = {"state": DeliveryState.QUEUED, "last_error": reason, "next_attempt_at": next_attempt_at}
         with self._database.writing() as session:
-            if _settle(session, _held(job.claim), **later, **_tried(composed)):
-                self._advance(session, job.send, _processed(session, job, composed), composed.note)
+            if _settle(session, _held(claim), **later):
+                self._advance(session, claim, composed, [], composed.note if composed else None)
 
-    def held(self, job: Job, next_look_at: datetime, reason: str) -> None:
+    def held(self, claim: Claim, next_look_at: datetime, reason: str) -> None:
         """It may not be sent at present; looking at it was no attempt."""
         with self._database.writing() as session:
             _settle(
                 session,
-                _held(job.claim),
+                _held(claim),
                 state=DeliveryState.QUEUED,
                 last_error=reason,
                 next_attempt_at=next_look_at,
-                attempts=Delivery.attempts - 1,
+                attempts=claim.attempts - 1,
+                first_attempt_at=claim.first_attempt_at if claim.attempts > 1 else None,
             )
 
     def _any_due(self, now: datetime) -> bool:
@@ -184,11 +189,18 @@ class Queue:
         with self._database.reading() as session:
             return session.execute(select(Delivery.delivery_id).where(_due(now)).limit(1)).first() is not None
 
-    def _advance(self, session: Session, send: Send, steps: Sequence[Step], error: str | None) -> None:
+    def _advance(
+        self, session: Session, claim: Claim, composed: Composed | None, steps: list[Step], error: str | None
+    ) -> None:
+        whose = Send.send_id == claim.send_id
+        state, account, profile = session.execute(select(Send.state, Send.account, Send.profile).where(whose)).one()
+        if composed and state in _NOT_STARTED:
+            # The first attempt tells that the message was processed; with the outcome, to write but once.
+            steps.insert(0, Step(SendState.PROCESSED, composed.at))
         if not steps:
             return
         reached = {"state": steps[-1].state, "modified_at": steps[-1].at, **({"error": error} if error else {})}
-        session.execute(update(Send).where(Send.send_id == send.send_id).values(reached))
+        session.execute(update(Send).where(whose).values(reached))
         # Sorted, so that events of one instant keep their order in the event store.
         event_ids = sorted(self._new_event_id(step.at) for step in steps)
         events = [
@@ -196,9 +208,9 @@ class Queue:
                 event_id=event_id,
                 event=step.state,
                 occurred_at=step.at,
-                account=send.account,
-                profile=send.profile,
-                send_id=send.send_id,
+                account=account,
+                profile=profile,
+                send_id=claim.send_id,
                 detail=step.detail,
             )
             for event_id, step in zip(event_ids, steps, strict=True)
@@ -210,16 +222,6 @@ def _settle(session: Session, whose: ColumnElement[bool], **values: object) -> b
     """End the claim; False when it was not ours any more."""
     changed = update(Delivery).where(whose).values(claimed_until=None, **values).returning(Delivery.delivery_id)
     return session.execute(changed).first() is not None
-
-
-def _tried(composed: Composed | None) -> dict[str, object]:
-    return {"first_attempt_at": func.coalesce(Delivery.first_attempt_at, composed.at)} if composed else {}
-
-
-def _processed(session: Session, job: Job, composed: Composed | None) -> list[Step]:
-    """The first attempt tells that the message was processed; it is told with the outcome, to write but once."""
-    state = session.scalars(select(Send.state).where(Send.send_id == job.send.send_id)).one()
-    return [Step(SendState.PROCESSED, composed.at)] if composed and state in _NOT_STARTED else []
 
 
 def _due(now: datetime) -> ColumnElement[bool]:

@@ -8,7 +8,7 @@ from email import message_from_bytes, policy
 from uuid import UUID
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import event, select, text
 from sqlalchemy.exc import OperationalError
 from tests.integration.mail.install import HTML, KEYRING, START
 from tests.integration.mail.scripted_relay import serving
@@ -19,6 +19,7 @@ from waypost.links.token import open_token
 from waypost.links.url import parse_url
 from waypost.mail.queue import LEASE_SECONDS, Composed, Queue
 from waypost.mail.render import UNTRACKED
+from waypost.mime import compose
 
 DELIVERED = [("processed", ""), ("sent", "250 OK"), ("delivered", "250 OK")]
 
@@ -92,9 +93,36 @@ def test_a_message_refused_for_now_for_ever_bounces_at_the_end_of_the_period(ins
     day = lambda: install.clock.pass_seconds(86_400)  # noqa: E731
     install.work(*[day] * 6)
     assert install.delivery(send_id).attempts == 6
-    reason = "gave up after 432000 seconds; the last answer: 450 not now"
+    reason = "gave up after 432000 seconds: 450 not now"
     assert install.events(send_id) == [("processed", ""), ("bounce", reason)]
     assert install.send(send_id).error == reason
+
+
+def break_composing(_install, monkeypatch):
+    def broken(message):
+        return compose(message) if message.to[0].address == "other@example.net" else 1 / 0
+
+    monkeypatch.setattr("waypost.mail.deliver.compose", broken)
+
+
+def damage_content(install, _monkeypatch):
+    with install.database.writing() as session:
+        session.execute(text("UPDATE contents SET text = :nothing WHERE content_id = 1"), {"nothing": b"not zlib"})
+
+
+@pytest.mark.parametrize("fault", [break_composing, damage_content])
+def test_a_message_that_meets_a_bug_is_tried_on_schedule_and_bounces_in_the_end(install, monkeypatch, fault):
+    send_id, other = install.accept(), install.accept("other@example.net")
+    fault(install, monkeypatch)
+    install.work()
+    delivery = install.delivery(send_id)
+    reason = f"something went wrong here; the log tells what of delivery {delivery.delivery_id}"
+    assert (delivery.state, delivery.attempts, delivery.last_error) == (DeliveryState.QUEUED, 1, reason)
+    assert delivery.next_attempt_at == START + timedelta(seconds=15)
+    assert install.events(other) == DELIVERED
+    install.work(*[lambda: install.clock.pass_seconds(86_400)] * 6)
+    assert install.events(send_id) == [("bounce", f"gave up after 432000 seconds: {reason}")]
+    assert install.relay.recipients() == ["other@example.net"]
 
 
 def test_while_the_relay_is_down_messages_wait_and_go_out_soon_after_it_is_back(install):
@@ -228,14 +256,13 @@ def test_what_a_late_worker_says_does_not_undo_what_another_did(install):
     send_id = install.accept()
     late = Queue(install.database, lambda _now: UUID(int=9))
     (claim,) = late.claim(START, 10)
-    job = late.job(claim)
     install.clock.pass_seconds(LEASE_SECONDS)
     install.work()
     composed = Composed(START, None)
-    late.postponed(job, composed, START, "late")
-    late.held(job, START, "late")
-    late.failed(job, composed, START, "late")
-    late.delivered(job, composed, START, "250 late")
+    late.postponed(claim, composed, START, "late")
+    late.held(claim, START, "late")
+    late.failed(claim, composed, START, "late")
+    late.delivered(claim, composed, START, "250 late")
     assert install.delivery(send_id).state is DeliveryState.DELIVERED
     assert install.events(send_id) == DELIVERED
 
