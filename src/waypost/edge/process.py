@@ -8,16 +8,19 @@ import resource
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 
 from waypost.config import Durability, Settings
 from waypost.edge.app import EdgeApp, listening_socket, serve
 from waypost.edge.keys import KeyringFile
+from waypost.spool import SpoolInUseError
 from waypost.spool.commit import GroupCommit
 from waypost.spool.counters import Counters
 from waypost.spool.files import Files
-from waypost.spool.segments import SegmentWriter
+from waypost.spool.segments import OPEN_SUFFIX, SegmentWriter
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +60,11 @@ async def _run(settings: Settings, worker: int, keyring: Path, on_ready: Callabl
     _allow_many_connections()
     name = edge_name(worker)
     keys = KeyringFile(keyring, time.monotonic)
-    spool = _open_spool(settings, name, loop)
+    segments, counters = _open_segments(settings, name)
+    spool = GroupCommit(segments, counters, wait_seconds=settings.spool.sync_wait_seconds, loop=loop)
+    if worker == 0:
+        # On a thread that ends with the process: a stuck disk must hold up neither the start nor the end.
+        Thread(target=_recover_gone_workers, args=(settings,), name="spool-recovery", daemon=True).start()
     try:
         listener = listening_socket(settings.edge.listen)
         app = EdgeApp(name, keys, spool, now=lambda: datetime.now(UTC), randomness=os.urandom)
@@ -70,7 +77,7 @@ async def _run(settings: Settings, worker: int, keyring: Path, on_ready: Callabl
         await spool.close()
 
 
-def _open_spool(settings: Settings, name: str, loop: asyncio.AbstractEventLoop) -> GroupCommit:
+def _open_segments(settings: Settings, name: str) -> tuple[SegmentWriter, Counters]:
     directory = spool_root(settings.data) / name
     files = Files()
     try:
@@ -88,7 +95,20 @@ def _open_spool(settings: Settings, name: str, loop: asyncio.AbstractEventLoop) 
         segment_seconds=settings.spool.segment_seconds,
         files=files,
     )
-    return GroupCommit(segments, counters, wait_seconds=settings.spool.sync_wait_seconds, loop=loop)
+    return segments, counters
+
+
+def _recover_gone_workers(settings: Settings) -> None:
+    """Seal what was left open by workers that an earlier setting had more of: no process opens their directories again.
+
+    One that runs all the same, started by hand, holds its directory and is left alone.
+    """
+    present = {edge_name(worker) for worker in range(settings.edge.workers)}
+    for directory in sorted({path.parent for path in spool_root(settings.data).glob(f"edge-*/*{OPEN_SUFFIX}")}):
+        if directory.name not in present:
+            with suppress(SpoolInUseError):
+                segments, _ = _open_segments(settings, directory.name)
+                segments.close()
 
 
 def _allow_many_connections() -> None:

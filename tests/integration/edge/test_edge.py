@@ -188,6 +188,22 @@ def test_several_workers_share_a_port_and_one_that_dies_takes_no_other_with_it(e
     eventually(lambda: len(hits(edges.data / "spool")) == 80)
 
 
+def test_clicks_of_a_killed_worker_that_no_setting_starts_again_are_sealed_by_the_first(edges: Edges) -> None:
+    gone, other = edges.start(3), edges.start(2)
+    other.terminate()
+    assert other.wait(10) == 0
+    token = edges.click_token(1)
+    for _ in range(20):
+        assert edges.get(f"/c/{token}").startswith(b"HTTP/1.1 302")
+    gone.kill()
+    gone.wait()
+    edges.start(2)
+    edges.start(0)
+    eventually(lambda: len(hits(edges.spool(3))) == 20)
+    assert list(edges.spool(3).glob("*.open")) == []
+    assert edges.get(f"/c/{token}").startswith(b"HTTP/1.1 302")
+
+
 def test_a_disk_that_takes_nothing_costs_clicks_and_no_redirect_until_it_takes_them_again(edges: Edges) -> None:
     process = edges.start()
     token = edges.click_token(1)
