@@ -56,7 +56,7 @@ async def run(
         clock: aware UTC now.
         chance: random numbers from 0 to 1.
         timeouts: of the relay.
-        trust: how to check the relay's certificate when TLS is required; the system's trust store by default.
+        trust: how to check the relay's certificate where it is checked; the system's trust store by default.
         counts: is added to, by `deliver.Outcome` and `deliver.UNTRACKED`.
     """
     queue = Queue(database, _new_event_id)

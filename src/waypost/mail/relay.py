@@ -91,7 +91,8 @@ class Relay:
     """At most `settings.connections` connections to the relay at once; for one event loop.
 
     With `starttls = "opportunistic"` certificates are not checked, as between mail servers everywhere: who can forge
-    one could as well hide the offer of TLS.
+    one could as well hide the offer of TLS. A password is another matter: it goes to a relay on this machine, and over
+    TLS to one whose certificate is good, and to no other.
     """
 
     def __init__(
@@ -102,13 +103,14 @@ class Relay:
         Args:
             settings: the section `mail`.
             timeouts: seconds.
-            trust: how to check the relay's certificate when TLS is required; the system's trust store by default.
+            trust: how to check the relay's certificate where it is checked; the system's trust store by default.
         """
         self._settings = settings
         self._timeouts = timeouts
         self._slots = asyncio.Semaphore(settings.connections)
         self._idle: list[_Idle] = []
-        self._tls = _tls_context(settings.starttls, trust)
+        self._checked = trust or ssl.create_default_context()
+        self._unchecked = _unchecked()
 
     async def send(self, envelope: Envelope) -> Answer:
         """Hand over one message; waits for a free connection. Never raises for what the relay does."""
@@ -165,9 +167,9 @@ class Relay:
             await client.connect()
             step = "EHLO failed"
             await client.ehlo()
-            if self._tls is not None:
+            if settings.starttls is not StartTls.NEVER:
                 step = "STARTTLS failed"
-                await self._start_tls(client, self._tls)
+                await self._start_tls(client)
             if settings.username:
                 step = "AUTH failed"
                 await self._log_in(client)
@@ -180,17 +182,18 @@ class Relay:
             raise
         return client
 
-    async def _start_tls(self, client: SMTP, tls: ssl.SSLContext) -> None:
+    async def _start_tls(self, client: SMTP) -> None:
+        required = self._settings.starttls is StartTls.REQUIRED
         if client.supports_extension("starttls"):
-            await client.starttls(tls_context=tls)
+            password_leaves = bool(self._settings.username) and not _on_this_machine(client)
+            await client.starttls(tls_context=self._checked if required or password_leaves else self._unchecked)
             await client.ehlo()
-        elif self._settings.starttls is StartTls.REQUIRED:
+        elif required:
             raise RelayUnavailableError("the relay does not offer it, and mail.starttls is required")
 
     async def _log_in(self, client: SMTP) -> None:
         encrypted = client.get_transport_info("sslcontext") is not None
-        peer = client.get_transport_info("peername")[0]
-        if not encrypted and not ip_address(peer).is_loopback:
+        if not encrypted and not _on_this_machine(client):
             raise RelayUnavailableError("the password is not sent without TLS except to a relay on this machine")
         await client.login(self._settings.username, self._settings.password.reveal())
 
@@ -209,15 +212,16 @@ class Relay:
         return Accepted(_printable(f"{reply.code} {reply.message}"))
 
 
-def _tls_context(starttls: StartTls, trust: ssl.SSLContext | None) -> ssl.SSLContext | None:
-    if starttls is StartTls.NEVER:
-        return None
-    if starttls is StartTls.REQUIRED:
-        return trust or ssl.create_default_context()
-    unchecked = ssl.create_default_context()
-    unchecked.check_hostname = False
-    unchecked.verify_mode = ssl.CERT_NONE
-    return unchecked
+def _unchecked() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _on_this_machine(client: SMTP) -> bool:
+    peer = client.get_transport_info("peername")
+    return peer is not None and ip_address(peer[0]).is_loopback
 
 
 def _classified(error: SMTPResponseException) -> Refused | Deferred:

@@ -27,6 +27,8 @@ class ScriptedRelay:
     most_at_once: int = 0
     encrypted: list[bool] = field(default_factory=list)
     """For each message taken."""
+    logins: int = 0
+    """How often a password was sent to it."""
     connected: asyncio.Event = field(default_factory=asyncio.Event)
     _taken: asyncio.Event = field(default_factory=asyncio.Event)
     port: int = 0
@@ -103,6 +105,7 @@ async def serving(relay, *, tls=None, log_in=False, port=0):
             super().connection_lost(error)
 
     def authenticate(_server, _session, _envelope, _mechanism, data):
+        relay.logins += 1
         right = (data.login, data.password) == (relay.USERNAME.encode(), relay.PASSWORD.encode())
         return AuthResult(success=right, handled=right)
 

@@ -6,7 +6,7 @@ import pytest
 from tests.integration.mail.scripted_relay import serving
 
 from waypost.config import StartTls
-from waypost.mail.relay import Accepted, Deferred, Envelope, Refused, Relay, Timeouts
+from waypost.mail.relay import Accepted, Deferred, Envelope, Refused, Relay, Timeouts, _on_this_machine
 
 SHORT = Timeouts(connect=2, command=0.3, data=0.3, idle=0.2)
 MESSAGE = b"Subject: Hi\r\n\r\n.dots\r\n..\r\nend\r\n"
@@ -28,6 +28,7 @@ def envelope(recipient="reader@example.net") -> Envelope:
         ("DATA", "reader@example.net", "554 spam", Refused("554 spam")),
         ("DATA", "reader@example.net", "550-first\r\n550 second", Refused("550 first second")),
         ("RCPT", "reader@example.net", "550 \x07" + "x" * 2000, Refused("550  " + "x" * 995)),
+        ("RCPT", "reader@example.net", "nonsense", Deferred("-1 Malformed SMTP response line: nonsense  ")),
         ("MAIL", "shop@example.com", "421 closing", Deferred("421 closing", relay_down=True)),
         ("MAIL", "shop@example.com", "530 log in first", Deferred("530 log in first", relay_down=True)),
         ("RCPT", "reader@example.net", "cut the connection", Deferred("Unexpected EOF received")),
@@ -172,6 +173,61 @@ def test_the_relay_is_logged_in_to_and_the_password_shows_nowhere(
     assert right or (answer.relay_down and "AUTH failed: 535" in answer.reply)
     ours = [record.getMessage() for record in caplog.records if not record.name.startswith("mail.")]
     assert not any(relay.PASSWORD in line for line in [*ours, answer.reply])
+
+
+PASSWORD_TO_ANOTHER_MACHINE = [
+    # setting, relay offers TLS, client trusts its certificate: why it is not sent, or None
+    (StartTls.NEVER, True, True, "AUTH failed: the password is not sent without TLS"),
+    (StartTls.OPPORTUNISTIC, False, True, "AUTH failed: the password is not sent without TLS"),
+    (StartTls.OPPORTUNISTIC, True, False, "STARTTLS failed"),
+    (StartTls.OPPORTUNISTIC, True, True, None),
+    (StartTls.REQUIRED, True, False, "STARTTLS failed"),
+    (StartTls.REQUIRED, True, True, None),
+]
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+@pytest.mark.parametrize(("starttls", "offered", "trusted", "refused"), PASSWORD_TO_ANOTHER_MACHINE)
+def test_the_password_goes_to_another_machine_only_when_its_certificate_is_good(
+    relay, mail_settings, certificate, monkeypatch, starttls, offered, trusted, refused
+):
+    monkeypatch.setattr("waypost.mail.relay._on_this_machine", lambda _client: False)
+    settings = {"username": relay.USERNAME, "password": relay.PASSWORD, "starttls": starttls}
+    trust = certificate.trusting if trusted else ssl.create_default_context()
+
+    async def talk():
+        async with serving(relay, tls=certificate.server if offered else None, log_in=True):
+            client = Relay(mail_settings(relay_port=relay.port, **settings), SHORT, trust)
+            answer = await client.send(envelope())
+            await client.close()
+            return answer
+
+    answer = asyncio.run(talk())
+    if refused is None:
+        assert (answer, relay.logins) == (Accepted("250 OK"), 1)
+    else:
+        assert (answer.relay_down, relay.logins) == (True, 0)
+        assert refused in answer.reply
+
+
+@pytest.mark.parametrize(
+    ("peer", "expected"),
+    [
+        (("127.0.0.1", 25), True),
+        (("127.8.8.8", 25), True),
+        (("::1", 25, 0, 0), True),
+        (("192.0.2.1", 25), False),
+        (("10.0.0.1", 25), False),
+        (("fe80::1%eth0", 25, 0, 2), False),
+        (None, False),
+    ],
+)
+def test_only_a_loopback_address_is_this_machine(peer, expected):
+    class Connected:
+        def get_transport_info(self, _name):
+            return peer
+
+    assert _on_this_machine(Connected()) is expected
 
 
 def test_a_cut_of_this_side_leaves_no_connection_behind(relay, mail_settings):
