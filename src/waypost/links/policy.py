@@ -30,8 +30,8 @@ class Policy:
     """The opt-out marks that are honoured, besides `data-smtpd-no-track`, which always is."""
     unsubscribe_urls: Collection[str] = frozenset()
     """The URLs of the List-Unsubscribe header: a redirect may not stand in for them (RFC 8058, section 3.1)."""
-    own_link_domains: Collection[str] = frozenset()
-    """Hosts, lower case, on which this install's tracked links live."""
+    own_link_domains: Collection[str] | None = frozenset()
+    """Hosts, lower case, on which this install's tracked links live; None for any: the opener knows."""
     opener: Callable[[str], bool] = _never
     """Whether a URL on one of those is a tracked link that opens."""
     excluded_hosts: Collection[str] = frozenset()
@@ -53,7 +53,7 @@ class Policy:
         unfit = destination.check(url)
         if unfit is not None:
             return Reason.PLACEHOLDER if patterns.has_placeholder(url) else unfit
-        if self.own_link_domains and destination.host(url) in self.own_link_domains and self.opener(url):
+        if self._may_be_own(url) and self.opener(url):
             return Reason.ALREADY_TRACKED
         if self.excluded_hosts and self._excludes(destination.host(url)):
             return Reason.EXCLUDED_HOST
@@ -64,6 +64,10 @@ class Policy:
         if self.visible_url == Handling.SKIP and patterns.shows_url(text(), destination.host(url)):
             return Reason.VISIBLE_URL
         return None
+
+    def _may_be_own(self, url: str) -> bool:
+        domains = self.own_link_domains
+        return domains is None or (bool(domains) and destination.host(url) in domains)
 
     def _excludes(self, host: str) -> bool:
         labels = host.removesuffix(".").split(".")

@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import partial
 
 from waypost.config import Settings
-from waypost.db import UNAVAILABLE, Database
+from waypost.db import UNAVAILABLE
 from waypost.db.link_policy import sending_policy
 from waypost.db.tables import Content
 from waypost.links.keyring import Keyring
@@ -61,7 +61,6 @@ class Deliverer:
 
     Args:
         settings: mail, and what links need.
-        database: where link domains are looked up.
         keyring: mints link tokens.
         queue: where claims come from and outcomes go.
         relay: who delivers.
@@ -73,7 +72,6 @@ class Deliverer:
     def __init__(
         self,
         settings: Settings,
-        database: Database,
         keyring: Keyring,
         *,
         queue: Queue,
@@ -83,7 +81,6 @@ class Deliverer:
         counts: Counter[str],
     ) -> None:
         self._settings = settings
-        self._database = database
         self._keyring = keyring
         self._queue = queue
         self._relay = relay
@@ -138,8 +135,7 @@ class Deliverer:
         return Prepared(claim, Composed(now, rendered.error), envelope)
 
     def _render(self, job: Job, content: Content) -> Rendered:
-        with self._database.reading() as session:
-            policy = sending_policy(session, self._keyring)
+        policy = sending_policy(self._keyring)
         origin = link_origin(job.profile.link_domain, self._settings.links, self._settings.edge)
         return render(job.send, content, job.profile, keyring=self._keyring, policy=policy, origin=origin)
 

@@ -63,7 +63,6 @@ async def run(
     relay = Relay(settings.mail, timeouts, trust)
     deliverer = Deliverer(
         settings,
-        database,
         keyring,
         queue=queue,
         relay=relay,

@@ -44,6 +44,21 @@ def test_too_long_has_its_place_among_the_reasons(html, policy, reason):
 
 
 @pytest.mark.parametrize(
+    ("policy", "reason"),
+    [
+        (Policy(own_link_domains={"h.example"}, opener=bool), Reason.ALREADY_TRACKED),
+        (Policy(own_link_domains={"other.example"}, opener=bool), None),
+        (Policy(own_link_domains=None, opener=bool), Reason.ALREADY_TRACKED),
+        (Policy(own_link_domains=None, opener=lambda _: False), None),
+        (Policy(opener=bool), None),
+    ],
+)
+def test_a_link_of_ours_is_known_by_its_host_when_hosts_are_given_and_by_the_opener(policy, reason):
+    (link,) = plan(f'<a href="{BASE}">x</a>', policy).links
+    assert link.reason is reason
+
+
+@pytest.mark.parametrize(
     ("url", "expected"),
     [
         ("https://H.Example:8080/x", "h.example"),

@@ -13,7 +13,8 @@ from waypost.control.profiles.service import active_profile
 from waypost.db.link_policy import sending_policy
 from waypost.db.outbox import LinkRecord
 from waypost.db.tables import Profile
-from waypost.links import Link, Part, Policy, plan
+from waypost.links import Link, Part, plan
+from waypost.links.keyring import Keyring
 
 _log = logging.getLogger(__name__)
 
@@ -32,10 +33,10 @@ class LinkPlan:
     """R18: the rewriting failed, and the message goes out as it is."""
 
 
-def plan_links(html: str, policy: Policy) -> LinkPlan:
+def plan_links(html: str, keyring: Keyring) -> LinkPlan:
     """Plan the tracked links of a message; never raises, whatever the message (R18)."""
     try:
-        planned = plan(html, policy)
+        planned = plan(html, sending_policy(keyring))
         return LinkPlan(report={**planned.report()}, tracked=_records(planned.tracked))
     except Exception:  # noqa: BLE001 - whatever it is, a fault of ours must not cost the sender the message
         _log.exception("planning the links of a message failed; it is accepted untracked")
@@ -54,8 +55,7 @@ def preview(control: Control, principal: Principal, request: PreviewRequest) -> 
     principal.require_approved()
     with control.database.reading() as session:
         profile = active_profile(session, principal.account.number, domain_of(request.from_email_address))
-        policy = sending_policy(session, control.keyring)
-    return profile, plan_links(request.content_html, policy)
+    return profile, plan_links(request.content_html, control.keyring)
 
 
 def _records(links: Iterable[Link]) -> list[LinkRecord]:

@@ -16,7 +16,6 @@ from waypost.control.oauth.service import Principal
 from waypost.control.profiles.service import active_profile, sending_profile_id
 from waypost.control.sends.schema import NewSend
 from waypost.db import outbox
-from waypost.db.link_policy import sending_policy
 from waypost.db.states import SendState
 from waypost.db.tables import Content, Delivery, Outbox, Profile, Report, Send
 from waypost.store.rows import Event
@@ -44,9 +43,8 @@ def accept(control: Control, principal: Principal, message: NewSend) -> FoundSen
     principal.require_approved()
     with control.database.reading() as session:
         profile = active_profile(session, principal.account.number, domain_of(message.from_email_address))
-        policy = sending_policy(session, control.keyring)
     tracked = message.click_tracking and bool(message.content_html)
-    planned = plan_links(message.content_html or "", policy) if tracked else NOTHING_PLANNED
+    planned = plan_links(message.content_html or "", control.keyring) if tracked else NOTHING_PLANNED
     send = _send(control, profile, message, planned)
     content = Content(html=message.content_html, text=message.content_text, created_at=send.created_at)
     news = outbox.rows(_facts(control, send, profile, planned), send.created_at)
