@@ -14,6 +14,7 @@ from waypost.db import (
     CONTROL_KEY_FILE,
     ControlKey,
     Database,
+    alone,
     create_control_key,
     create_engine,
     database_url,
@@ -60,7 +61,7 @@ def open_install(settings: Settings, sources: Sources = SYSTEM) -> Install:
         UnknownRevisionError: a newer release has used the database.
     """
     database = open_database(settings)
-    with _closed_on_error(database):
+    with _closed_on_error(database), alone(database):
         # A new key beside sealed secrets would lock them up for good: then the file must be restored, not replaced.
         fresh = not (settings.data / CONTROL_KEY_FILE).exists() and not _holds_secrets(database)
         control_key = create_control_key(settings.data) if fresh else load_control_key(settings.data)

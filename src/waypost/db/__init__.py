@@ -3,7 +3,7 @@
 from waypost.db.control_key import CONTROL_KEY_FILE, ControlKey, create_control_key, load_control_key
 from waypost.db.engine import SQLITE_FILE, Database, create_engine, database_url
 from waypost.db.errors import UNAVAILABLE, ControlKeyError, DatabaseError, DatabaseUrlError, UnknownRevisionError
-from waypost.db.migrate import migrate
+from waypost.db.migrate import alone, migrate
 
 __all__ = [
     "CONTROL_KEY_FILE",
@@ -15,6 +15,7 @@ __all__ = [
     "DatabaseError",
     "DatabaseUrlError",
     "UnknownRevisionError",
+    "alone",
     "create_control_key",
     "create_engine",
     "database_url",

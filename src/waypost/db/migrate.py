@@ -27,7 +27,7 @@ def migrate(database: Database) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     scripts = ScriptDirectory.from_config(config)
-    with _locked(database), database.engine.connect().execution_options(writes=True) as connection:
+    with alone(database), database.engine.connect().execution_options(writes=True) as connection:
         current = MigrationContext.configure(connection).get_current_revision()
         if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
             raise UnknownRevisionError(current)
@@ -37,7 +37,8 @@ def migrate(database: Database) -> None:
 
 
 @contextmanager
-def _locked(database: Database) -> Iterator[None]:
+def alone(database: Database) -> Iterator[None]:
+    """Hold the database for a start: others that start on it wait. Do not nest."""
     if database.engine.dialect.name == "sqlite":
         with Path(f"{database.engine.url.database}.lock").open("wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,5 +1,8 @@
 """The first start, later starts, and starts that must not succeed."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from sqlalchemy import select
 
@@ -43,6 +46,19 @@ def test_the_first_start_makes_an_approved_operator_and_gives_its_credential_onc
         [decision] = session.scalars(select(AccountDecision))
     assert (account.email, account.is_operator, account.state) == (OPERATOR_EMAIL, True, AccountState.APPROVED)
     assert (decision.account, decision.decided_by) == (account.number, "first start")
+
+
+def test_first_starts_at_the_same_instant_make_one_operator(start, settings):
+    barrier = threading.Barrier(4)
+
+    def start_with_the_others(_):
+        barrier.wait()
+        return start(settings).operator
+
+    with ThreadPoolExecutor(4) as pool:
+        operators = list(pool.map(start_with_the_others, range(4)))
+
+    assert sum(operator is not None for operator in operators) == 1
 
 
 def test_the_secret_is_nowhere_in_the_data_directory(start, tmp_path):
