@@ -65,7 +65,8 @@ class Bare:
     def handle(self, request, answer):
         answer(redirect(sys.argv[2]))
 spare_the_collector()
-asyncio.run(serve(Bare(), listening_socket(HostPort("127.0.0.1", int(sys.argv[1]))), asyncio.Event(), time.time))
+listener = listening_socket(HostPort("127.0.0.1", int(sys.argv[1])), shared=False)
+asyncio.run(serve(Bare(), listener, asyncio.Event(), time.time))
 """
 
 ODD = {

@@ -33,6 +33,25 @@ def test_a_restart_keeps_data_keys_and_clicks_that_waited(product, sink):
     assert [event["ip"] for event in installation.clicks(send_id)] == ["127.0.0.5", "127.0.0.6"]
 
 
+class CoreEndedError(Exception):
+    """The core ended and is to be started again."""
+
+
+def test_links_redirect_while_the_core_cannot_start(product, sink):
+    product.start()
+    _, [link] = Installation(product, sink).send("refused@inbox.example", HTML)
+    product.stop()
+    (product.data / "control.key").unlink()
+
+    def tell(line):
+        if line.startswith("core") and "starts again" in line:
+            raise CoreEndedError
+
+    with pytest.raises(CoreEndedError):
+        product.start(tell)
+    assert readers.request(link, "127.0.0.5", {}).location == "https://www.shop.example/"
+
+
 def test_the_first_start_prints_the_operator_s_credential_and_no_other_does(product, tmp_path):
     first, second = [], []
     product.start(first.append)

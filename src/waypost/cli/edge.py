@@ -24,7 +24,8 @@ from waypost.telemetry import logs, parent, readiness
     help="Number of this worker. Several may share the port; each has its own spool directory, spool/edge-N.",
 )
 @click.option("--parent", "parent_process", type=int, hidden=True, help="End when this process ends.")
-def edge(data: Path, config: Path | None, worker: int, parent_process: int | None) -> None:
+@click.option("--listener", type=int, hidden=True, help="Descriptor of a listening socket to serve on.")
+def edge(data: Path, config: Path | None, worker: int, parent_process: int | None, listener: int | None) -> None:
     """Serve redirects: one edge worker.
 
     It needs the keyring in the data directory and nothing else: no database, no network. Clicks wait in the spool
@@ -35,7 +36,13 @@ def edge(data: Path, config: Path | None, worker: int, parent_process: int | Non
         parent.end_with_parent(parent_process)
     settings = load_settings(config, data)
     try:
-        run(settings, worker, keyring_path(data), on_ready=lambda: readiness.announce_ready(os.environ))
+        run(
+            settings,
+            worker,
+            keyring_path(data),
+            listener=listener,
+            on_ready=lambda: readiness.announce_ready(os.environ),
+        )
     except (KeyfileError, SpoolInUseError) as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:

@@ -28,10 +28,14 @@ class Service:
     command: Sequence[str]
     serves: str
     """What is said once it is ready: its address."""
+    inherits: tuple[int, ...] = ()
+    """File descriptors it gets from this process in every life."""
+    vital: bool = True
+    """Everything ends when it ends before it was ready for the first time. Else it is started again until it is."""
 
 
 class StartFailedError(Exception):
-    """A child ended before it served for the first time: restarting it would only repeat that."""
+    """A vital child ended before it served for the first time: restarting it would only repeat that."""
 
     def __init__(self, service: str, outcome: str) -> None:
         """`outcome` says how it ended, in words."""
@@ -60,7 +64,7 @@ async def supervise(
         on_ready: called once, when all of them have become ready.
 
     Raises:
-        StartFailedError: one ended before it was ready for the first time; the others have been stopped.
+        StartFailedError: a vital one ended before it was ready for the first time; the others have been stopped.
     """
     with tempfile.TemporaryDirectory(prefix="waypost-") as directory:
         ready = [asyncio.Event() for _ in services]
@@ -98,7 +102,7 @@ async def _keep(service: Service, directory: Path, ready: asyncio.Event, report:
                 outcome = f"ended with status {await _run(service, notify, ready, report)}"
             except OSError as error:
                 outcome = f"could not be started ({error.strerror})"
-            if not ready.is_set():
+            if service.vital and not ready.is_set():
                 raise StartFailedError(service.name, outcome)
             failures = 1 if clock() - started >= SETTLED_SECONDS else failures + 1
             delay = restart_delay(failures)
@@ -115,6 +119,7 @@ async def _run(
         env=os.environ | {readiness.VARIABLE: notify.getsockname()},
         # Ctrl+C reaches the supervisor alone, which then stops the children in its own way.
         process_group=0,
+        pass_fds=service.inherits,
     )
     async with _cancelled_at_exit(_say_when_ready(service, notify, ready, report)):
         try:

@@ -4,9 +4,10 @@ import asyncio
 import fcntl
 import os
 import signal
+import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import click
@@ -15,6 +16,7 @@ from waypost import __version__
 from waypost.cli.options import config_option, data_option, load_settings
 from waypost.cli.supervisor import Service, StartFailedError, supervise
 from waypost.config import Settings
+from waypost.edge.app import listening_socket
 from waypost.keyfile import KeyfileError, start_keyring
 from waypost.telemetry import readiness
 from waypost.telemetry.ports import check_free
@@ -44,13 +46,32 @@ def up(data: Path, config: Path | None) -> None:
     click.echo(f"Waypost {__version__}, data in {data.resolve()}")
     if keyring.created:
         click.echo("Made a new data directory and the keys that seal links.")
-    with _only_one(data):
-        _refuse_taken(settings)
+    with _only_one(data), ExitStack() as held:
+        listeners = [held.enter_context(listener) for listener in _listeners(settings)]
+        services = [
+            # Links that have been sent redirect, whatever keeps the core from starting.
+            _core(settings, config, vital=keyring.created),
+            *(_edge(settings, config, worker, listener) for worker, listener in enumerate(listeners)),
+        ]
         try:
-            asyncio.run(_supervise(_services(settings, config), remind=bool(keyring.unexported)))
+            asyncio.run(_supervise(services, on_stop=held.close, remind=bool(keyring.unexported)))
         except StartFailedError as error:
             raise click.ClickException(f"{error}; its own message is above. Everything is stopped.") from error
     click.echo("Stopped.")
+
+
+def _listeners(settings: Settings) -> list[socket.socket]:
+    """A listening socket for each edge worker. Held here, so that who connects while one is started again waits for it.
+
+    One each, not one for all: the kernel then spreads connections over the workers evenly.
+    """
+    _refuse_taken(settings)
+    workers = settings.edge.workers
+    try:
+        # Shared among several only: one alone leaves no room for the edge of another install, which lacks our keys.
+        return [listening_socket(settings.edge.listen, shared=workers > 1) for _ in range(workers)]
+    except OSError as error:
+        raise click.ClickException(f"{error.strerror}: {settings.edge.listen}. Give edge.listen another.") from error
 
 
 def _refuse_taken(settings: Settings) -> None:
@@ -62,28 +83,38 @@ def _refuse_taken(settings: Settings) -> None:
             raise click.ClickException(f"{error.strerror}. Give {key} another.") from error
 
 
-def _services(settings: Settings, config: Path | None) -> list[Service]:
+def _core(settings: Settings, config: Path | None, *, vital: bool) -> Service:
+    return Service("core", _command(settings, config, "core"), f"API on http://{settings.control.listen}", vital=vital)
+
+
+def _edge(settings: Settings, config: Path | None, worker: int, listener: socket.socket) -> Service:
+    descriptor = listener.fileno()
+    return Service(
+        f"edge-{worker}",
+        _command(settings, config, "edge", "--worker", str(worker), "--listener", str(descriptor)),
+        f"links on http://{settings.edge.listen}",
+        inherits=(descriptor,),
+    )
+
+
+def _command(settings: Settings, config: Path | None, *command: str) -> list[str]:
     options = ["--data", str(settings.data), "--parent", str(os.getpid())]
     if config is not None:
         options += ["--config", str(config)]
     # -P: what lies in the directory it is started from is not imported.
-    command = [sys.executable, "-P", "-m", "waypost"]
-    edges = [
-        Service(
-            f"edge-{worker}",
-            [*command, "edge", "--worker", str(worker), *options],
-            f"links on http://{settings.edge.listen}",
-        )
-        for worker in range(settings.edge.workers)
-    ]
-    return [Service("core", [*command, "core", *options], f"API on http://{settings.control.listen}"), *edges]
+    return [sys.executable, "-P", "-m", "waypost", *command, *options]
 
 
-async def _supervise(services: list[Service], *, remind: bool) -> None:
+async def _supervise(services: list[Service], *, on_stop: Callable[[], None], remind: bool) -> None:
     stop = asyncio.Event()
+
+    def end() -> None:
+        on_stop()
+        stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+            asyncio.get_running_loop().add_signal_handler(number, end)
     width = max(len(service.name) for service in services)
     await supervise(
         services,

@@ -70,8 +70,12 @@ class EdgeApp:
             self._spool.append(decision.hit, lambda _: answer(decision.answer))
 
 
-def listening_socket(listen: HostPort) -> socket.socket:
-    """A socket that several workers can have on one port: the kernel spreads connections over them.
+def listening_socket(listen: HostPort, *, shared: bool) -> socket.socket:
+    """A listening socket of a worker.
+
+    Args:
+        listen: where.
+        shared: other workers of this user may have theirs on the same port: the kernel spreads connections over them.
 
     Raises:
         OSError: the address cannot be had.
@@ -82,7 +86,7 @@ def listening_socket(listen: HostPort) -> socket.socket:
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, shared)
         listener.bind(address)
         listener.listen(BACKLOG)
     except OSError:

@@ -6,6 +6,7 @@ import logging
 import os
 import resource
 import signal
+import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -35,13 +36,21 @@ def spool_root(data: Path) -> Path:
     return data / "spool"
 
 
-def run(settings: Settings, worker: int, keyring: Path, on_ready: Callable[[], None] = lambda: None) -> None:
+def run(
+    settings: Settings,
+    worker: int,
+    keyring: Path,
+    *,
+    listener: int | None = None,
+    on_ready: Callable[[], None] = lambda: None,
+) -> None:
     """Serve redirects until SIGTERM or SIGINT, then finish what was asked, seal the segment, and return.
 
     Args:
         settings: of the install.
         worker: number of this worker among those of this data directory, from 0.
         keyring: keyring file.
+        listener: descriptor of a listening socket that outlives this process; none: it listens for itself.
         on_ready: called once requests are answered.
 
     Raises:
@@ -49,10 +58,12 @@ def run(settings: Settings, worker: int, keyring: Path, on_ready: Callable[[], N
         SpoolInUseError: another process is this worker.
         OSError: the address to listen on cannot be had.
     """
-    asyncio.run(_run(settings, worker, keyring, on_ready))
+    asyncio.run(_run(settings, worker, keyring, listener, on_ready))
 
 
-async def _run(settings: Settings, worker: int, keyring: Path, on_ready: Callable[[], None]) -> None:
+async def _run(
+    settings: Settings, worker: int, keyring: Path, listener: int | None, on_ready: Callable[[], None]
+) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -66,11 +77,13 @@ async def _run(settings: Settings, worker: int, keyring: Path, on_ready: Callabl
         # On a thread that ends with the process: a stuck disk must hold up neither the start nor the end.
         Thread(target=_recover_gone_workers, args=(settings,), name="spool-recovery", daemon=True).start()
     try:
-        listener = listening_socket(settings.edge.listen)
+        listening = (
+            listening_socket(settings.edge.listen, shared=True) if listener is None else socket.socket(fileno=listener)
+        )
         app = EdgeApp(name, keys, spool, now=lambda: datetime.now(UTC), randomness=os.urandom)
         spare_the_collector()
         log.info("redirects are served on %s", settings.edge.listen)
-        serving = loop.create_task(serve(app, listener, stop, time.time))
+        serving = loop.create_task(serve(app, listening, stop, time.time))
         loop.call_soon(on_ready)
         await serving
     finally:

@@ -1,6 +1,7 @@
 """The supervisor over real child processes: small Python programs that speak sd_notify(3)."""
 
 import asyncio
+import dataclasses
 import gc
 import os
 import signal
@@ -79,6 +80,34 @@ def test_a_child_that_ends_before_it_is_ready_ends_everything(tmp_path):
         services = [service("edge-0", writing_its_pid(tmp_path / "edge-0")), service("core", "raise SystemExit(3)")]
         with pytest.raises(StartFailedError, match="core ended with status 3 before it was ready"):
             await supervise(services, asyncio.Event(), Told())
+
+    asyncio.run(scenario())
+
+
+def test_a_child_that_is_not_vital_is_started_until_it_is_ready_and_costs_no_other(tmp_path):
+    lives = tmp_path / "lives"
+    fails_twice = (
+        f"import pathlib; lives = pathlib.Path({str(lives)!r}); lives.open('a').write('x')\n"
+        f"if lives.stat().st_size < 3: raise SystemExit(1)\n{SERVE}time.sleep(60)"
+    )
+
+    async def scenario():
+        told, stop = Told(), asyncio.Event()
+        core = dataclasses.replace(service("core", fails_twice), vital=False)
+        edge = service("edge-0", SERVE + "time.sleep(60)")
+        task = asyncio.create_task(supervise([core, edge], stop, told, on_ready=lambda: told("all", "ready")))
+        await told.until("all", "ready")
+        assert [line for name, line in told.lines if name == "core"] == [
+            "starting",
+            "ended with status 1; starts again in 0.1 s",
+            "starting",
+            "ended with status 1; starts again in 0.2 s",
+            "starting",
+            "ready: http://core",
+        ]
+        assert [line for name, line in told.lines if name == "edge-0"] == ["starting", "ready: http://edge-0"]
+        stop.set()
+        await task
 
     asyncio.run(scenario())
 

@@ -33,6 +33,8 @@ class Edges:
     data: Path
     port: int = field(default_factory=free_port)
     environment: dict[str, str] = field(default_factory=dict)
+    listener: socket.socket | None = None
+    """What the workers serve on; none: they listen for themselves."""
     _numbers: Iterator[int] = field(default_factory=itertools.count)
     _processes: list[subprocess.Popen[str]] = field(default_factory=list)
 
@@ -47,8 +49,14 @@ class Edges:
         return process
 
     def launch(self, worker: int = 0, more: dict[str, str] | None = None) -> subprocess.Popen[str]:
+        descriptors = [self.listener.fileno()] if self.listener else []
         process = subprocess.Popen(
-            [*WAYPOST, "edge", "--data", str(self.data), "--worker", str(worker)],
+            [
+                *WAYPOST,
+                *("edge", "--data", str(self.data), "--worker", str(worker)),
+                *(f"--listener={descriptor}" for descriptor in descriptors),
+            ],
+            pass_fds=descriptors,
             env=os.environ
             | {"WAYPOST_EDGE__LISTEN": f"127.0.0.1:{self.port}", "WAYPOST_SPOOL__SEGMENT_SECONDS": "0.2"}
             | self.environment

@@ -9,11 +9,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import pytest
 
+from waypost.config import HostPort
+from waypost.edge.app import listening_socket
 from waypost.events.hit import Hit, HitKind, Outcome
 from waypost.keyfile import add_key, keyring_path
 from waypost.spool import read_segment, sealed_segments
@@ -186,6 +189,16 @@ def test_several_workers_share_a_port_and_one_that_dies_takes_no_other_with_it(e
     for _ in range(20):
         assert edges.get(f"/c/{token}").startswith(b"HTTP/1.1 302")
     eventually(lambda: len(hits(edges.data / "spool")) == 80)
+
+
+def test_who_connects_while_a_worker_is_started_again_waits_for_it(edges: Edges) -> None:
+    with listening_socket(HostPort("127.0.0.1", edges.port), shared=False) as edges.listener:
+        edges.start().kill()
+        token = edges.click_token(1)
+        with ThreadPoolExecutor(1) as reader:
+            answer = reader.submit(edges.get, f"/c/{token}")
+            edges.start()
+            assert answer.result().startswith(b"HTTP/1.1 302")
 
 
 def test_clicks_of_a_killed_worker_that_no_setting_starts_again_are_sealed_by_the_first(edges: Edges) -> None:
