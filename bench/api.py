@@ -1,0 +1,222 @@
+"""P9: `POST /api/v1/email/send`, durable before the 202, on SQLite and on PostgreSQL.
+
+    python -m bench.api [--seconds 10] [--connections 16] [--rate 300] [--links 30] [--kilobytes 50]
+
+The API runs in a process of its own, as in `waypost core` but without pipeline and mail: what is measured is the
+request. The client is this process, and shares the machine with the server and PostgreSQL. First as many requests as
+`--connections` get through one after the other; then `--rate` requests a second, whether answered or not, whose times
+count from when each was due, so that a stall shows in every request it held up.
+"""
+
+import argparse
+import asyncio
+import base64
+import contextlib
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from tests.postgresql import running
+
+from waypost.config import HostPort, load
+from waypost.control.accounts.schema import NewAccount
+from waypost.control.accounts.service import create_account, decide
+from waypost.control.app import create_app
+from waypost.control.install import open_install
+from waypost.control.keys.schema import NewApiKey
+from waypost.control.keys.service import create_api_key
+from waypost.control.process import serve
+from waypost.control.profiles.schema import NewProfile
+from waypost.control.profiles.service import create_profile
+from waypost.control.sources import SYSTEM
+from waypost.db.states import AccountState, Role
+from waypost.keyfile import create_keyring, keyring_path
+
+DOMAIN = "shop.example"
+WORDS = "a letter to its readers, with news of the shop and what it costs this week, "
+
+
+@dataclass(frozen=True)
+class Server:
+    """The API under test."""
+
+    host: str
+    port: int
+    pid: int
+    token: str
+
+    def cpu_seconds(self) -> float:
+        """User and system time so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def message(links: int, kilobytes: int) -> bytes:
+    """The JSON of a send whose HTML is about that long."""
+    text = WORDS * (kilobytes * 1024 // links // len(WORDS) - 1)
+    rows = "".join(
+        f'<tr><td><a href="https://www.shop.example/p/{n}?utm_source=letter&amp;n={n}">Item {n}</a>{text}</td></tr>'
+        for n in range(links)
+    )
+    send = {
+        "from_email_address": f"news@{DOMAIN}",
+        "recipient_email_address": "ada@example.com",
+        "subject": "News",
+        "content_html": f"<!doctype html><html><body><table>{rows}</table></body></html>",
+        "click_tracking": True,
+        "open_tracking": True,
+        "tags": ["news"],
+    }
+    return json.dumps(send).encode()
+
+
+async def serve_api(data: Path) -> None:
+    """In the process under test: make an account that may send, print its key, serve."""
+    settings = load(None, os.environ, data)
+    install = open_install(settings)
+    database = install.database
+    account = create_account(database, SYSTEM, NewAccount(name="Shop", email=f"owner@{DOMAIN}"))
+    decide(database, SYSTEM, account.public_id, AccountState.APPROVED, decided_by="bench")
+    profile = NewProfile(profile_name="shop", sending_domain=DOMAIN, link_domain="localhost")
+    create_profile(database, SYSTEM, account, profile, settings.links.development_domains)
+    key = create_api_key(database, SYSTEM, account.public_id, NewApiKey(name="bench", role=Role.STANDARD))
+    keyring = create_keyring(keyring_path(data))
+    print(f"{key.api_key.key}:{key.secret}", flush=True)
+    app = create_app(settings, database=database, store=None, keyring=keyring, control_key=install.control_key)
+    await serve(app, settings.control.listen, asyncio.Event())
+
+
+@contextlib.contextmanager
+def started(url: str) -> Iterator[Server]:
+    """A server over the database at `url`, with a token for it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        listen = HostPort("127.0.0.1", probe.getsockname()[1])
+    environment = os.environ | {"WAYPOST_DB__URL": url, "WAYPOST_CONTROL__LISTEN": str(listen)}
+    with tempfile.TemporaryDirectory() as data:
+        command = [sys.executable, "-m", "bench.api", "--serve", data]
+        child = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+        try:
+            key = child.stdout.readline().strip()
+            basic = {"Authorization": "Basic " + base64.b64encode(key.encode()).decode()}
+            transport = httpx.HTTPTransport(retries=20)
+            with httpx.Client(base_url=f"http://{listen}", transport=transport) as client:
+                answer = client.post("/oauth/token", params={"grant_type": "password"}, headers=basic).json()
+            yield Server(listen.host, listen.port, child.pid, answer["access_token"])
+        finally:
+            child.kill()
+            child.communicate()
+
+
+class Connection:
+    """One kept connection: as little work per request as can be, for the client is on the server's machine."""
+
+    def __init__(self, server: Server, body: bytes) -> None:
+        self._server = server
+        self._request = (
+            f"POST /api/v1/email/send HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {server.token}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        ).encode() + body
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def send(self) -> None:
+        """One message, taken."""
+        if self._streams is None:
+            self._streams = await asyncio.open_connection(self._server.host, self._server.port)
+        reader, writer = self._streams
+        writer.write(self._request)
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
+        body = await reader.readexactly(length)
+        assert head.startswith(b"http/1.1 202"), body
+
+    def close(self) -> None:
+        """Give it up."""
+        if self._streams is not None:
+            self._streams[1].close()
+
+
+async def one_after_the_other(server: Server, body: bytes, connections: int, seconds: float) -> int:
+    """Each connection sends as soon as it is answered; how many were."""
+    until = time.monotonic() + seconds
+
+    async def work() -> int:
+        connection, sent = Connection(server, body), 0
+        while time.monotonic() < until:
+            await connection.send()
+            sent += 1
+        connection.close()
+        return sent
+
+    return sum(await asyncio.gather(*(work() for _ in range(connections))))
+
+
+async def at_a_rate(server: Server, body: bytes, rate: int, seconds: float) -> list[float]:
+    """Seconds from when each of `rate` requests a second was due until its answer, sorted."""
+    idle: list[Connection] = []
+    taken: list[float] = []
+    start = time.monotonic()
+
+    async def one(due: float) -> None:
+        connection = idle.pop() if idle else Connection(server, body)
+        await connection.send()
+        taken.append(time.monotonic() - due)
+        idle.append(connection)
+
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(int(rate * seconds)):
+            due = start + number / rate
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            tasks.create_task(one(due))
+    for connection in idle:
+        connection.close()
+    return sorted(taken)
+
+
+def measure(name: str, url: str, options: argparse.Namespace) -> None:
+    """Print a line for one database."""
+    body = message(options.links, options.kilobytes)
+    with started(url) as server:
+        asyncio.run(one_after_the_other(server, body, options.connections, 1))  # warm
+        cpu = server.cpu_seconds()
+        sent = asyncio.run(one_after_the_other(server, body, options.connections, options.seconds))
+        cpu = (server.cpu_seconds() - cpu) / sent
+        times = asyncio.run(at_a_rate(server, body, options.rate, options.seconds))
+    p99 = times[int(len(times) * 0.99)]
+    print(
+        f"{name:<12}{sent / options.seconds:>8.0f}/s{cpu * 1e3:>10.2f} ms"
+        f"{statistics.median(times) * 1e3:>12.1f} ms{p99 * 1e3:>10.1f} ms"
+    )
+
+
+def main() -> None:
+    """Run and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--rate", type=int, default=300)
+    parser.add_argument("--links", type=int, default=30)
+    parser.add_argument("--kilobytes", type=int, default=50)
+    parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        asyncio.run(serve_api(options.serve))
+        return
+    print(f"{options.kilobytes} KB of HTML, {options.links} links; {os.cpu_count()} cores for client, API and database")
+    print(f"{'':<12}{'sends':>10}{'CPU each':>13}{f'p50 at {options.rate}/s':>15}{'p99':>13}")
+    measure("SQLite", "", options)
+    with running(durable=True) as postgresql:
+        measure("PostgreSQL", postgresql.new_database(), options)
+
+
+if __name__ == "__main__":
+    main()
