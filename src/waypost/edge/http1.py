@@ -59,6 +59,9 @@ class OpenConnections:
         self._none = asyncio.Event()
         self._none.set()
 
+    def __len__(self) -> int:
+        return len(self._open)
+
     def add(self, connection: "Connection") -> None:
         """A client connected."""
         self._open.add(connection)
@@ -209,13 +212,16 @@ class Connection(asyncio.Protocol):
         parser = self._parser
         headers = self._headers
         host = headers.get(b"host")
+        version = parser.get_http_version()
         # RFC 9112, section 3.2: exactly one Host, but for HTTP/1.0, which may have none.
-        if self._two_hosts or (host is None and parser.get_http_version() != "1.0"):
+        if self._two_hosts or (host is None and version != "1.0"):
             self._refuse(BAD_REQUEST)
             return
         method = parser.get_method()
         close = (
             self._draining
+            # An older client does not know that a connection stays open, or wants to be told in words of its own.
+            or version != "1.1"
             or not parser.should_keep_alive()
             or headers.get(b"content-length", b"0") != b"0"
             or b"transfer-encoding" in headers
@@ -225,7 +231,8 @@ class Connection(asyncio.Protocol):
         self._last_request = close
         pending = _Pending(body=method != b"HEAD", close=close)
         self._pending.append(pending)
-        request = Request(method, self._target, host or b"", self._client_address, headers)
+        # llhttp leaves the white space behind a value (RFC 9110, section 5.5).
+        request = Request(method, self._target, host.rstrip() if host else b"", self._client_address, headers)
         try:
             self._handler(request, lambda answer: self._answer(pending, answer))
         except Exception:

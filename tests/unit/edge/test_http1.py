@@ -113,6 +113,11 @@ def test_the_handler_sees_the_request_and_the_first_header_of_a_name(client: Cli
     ]
 
 
+def test_white_space_around_the_host_is_not_part_of_it(client: Client) -> None:
+    client.send(b"GET /c/x HTTP/1.1\r\nHost: \t a.example:1 \t\r\n\r\n")
+    assert client.requests[0].host == b"a.example:1"
+
+
 def test_head_gets_the_length_and_no_body(client: Client) -> None:
     answer = client.send(GET.replace(b"GET", b"HEAD"))
     assert answer.endswith(b"Content-Length: 4\r\n\r\n")
@@ -131,7 +136,8 @@ def test_a_request_that_arrives_byte_by_byte_is_one_request(client: Client) -> N
         (b"GET /c/x HTTP/1.1\r\nHost: a\r\n", False),
         (b"GET /c/x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n", True),
         (b"GET /c/x HTTP/1.0\r\n", True),
-        (b"GET /c/x HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n", False),
+        (b"GET /c/x HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n", True),
+        (b"GET /c/x HTTP/2.0\r\nHost: a\r\nConnection: keep-alive\r\n", True),
         (b"GET /c/x HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n", False),
         (b"GET /c/x HTTP/1.1\r\nHost: a\r\nContent-Length: 500\r\nExpect: 100-continue\r\n", True),
         (b"GET /c/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n", True),
