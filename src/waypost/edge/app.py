@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from waypost.config import HostPort
+from waypost.edge.accept import Acceptor
 from waypost.edge.answer import Answer
 from waypost.edge.decide import Edge, Refusal, Request, decide
 from waypost.edge.http1 import Clock, Connection, OpenConnections
@@ -20,6 +21,8 @@ SWEEP_SECONDS = 1.0
 DRAIN_SECONDS = 5.0
 """For clients to send what they are sending, at a stop."""
 BACKLOG = 2048
+CONNECTIONS_MAX = 20_000
+"""About 8 KB each."""
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +98,14 @@ def listening_socket(listen: HostPort, *, shared: bool) -> socket.socket:
     return listener
 
 
-async def serve(app: EdgeApp, listener: socket.socket, stop: asyncio.Event, wall: Callable[[], float]) -> None:
+async def serve(
+    app: EdgeApp,
+    listener: socket.socket,
+    stop: asyncio.Event,
+    wall: Callable[[], float],
+    *,
+    connections_max: int = CONNECTIONS_MAX,
+) -> None:
     """Serve until `stop`, then finish what was asked.
 
     Args:
@@ -103,25 +113,31 @@ async def serve(app: EdgeApp, listener: socket.socket, stop: asyncio.Event, wall
         listener: a listening socket; closed at the end.
         stop: set it to end.
         wall: seconds since 1970, for the Date header.
+        connections_max: those beyond it wait.
     """
     loop = asyncio.get_running_loop()
     connections = OpenConnections()
     clock = Clock(wall)
-    server = await loop.create_server(
-        lambda: Connection(app.handle, connections, clock, time.monotonic), sock=listener, backlog=BACKLOG
+    acceptor = Acceptor(
+        listener,
+        connections,
+        connections_max,
+        lambda: Connection(app.handle, connections, clock, time.monotonic),
+        loop,
     )
-    sweeper = loop.create_task(_sweep(connections))
+    sweeper = loop.create_task(_sweep(connections, acceptor))
     try:
         await stop.wait()
     finally:
-        server.close()
-        cut_off = await connections.drain(DRAIN_SECONDS)
         sweeper.cancel()
+        acceptor.close()
+        cut_off = await connections.drain(DRAIN_SECONDS)
         if cut_off:
             log.warning("%d connections were closed before they were done", cut_off)
 
 
-async def _sweep(connections: OpenConnections) -> None:
+async def _sweep(connections: OpenConnections, acceptor: Acceptor) -> None:
     while True:
-        await asyncio.sleep(SWEEP_SECONDS)
         connections.expire(time.monotonic())
+        acceptor.resume()
+        await asyncio.sleep(SWEEP_SECONDS)

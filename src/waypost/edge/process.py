@@ -15,13 +15,15 @@ from pathlib import Path
 from threading import Thread
 
 from waypost.config import Durability, Settings
-from waypost.edge.app import EdgeApp, listening_socket, serve
+from waypost.edge.app import CONNECTIONS_MAX, EdgeApp, listening_socket, serve
 from waypost.edge.keys import KeyringFile
 from waypost.spool import SpoolInUseError
 from waypost.spool.commit import GroupCommit
 from waypost.spool.counters import Counters
 from waypost.spool.files import Files
 from waypost.spool.segments import OPEN_SUFFIX, SegmentWriter
+
+OTHER_DESCRIPTORS = 32
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +70,7 @@ async def _run(
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    _allow_many_connections()
+    connections_max = _allow_many_connections()
     name = edge_name(worker)
     keys = KeyringFile(keyring, time.monotonic)
     segments, counters = _open_segments(settings, name)
@@ -83,7 +85,7 @@ async def _run(
         app = EdgeApp(name, keys, spool, now=lambda: datetime.now(UTC), randomness=os.urandom)
         spare_the_collector()
         log.info("redirects are served on %s", settings.edge.listen)
-        serving = loop.create_task(serve(app, listening, stop, time.time))
+        serving = loop.create_task(serve(app, listening, stop, time.time, connections_max=connections_max))
         loop.call_soon(on_ready)
         await serving
     finally:
@@ -124,10 +126,14 @@ def _recover_gone_workers(settings: Settings) -> None:
                 segments.close()
 
 
-def _allow_many_connections() -> None:
-    """A connection is a descriptor; the usual soft limit of 1,024 is less than one busy minute of idle clients."""
+def _allow_many_connections() -> int:
+    """How many there may be: a connection is a descriptor, and the usual soft limit of 1,024 is soon reached.
+
+    Some are kept back for the spool and the keyring: idle clients must not cost the clicks of others.
+    """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return CONNECTIONS_MAX if hard == resource.RLIM_INFINITY else min(CONNECTIONS_MAX, hard - OTHER_DESCRIPTORS)
 
 
 def spare_the_collector() -> None:

@@ -33,6 +33,8 @@ class Edges:
     data: Path
     port: int = field(default_factory=free_port)
     environment: dict[str, str] = field(default_factory=dict)
+    descriptors_max: int | None = None
+    """Descriptors a worker may have; none: as many as the tests."""
     listener: socket.socket | None = None
     """What the workers serve on; none: they listen for themselves."""
     _numbers: Iterator[int] = field(default_factory=itertools.count)
@@ -52,6 +54,7 @@ class Edges:
         descriptors = [self.listener.fileno()] if self.listener else []
         process = subprocess.Popen(
             [
+                *(["prlimit", f"--nofile={self.descriptors_max}"] if self.descriptors_max else []),
                 *WAYPOST,
                 *("edge", "--data", str(self.data), "--worker", str(worker)),
                 *(f"--listener={descriptor}" for descriptor in descriptors),

@@ -4,12 +4,14 @@ import random
 import re
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
@@ -238,6 +240,33 @@ def test_a_disk_that_takes_nothing_costs_clicks_and_no_redirect_until_it_takes_t
     counts = read_counters(edges.spool())
     assert counts[Count.KEPT] == len(hits(edges.spool()))
     assert counts[Count.ANSWERED] == counts[Count.KEPT] + sum(counts[count] for count in LOST)
+
+
+def test_clients_that_only_connect_cost_no_click_of_others_and_who_comes_late_waits(edges: Edges) -> None:
+    edges.descriptors_max = 100
+    edges.start()
+    path = f"/c/{edges.click_token(1)}"
+    reader = HTTPConnection("127.0.0.1", edges.port, timeout=10)
+
+    def click() -> int:
+        reader.request("GET", path, headers={"Host": "localhost"})
+        answer = reader.getresponse()
+        answer.read()
+        return answer.status
+
+    with closing(reader), ExitStack() as idle, ThreadPoolExecutor(1) as late:
+        assert click() == 302
+        for _ in range(200):
+            idle.enter_context(socket.create_connection(("127.0.0.1", edges.port), 5))
+        waiting = late.submit(edges.get, path)
+        for _ in range(5):
+            time.sleep(0.1)  # a segment's life: the next one takes descriptors
+            assert click() == 302
+        assert not waiting.done()
+        idle.close()
+        assert waiting.result().startswith(b"HTTP/1.1 302")
+    counts = read_counters(edges.spool())
+    assert (counts[Count.ANSWERED], sum(counts[count] for count in LOST)) == (7, 0)
 
 
 def test_a_key_added_while_it_runs_opens_at_once(edges: Edges) -> None:
