@@ -114,8 +114,10 @@ class Collector:
     def _remove(self, path: Path, segment: Segment, refused: set[str]) -> bool:
         """Delete a segment all of whose records are stored; set one aside that holds others."""
         if segment.damaged:
-            self._counts.add(Count.DAMAGED, len(segment.damaged) if segment.missing is None else segment.missing)
-            return self._quarantine(path, f"{len(segment.damaged)} damaged stretches: {segment.damaged[:3]}")
+            aside = self._quarantine(path, f"{len(segment.damaged)} damaged stretches: {segment.damaged[:3]}")
+            if aside:
+                self._counts.add(Count.DAMAGED, len(segment.damaged) if segment.missing is None else segment.missing)
+            return aside
         if segment.segment_id in refused:
             return self._quarantine(path, "the store cannot hold some of its records")
         try:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
-from sqlalchemy.exc import SQLAlchemyError
 
 from waypost.config.settings import Settings
 from waypost.db.engine import Database
@@ -19,7 +18,7 @@ from waypost.pipeline.counts import Counts
 from waypost.pipeline.enrich import Enricher, client_step
 from waypost.pipeline.hold import hold
 from waypost.pipeline.outbox import OutboxDrain
-from waypost.store import EventStore, StoreError
+from waypost.store import EventStore
 
 log = logging.getLogger(__name__)
 
@@ -28,24 +27,21 @@ _PAUSE_MAX_SECONDS: Final = 2.0
 # The shortest poll that may be set, 0.01 s, is past the longest pause after 8.
 _DOUBLINGS_MAX: Final = 8
 
-# What a failing world raises; anything else is a bug, ends the process and is seen.
-_FAILURES: Final = (StoreError, SQLAlchemyError, OSError)
-
 
 class Source(Struct):
     """Something to empty, and how long to leave it alone after it failed."""
 
     name: str
     empty: Callable[[], int]
-    """Do what there is to do; how much it was. Raises one of `_FAILURES`."""
+    """Do what there is to do; how much it was."""
     failures: int = 0
     """In a row."""
 
     def attempt(self) -> int:
-        """As `empty`; 0 when it failed. One source that fails does not stop the other."""
+        """As `empty`; 0 when it failed, be it the world or a bug: API, mail and the other source go on."""
         try:
             done = self.empty()
-        except _FAILURES:
+        except Exception:
             self.failures += 1
             if self.failures == 1:
                 log.exception("the %s is not emptied and will be tried again", self.name)

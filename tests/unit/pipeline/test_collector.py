@@ -160,6 +160,18 @@ def test_a_damaged_record_is_quarantined_and_its_neighbours_are_stored(rig, capl
     assert path.stem in caplog.text
 
 
+def test_a_damaged_segment_that_cannot_be_set_aside_is_counted_once(rig, monkeypatch):
+    path = seal(rig.edge, rig.hits(2))
+    path.write_bytes(path.read_bytes()[:-40])
+    collector = rig.collector()
+    with monkeypatch.context() as broken:
+        broken.setattr(collector_module, "quarantine_segment", lambda _: (_ for _ in ()).throw(OSError("read-only")))
+        assert collector.collect() == 0
+    assert collector.collect() == 1
+    assert rig.stored() == rows_of(path, 1)
+    assert rig.counts.snapshot()[Count.DAMAGED] == 2  # a record cut short, and the end that is missing
+
+
 def test_a_file_that_is_no_segment_is_set_aside_and_stops_nothing(rig):
     rig.edge.mkdir(parents=True)
     (rig.edge / "edge-0.00000000-0000-7000-8000-000000000000.seg").write_bytes(b"not a segment")
