@@ -1,6 +1,6 @@
 """Who may use a route: the one place that reads access tokens."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Header, Security
@@ -29,8 +29,9 @@ def _authenticated(
     raise BearerInvalidError
 
 
-def _allowed(needed: Permission) -> Callable[[Principal], Principal]:
-    def check(principal: Annotated[Principal, Depends(_authenticated)]) -> Principal:
+def _allowed(needed: Permission) -> Callable[[Principal], Awaitable[Principal]]:
+    # Not for I/O: FastAPI would take a thread for it otherwise.
+    async def check(principal: Annotated[Principal, Depends(_authenticated)]) -> Principal:
         if needed not in PERMISSIONS[principal.role]:
             raise RoleForbidsError(principal.role, needed)
         return principal

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from waypost.control.errors import ConflictError, NoActiveProfileError
@@ -12,6 +12,19 @@ from waypost.control.sources import Sources
 from waypost.db import Database
 from waypost.db.states import ProfileState
 from waypost.db.tables import Account, LinkDomain, Profile
+
+# Run at each send, and made once: see `waypost.control.oauth.service`.
+_ACTIVE = (
+    select(Profile)
+    .where(
+        Profile.account == bindparam("account_number"),
+        Profile.sending_domain == bindparam("domain"),
+        Profile.state == ProfileState.ACTIVE,
+        Profile.deleted_at.is_(None),
+    )
+    .order_by(Profile.number)
+    .limit(1)
+)
 
 
 def create_profile(
@@ -66,17 +79,7 @@ def active_profile(session: Session, account: int, sending_domain: str) -> Profi
     Raises:
         NoActiveProfileError: there is none.
     """
-    profile = session.scalars(
-        select(Profile)
-        .where(
-            Profile.account == account,
-            Profile.sending_domain == sending_domain,
-            Profile.state == ProfileState.ACTIVE,
-            Profile.deleted_at.is_(None),
-        )
-        .order_by(Profile.number)
-        .limit(1)
-    ).one_or_none()
+    profile = session.scalars(_ACTIVE, {"account_number": account, "domain": sending_domain}).one_or_none()
     if profile is None:
         raise NoActiveProfileError(sending_domain)
     return profile
