@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 from demo.product import Product, free_port
-from demo.sink import Sink
-from tests.acceptance.operator import eventually
 from tests.debian import require
 
 ROOT = Path(__file__).parents[2]
@@ -51,27 +49,43 @@ def test_the_python_example_prints_what_its_comments_say():
 
 
 def test_the_commands_around_links_work_without_a_server(folder):
-    script = blocks("sh")[0]
-    done = shell(script, folder)
+    done = shell(blocks("sh")[0].replace("/tmp", str(folder)), folder)
     assert done.returncode == 0, done.stderr
     assert "skipped: placeholder" in done.stdout
     assert re.search(r"^opens +yes$", done.stdout, re.MULTILINE)
 
 
-def test_the_tour_of_the_whole_product_ends_with_a_tracked_message(folder):
+@pytest.fixture
+def mail_folder(tmp_path):
+    return tmp_path / "mail"
+
+
+@pytest.fixture
+def relay_port(mail_folder):
+    """The relay of the tour, started as the tour starts it."""
+    (line,) = re.findall(r"^    (aiosmtpd .*) &$", README, re.MULTILINE)
+    port = free_port()
+    command = line.replace("2525", str(port)).replace("/tmp/waypost-mail", str(mail_folder)).split()
+    relay = subprocess.Popen([Path(sys.executable).parent / command[0], *command[1:]])
+    yield port
+    relay.terminate()
+    relay.wait()
+
+
+def test_the_tour_of_the_whole_product_ends_with_a_click_that_the_api_tells_of(folder, mail_folder, relay_port):
     require("curl", binary="curl")
-    script = blocks("sh")[1]
-    with Sink(free_port()) as sink:
-        product = Product(folder, sink.port)
-        try:
-            product.start()
-            # The newcomer's ports may be taken on this machine, so the installation has others and says so.
-            ours = script.replace("http://127.0.0.1:8025", product.origin)
-            assert ours != script
-            done = shell(ours, folder, WAYPOST_DATA=str(product.data), WAYPOST_CONFIG=str(product.config))
-            assert done.returncode == 0, done.stderr
-            assert '"tracked":1' in done.stdout
-            eventually(lambda: "reader@inbox.example" in sink.delivered, seconds=10)
-            assert len(sink.delivered["reader@inbox.example"].links) == 1
-        finally:
-            product.stop()
+    tour = "sleep 2\n".join(blocks("sh")[1:])
+    product = Product(folder, relay_port)
+    # The newcomer's ports and files may be taken on this machine, so the installation has others.
+    for theirs, ours in {"http://127.0.0.1:8025": product.origin, "/tmp/waypost-mail": str(mail_folder)}.items():
+        assert theirs in tour
+        tour = tour.replace(theirs, ours)
+    try:
+        product.start()
+        done = shell(tour, folder, WAYPOST_DATA=str(product.data), WAYPOST_CONFIG=str(product.config))
+        assert done.returncode == 0, done.stderr
+        assert '"tracked": 1,' in done.stdout
+        assert "302 to https://shop.example/\n" in done.stdout
+        assert done.stdout.count('"event": "click"') == 1
+    finally:
+        product.stop()
