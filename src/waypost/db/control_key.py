@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -12,7 +13,6 @@ from waypost.db.errors import ControlKeyError
 CONTROL_KEY_FILE = "control.key"
 KEY_BYTES = 32
 NONCE_BYTES = 12  # NIST SP 800-38D, section 8.2; random ones are safe for 2**32 secrets under one key
-OWNER_ONLY = 0o600
 
 
 class ControlKey:
@@ -70,18 +70,21 @@ def load_control_key(data: Path) -> ControlKey:
 
 
 def create_control_key(data: Path) -> ControlKey:
-    """Write a new random `control.key`, mode 0600, on the disk before it returns.
+    """Write a new random `control.key`, mode 0600, on the disk before it returns: whole, or not at all.
 
     Raises:
         FileExistsError: there is one already; it is never overwritten.
     """
-    path = data / CONTROL_KEY_FILE
     key = secrets.token_bytes(KEY_BYTES)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(key.hex() + "\n")
-        file.flush()
-        os.fsync(descriptor)
+    descriptor, unfinished = tempfile.mkstemp(prefix=f".{CONTROL_KEY_FILE}.", dir=data)  # mode 0600
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(key.hex() + "\n")
+            file.flush()
+            os.fsync(descriptor)
+        os.link(unfinished, data / CONTROL_KEY_FILE)  # unlike a rename, fails where there is one
+    finally:
+        Path(unfinished).unlink()
     directory = os.open(data, os.O_RDONLY)
     try:
         os.fsync(directory)

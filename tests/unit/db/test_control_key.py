@@ -1,5 +1,7 @@
 """control.key: made once, kept to its owner, and needed to open what it sealed."""
 
+import os
+
 import pytest
 
 from waypost.db import CONTROL_KEY_FILE, ControlKey, ControlKeyError, create_control_key, load_control_key
@@ -45,6 +47,19 @@ def test_the_file_is_for_its_owner_only_and_is_never_overwritten(tmp_path):
         create_control_key(tmp_path)
     assert (tmp_path / CONTROL_KEY_FILE).read_bytes() == before
     assert (tmp_path / CONTROL_KEY_FILE).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_disk_that_fails_leaves_no_half_written_key_that_would_have_to_be_restored(tmp_path, monkeypatch):
+    def fail(_descriptor):
+        raise OSError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", fail)
+        with pytest.raises(OSError):  # noqa: PT011 - the one above
+            create_control_key(tmp_path)
+
+    assert list(tmp_path.iterdir()) == []
+    create_control_key(tmp_path)
 
 
 @pytest.mark.parametrize(
