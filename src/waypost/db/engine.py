@@ -19,6 +19,9 @@ SQLITE_FILE = "control.sqlite3"
 # How long a writer of another process (the CLI beside a running core) is waited for before "database is locked".
 SQLITE_BUSY_MS = 10_000
 
+# A server that does not answer is given up after this; psycopg's own 130 s would hold every request thread meanwhile.
+CONNECT_SECONDS = 5
+
 # FastAPI runs at most 40 routes at once in threads (anyio's default); each needs at most one connection.
 CONNECTIONS_KEPT = 10
 CONNECTIONS_EXTRA = 40
@@ -72,7 +75,8 @@ def database_url(configured: str, data: Path) -> URL:
         raise DatabaseUrlError("db.url is not a URL: postgresql+psycopg://user:password@host/name is one") from error
     match url.get_backend_name():
         case "postgresql":
-            return url.set(drivername="postgresql+psycopg")
+            timeout = {"connect_timeout": str(CONNECT_SECONDS)} | url.query
+            return url.set(drivername="postgresql+psycopg", query=timeout)
         case "sqlite" if url.database not in (None, "", ":memory:"):
             return url.set(drivername="sqlite")
         case "sqlite":

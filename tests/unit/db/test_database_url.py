@@ -14,8 +14,12 @@ DATA = Path("/data")
     [
         pytest.param("", "sqlite:////data/control.sqlite3", id="nothing set: SQLite in the data directory"),
         ("sqlite:////elsewhere/file.db", "sqlite:////elsewhere/file.db"),
-        ("postgresql+psycopg://u:p@h:1/d", "postgresql+psycopg://u:p@h:1/d"),
-        pytest.param("postgresql://u@h/d", "postgresql+psycopg://u@h/d", id="psycopg 3 is the driver we ship"),
+        ("postgresql+psycopg://u:p@h:1/d", "postgresql+psycopg://u:p@h:1/d?connect_timeout=5"),
+        pytest.param(
+            "postgresql://u@h/d?connect_timeout=60&sslmode=require",
+            "postgresql+psycopg://u@h/d?connect_timeout=60&sslmode=require",
+            id="psycopg 3 is the driver we ship; what is set stays set",
+        ),
     ],
 )
 def test_a_url_is_read(configured, expected):
