@@ -1,11 +1,14 @@
 """Run the demo: `make demo`, or `make demo EXIT=1` to stop when it is done."""
 
 import argparse
-import shutil
+import contextlib
+import signal
 import sys
 from pathlib import Path
 
-from demo import messages, show, story
+import click
+
+from demo import folder, messages, show, story
 from demo.api import Api
 from demo.product import NotReadyError, Product, free_port
 from demo.sink import Sink
@@ -15,29 +18,38 @@ PORTS = (8025, 8026)
 SENDING_DOMAIN = "post.example"
 OWNER = "owner@post.example"
 PROBLEMS_SHOWN = 5
+INTERRUPTED = 130  # as shells report Ctrl+C
 
 
 def main() -> int:
-    """0 when everything was right."""
+    """0 when everything was right, also when Ctrl+C ends it after that."""
     arguments = argparse.ArgumentParser(prog="make demo", description=__doc__)
     arguments.add_argument("--exit", action="store_true", help="stop when it is done")
     stay = not arguments.parse_args().exit
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir()
+    # SIGTERM as Ctrl+C: else `waypost up` would be left behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with folder.fresh(FOLDER):
+            return 0 if _run(stay=stay) else 1
+    except folder.BusyError as error:
+        show.verdict(right=False, text=str(error))
+        return 1
+    except (KeyboardInterrupt, click.Abort):  # Abort: within a waypost command
+        return INTERRUPTED
+
+
+def _run(*, stay: bool) -> bool:
     with Sink(free_port()) as sink:
         product = Product(FOLDER, sink.port, ports=PORTS)
         try:
             show.heading("Starting Waypost on its embedded stores")
             product.start(show.line)
-            right = _tell(product, sink, stay=stay)
+            return _tell(product, sink, stay=stay)
         except NotReadyError as error:
             show.verdict(right=False, text=str(error))
-            right = False
-        except KeyboardInterrupt:
-            right = True
+            return False
         finally:
             product.stop()
-    return 0 if right else 1
 
 
 def _tell(product: Product, sink: Sink, *, stay: bool) -> bool:
@@ -77,18 +89,21 @@ def _tell(product: Product, sink: Sink, *, stay: bool) -> bool:
         for problem in problems[:PROBLEMS_SHOWN]:
             show.line(f"       {problem}")
     if stay:
-        _stay(product, key, secret, sent[0].send_id)
+        with contextlib.suppress(KeyboardInterrupt):
+            _stay(product, key, secret, min(sent, key=lambda each: len(each.tracked)))
     return not any(problems for _, problems in checks)
 
 
-def _stay(product: Product, key: str, secret: str, send_id: str) -> None:
+def _stay(product: Product, key: str, secret: str, shown: story.Sent) -> None:
     origin = product.origin
     show.heading("It stays up: Ctrl+C stops it")
     show.line(f"address  {origin}")
     show.line(f"key      {key}:{secret}")
-    show.line("try      " + f"token=$(curl -s -X POST '{origin}/oauth/token?grant_type=password' -u '{key}:{secret}' |")
-    show.line('           sed \'s/.*"access_token":"\\([^"]*\\)".*/\\1/\')')
-    show.line(f'         curl -s -H "Authorization: Bearer $token" {origin}/api/v1/email/send/{send_id}/events')
+    show.line(f"try      # what became of the message {shown.message.name}")
+    show.line(f"         token=$(curl -s -X POST '{origin}/oauth/token?grant_type=password' -u '{key}:{secret}' |")
+    show.line("""           python3 -c 'import json, sys; print(json.load(sys.stdin)["access_token"])')""")
+    events = f"{origin}/api/v1/email/send/{shown.send_id}/events"
+    show.line(f'         curl -s -H "Authorization: Bearer $token" {events} | python3 -m json.tool')
     for line in product.process.stdout:
         show.line(line.rstrip())
 
