@@ -60,9 +60,10 @@ $(READY): requirements.lock pyproject.toml
 	  if [ "$$(id -u)" = 0 ]; then echo "Installing $(notdir $(PYTHON))-venv"; export DEBIAN_FRONTEND=noninteractive; \
 	    apt-get update -qq && apt-get install -qq --yes $(notdir $(PYTHON))-venv >/dev/null; \
 	  else echo "$(PYTHON) has no venv module; run: sudo apt-get install $(notdir $(PYTHON))-venv"; exit 1; fi
-	@echo "Setting up .venv with $$($(PYTHON) --version)"
+	@echo "Installing the $$(grep -c == requirements.lock) packages of requirements.lock into .venv with $$($(PYTHON) --version);"
+	@echo "this takes about a minute the first time"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@$(BIN)/uv pip install --python $(BIN)/python --require-hashes --requirement requirements.lock
-	@$(BIN)/uv pip install --python $(BIN)/python --no-deps --editable .
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
