@@ -60,7 +60,7 @@ import asyncio, sys, time
 from waypost.config import HostPort
 from waypost.edge.answer import redirect
 from waypost.edge.app import listening_socket, serve
-from waypost.edge.process import spare_the_collector
+from waypost.telemetry.garbage import spare_the_collector
 class Bare:
     def handle(self, request, answer):
         answer(redirect(sys.argv[2]))

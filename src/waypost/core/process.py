@@ -14,6 +14,7 @@ from waypost.links.keyring import Keyring
 from waypost.mail.process import run as run_mail
 from waypost.pipeline.process import run as run_pipeline
 from waypost.store import EventStore
+from waypost.telemetry.garbage import spare_the_collector
 
 # Between looks at whether the API listens; only while starting.
 _LOOK_SECONDS = 0.02
@@ -69,5 +70,6 @@ async def _when_listening(listen: HostPort, on_ready: Callable[[], None]) -> Non
             await asyncio.sleep(_LOOK_SECONDS)
         else:
             writer.close()
+            spare_the_collector()
             on_ready()
             return

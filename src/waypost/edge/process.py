@@ -1,7 +1,6 @@
 """Composition root of one edge worker: a process and a spool directory of its own, a port shared with its siblings."""
 
 import asyncio
-import gc
 import logging
 import os
 import resource
@@ -22,6 +21,7 @@ from waypost.spool.commit import GroupCommit
 from waypost.spool.counters import Counters
 from waypost.spool.files import Files
 from waypost.spool.segments import OPEN_SUFFIX, SegmentWriter
+from waypost.telemetry.garbage import spare_the_collector
 
 OTHER_DESCRIPTORS = 32
 
@@ -134,13 +134,3 @@ def _allow_many_connections() -> int:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return CONNECTIONS_MAX if hard == resource.RLIM_INFINITY else min(CONNECTIONS_MAX, hard - OTHER_DESCRIPTORS)
-
-
-def spare_the_collector() -> None:
-    """Keep cycle collection off what lives for ever, and rare for the rest: a request leaves no cycle behind.
-
-    With the default thresholds it took a quarter of the time of a redirect (`python -m bench.edge`).
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
