@@ -149,7 +149,7 @@ def open_token(text: str, link_domain: str, keyring: Keyring, *, kind: Kind | No
     except InvalidTag:
         raise BadSeal("the seal does not fit") from None
     payload = _parse(plaintext)
-    if kind not in (None, payload.kind):
+    if kind is not None and kind is not payload.kind:
         raise Malformed(f"a token of kind {payload.kind}, not {kind}")
     return payload
 
@@ -311,16 +311,7 @@ def _parse(plaintext: bytes) -> Payload:
             at = len(plaintext)
         if at != len(plaintext):
             raise Malformed("more follows the last field")
-        return Payload(
-            kind=kind,
-            account=account,
-            profile=profile,
-            link_index=link_index,
-            destination=destination,
-            send_id=send_id,
-            privacy=privacy,
-            ip_policy=ip_policy,
-        )
+        return Payload(kind, account, profile, link_index, destination, send_id, privacy, ip_policy)
     except (LookupError, ValueError) as error:
         raise Malformed("a field is not as any sealer writes it") from error
 
