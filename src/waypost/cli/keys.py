@@ -54,14 +54,15 @@ def create(data: Path, *, beside_existing_data: bool) -> None:
 @data_option
 @click.option("--mint", is_flag=True, help="Seal new links with it from the next start. Without: it only opens.")
 def add(data: Path, *, mint: bool) -> None:
-    """Add a key. Running processes read the keyring when they start.
+    """Add a key. The edges of this data directory open links with it at once.
 
     With edges on several machines, add the key without --mint and bring it to all of them first: a link sealed with a
     key that an edge does not hold does not open there.
     """
     with _plain_errors():
         key = add_key(keyring_path(data), mint=mint).keys[-1]
-    click.echo(f"Added key {key.key_id} ({key.state}). Keep a new copy elsewhere: waypost keys export FILE")
+    from_when = " New links are sealed with it from the next start of `waypost up`." if mint else ""
+    click.echo(f"Added key {key.key_id} ({key.state}).{from_when} Keep a new copy elsewhere: waypost keys export FILE")
 
 
 @keys.command("list")

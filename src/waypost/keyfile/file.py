@@ -37,7 +37,11 @@ def load_keyring(path: Path) -> Keyring:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             content = file.read(_MAX_BYTES)
     except FileNotFoundError as error:
-        raise KeyringMissing(path, f"There is no keyring at {path}. `waypost keys create` makes one.") from error
+        raise KeyringMissing(
+            path,
+            f"There is no keyring at {path}. If links were sent, put your copy back; if it is elsewhere, give --data "
+            "(or --keyring to `waypost links`). `waypost keys create` makes a new one, which opens no earlier link.",
+        ) from error
     except OSError as error:
         raise KeyringUnreadable(
             path, f"The keyring {path} cannot be read ({error.strerror}). Make it a file that this user owns."
@@ -46,7 +50,8 @@ def load_keyring(path: Path) -> Keyring:
         raise KeyringExposed(
             path,
             f"The keyring {path} can be used by other users of this machine (mode {mode:04o}), and who has it can "
-            f"forge links. Run: chmod 600 {path}. If someone may have read it: waypost keys add --mint",
+            f"forge links. Run: chmod 600 {path}. If someone may have read it: `waypost keys add --mint` seals new "
+            "links with another key, but links can be forged with an exposed key as long as it opens.",
         )
     try:
         return Keyring.parse(content.decode("utf-8"))

@@ -19,9 +19,9 @@ def keys(tmp_path):
 
 def test_create_add_list_and_export_tell_the_story_of_a_keyring(keys, tmp_path):
     assert "with key 1" in keys("create").output
-    assert keys("add").output.startswith("Added key 2 (opening).")
+    assert keys("add").output.startswith("Added key 2 (opening). Keep a new copy")
     assert keys("export", str(tmp_path / "copy.json")).output.startswith("Exported 2 key(s)")
-    assert keys("add", "--mint").output.startswith("Added key 3 (minting).")
+    assert keys("add", "--mint").output.startswith("Added key 3 (minting). New links are sealed with it from")
     listed = [line.split() for line in keys("list").output.splitlines()]
     assert [(line[0], line[1], line[3]) for line in listed] == [
         ("key", "state", "exported"),
