@@ -17,15 +17,13 @@ from waypost.cli.options import config_option, data_option, load_settings
 from waypost.cli.supervisor import Service, StartFailedError, supervise
 from waypost.config import Settings
 from waypost.edge.app import listening_socket
-from waypost.keyfile import KeyfileError, start_keyring
+from waypost.keyfile import KeyfileError, StartedKeyring, start_keyring
 from waypost.telemetry import readiness
 from waypost.telemetry.ports import check_free
 
 LOCK_FILE = "up.lock"
-_REMINDER = (
-    "There is no copy of the link keys yet, and without them every link sent is dead. "
-    "Make one and keep it elsewhere: waypost keys export FILE\n"
-)
+_LOCALHOST = "localhost"
+_LOCALHOST_ADDRESSES = frozenset({"127.0.0.1", "0.0.0.0", "::1", "::"})  # noqa: S104 -- compared with, not bound
 
 
 @click.command()
@@ -54,7 +52,7 @@ def up(data: Path, config: Path | None) -> None:
             *(_edge(settings, config, worker, listener) for worker, listener in enumerate(listeners)),
         ]
         try:
-            asyncio.run(_supervise(services, on_stop=held.close, remind=bool(keyring.unexported)))
+            asyncio.run(_supervise(services, on_stop=held.close, reminder=reminder_of(keyring)))
         except StartFailedError as error:
             raise click.ClickException(f"{error}; its own message is above. Everything is stopped.") from error
     click.echo("Stopped.")
@@ -92,9 +90,17 @@ def _edge(settings: Settings, config: Path | None, worker: int, listener: socket
     return Service(
         f"edge-{worker}",
         _command(settings, config, "edge", "--worker", str(worker), "--listener", str(descriptor)),
-        f"links on http://{settings.edge.listen}",
+        f"links on {links_origin(settings)}",
         inherits=(descriptor,),
     )
+
+
+def links_origin(settings: Settings) -> str:
+    """Where to try a link: they open only under a link domain, so under `localhost` rather than its address."""
+    listen = settings.edge.listen
+    if _LOCALHOST in settings.links.development_domains and listen.host in _LOCALHOST_ADDRESSES:
+        return f"http://{_LOCALHOST}:{listen.port}"
+    return f"http://{listen}"
 
 
 def _command(settings: Settings, config: Path | None, *command: str) -> list[str]:
@@ -105,7 +111,7 @@ def _command(settings: Settings, config: Path | None, *command: str) -> list[str
     return [sys.executable, "-P", "-m", "waypost", *command, *options]
 
 
-async def _supervise(services: list[Service], *, on_stop: Callable[[], None], remind: bool) -> None:
+async def _supervise(services: list[Service], *, on_stop: Callable[[], None], reminder: str) -> None:
     stop = asyncio.Event()
 
     def end() -> None:
@@ -120,12 +126,25 @@ async def _supervise(services: list[Service], *, on_stop: Callable[[], None], re
         services,
         stop,
         report=lambda name, line: click.echo(f"{name:{width}}  {line}"),
-        on_ready=lambda: _say_ready(remind=remind),
+        on_ready=lambda: _say_ready(reminder),
     )
 
 
-def _say_ready(*, remind: bool) -> None:
-    click.echo(f"{_REMINDER if remind else ''}Ready. Ctrl+C stops.")
+def reminder_of(keyring: StartedKeyring) -> str:
+    """What to say about keys of which there is no copy; nothing when there is one of each."""
+    missing = keyring.unexported
+    if not missing:
+        return ""
+    if len(missing) == len(keyring.keyring.keys):
+        what = "the link keys yet, and without them every link sent is dead"
+    else:
+        ids = ", ".join(map(str, missing))
+        what = f"link key{'s' if missing[1:] else ''} {ids} yet, and the links sealed with a lost key are dead"
+    return f"There is no copy of {what}. Make one and keep it elsewhere: waypost keys export FILE\n"
+
+
+def _say_ready(reminder: str) -> None:
+    click.echo(f"{reminder}Ready. Ctrl+C stops.")
     readiness.announce_ready(os.environ)
 
 

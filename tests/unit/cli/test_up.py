@@ -1,10 +1,14 @@
-"""What `waypost up` refuses before it starts anything."""
+"""What `waypost up` refuses before it starts anything, and what it says."""
 
+from datetime import UTC, datetime
+
+import pytest
 from click.testing import CliRunner
 
 from waypost.cli.main import main
-from waypost.cli.up import LOCK_FILE
-from waypost.keyfile import start_keyring
+from waypost.cli.up import LOCK_FILE, links_origin, reminder_of
+from waypost.config import load
+from waypost.keyfile import add_key, keyring_path, record_export, start_keyring
 
 
 def up(data):
@@ -32,3 +36,27 @@ def test_data_without_a_keyring_is_refused_and_left_alone(tmp_path):
     assert result.exit_code == 1
     assert "holds data but no keyring" in result.output
     assert [path.name for path in tmp_path.iterdir()] == ["control.sqlite3"]
+
+
+def test_it_reminds_of_the_keys_without_a_copy_by_their_ids_once_others_have_one(tmp_path):
+    path = keyring_path(tmp_path)
+    assert "no copy of the link keys yet" in reminder_of(start_keyring(tmp_path))
+    record_export(path, start_keyring(tmp_path).keyring, now=datetime(2024, 6, 3, tzinfo=UTC))
+    assert reminder_of(start_keyring(tmp_path)) == ""
+    add_key(path, mint=False)
+    assert "no copy of link key 2 yet" in reminder_of(start_keyring(tmp_path))
+    add_key(path, mint=True)
+    assert "no copy of link keys 2, 3 yet" in reminder_of(start_keyring(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("environ", "origin"),
+    [
+        ({}, "http://localhost:8026"),
+        ({"WAYPOST_EDGE__LISTEN": "0.0.0.0:80"}, "http://localhost:80"),
+        ({"WAYPOST_EDGE__LISTEN": "192.0.2.1:80"}, "http://192.0.2.1:80"),
+        ({"WAYPOST_LINKS__DEVELOPMENT_DOMAINS": "links.test"}, "http://127.0.0.1:8026"),
+    ],
+)
+def test_links_are_said_to_be_where_they_open(tmp_path, environ, origin):
+    assert links_origin(load(None, environ, tmp_path)) == origin
