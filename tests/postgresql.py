@@ -41,7 +41,8 @@ def running(*, durable: bool) -> Iterator[PostgreSQL]:
     initdb = require("postgresql", binary="initdb")
     # Not under pytest's own directory: PostgreSQL refuses to run as root, and its user cannot look in there. The path
     # is short because a Unix socket's may have 107 bytes.
-    directory = Path(tempfile.mkdtemp(prefix="waypost-pg-"))
+    # Said in full, for an open event store has `tempfile` use a directory of its own.
+    directory = Path(tempfile.mkdtemp(prefix="waypost-pg-", dir="/tmp"))
     as_server = []
     if os.geteuid() == 0:
         shutil.chown(directory, "postgres", "postgres")

@@ -60,7 +60,7 @@ def postfix(*, port: int, next_port: int, pem: Path):
     program = require("postfix", binary="postfix")
     if os.geteuid() != 0:
         pytest.fail("this test starts a Postfix of its own, which only root can", pytrace=False)
-    home = Path(tempfile.mkdtemp(prefix="waypost-postfix-"))
+    home = Path(tempfile.mkdtemp(prefix="waypost-postfix-", dir="/tmp"))
     home.chmod(0o755)
     (home / "queue").mkdir()
     (home / "data").mkdir()
