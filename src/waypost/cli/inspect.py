@@ -8,7 +8,7 @@ import click
 from waypost.cli.options import data_option, keyring_option
 from waypost.events.ids import uuid7_unix_ms
 from waypost.keyfile import KeyfileError, keyring_path, load_keyring
-from waypost.links.errors import TokenError
+from waypost.links.errors import BadSeal, TokenError
 from waypost.links.token import Kind, Payload, open_token, read_header
 from waypost.links.url import parse_url
 
@@ -37,6 +37,10 @@ def inspect(url: str, data: Path, keyring_file: Path | None) -> None:
         payload = open_token(tracked.token, tracked.link_domain, keyring, kind=tracked.kind)
     except KeyfileError as error:
         raise click.ClickException(str(error)) from error
+    except BadSeal as error:
+        raise click.ClickException(
+            f"does not open: it was altered, or sealed for another link domain or with another keyring ({error.code})"
+        ) from error
     except TokenError as error:
         raise click.ClickException(f"does not open: {error} ({error.code})") from error
     _print_table(_payload_rows(payload))

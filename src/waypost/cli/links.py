@@ -9,10 +9,11 @@ import click
 
 from waypost.cli.inspect import inspect
 from waypost.cli.options import data_option, keyring_option
+from waypost.cli.printable import one_line
 from waypost.keyfile import KeyfileError, keyring_path, load_keyring
 from waypost.links import Decision, Handling, Plan, Policy, Report, plan
 from waypost.links.errors import InvalidPayload
-from waypost.links.token import Privacy, Sealer
+from waypost.links.token import Privacy, Sealer, check_link_domain
 from waypost.links.url import click_url, open_url
 
 
@@ -85,6 +86,11 @@ def rewrite(
       1  the message is not UTF-8, or the keyring cannot be read; the message says why
       2  wrong usage
     """  # noqa: D301 -- \b is click's mark for a paragraph that keeps its lines
+    domain = link_domain.lower()
+    try:
+        check_link_domain(domain)
+    except InvalidPayload as error:
+        raise click.UsageError(str(error)) from error
     policy = Policy(
         outlook=not no_outlook,
         unsubscribe_urls=frozenset(unsubscribe_url),
@@ -100,8 +106,8 @@ def rewrite(
         try:
             keyring = load_keyring(keyring_file or keyring_path(data))
             privacy = Privacy.ANONYMOUS if send_id is None else Privacy.IDENTIFIED
-            sealer = Sealer(keyring, link_domain.lower(), account=account, profile=profile, privacy=privacy)
-            message = _render(planned, sealer, f"https://{link_domain.lower()}", send_id, pixel=pixel)
+            sealer = Sealer(keyring, domain, account=account, profile=profile, privacy=privacy)
+            message = _render(planned, sealer, f"https://{domain}", send_id, pixel=pixel)
         except KeyfileError as error:
             raise click.ClickException(str(error)) from error
         except InvalidPayload as error:
@@ -147,11 +153,13 @@ def _print_report(report: Report, form: str) -> None:
     for link in report["links"]:
         decision = "tracked" if link["decision"] is Decision.TRACKED else f"skipped: {link['reason']}"
         place = f"{link['index']:>5}  {link['part']:8} {decision:25}"
-        label = f"  [{link['name'] or link['text']}]" if link["name"] or link["text"] else ""
-        click.echo(f"{place} {link['destination']}{label}")
+        label = f"  [{one_line(link['name'] or link['text'])}]" if link["name"] or link["text"] else ""
+        click.echo(f"{place} {one_line(link['destination'])}{label}")
     size = report["size"]
+    twins = report["tracked"] - len({link["index"] for link in report["links"] if link["reason"] is None})
     click.echo(
-        f"{report['tracked']} tracked, {report['skipped']} skipped; "
+        f"{report['tracked']} tracked{f' ({twins} of them twins for Outlook, which share an index)' if twins else ''}, "
+        f"{report['skipped']} skipped; "
         f"{size['encoded_bytes']:,} bytes encoded"
         + ("; Gmail will clip it (over 102,400 bytes)" if size["clipped_by_gmail"] else "")
     )

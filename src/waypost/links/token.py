@@ -195,8 +195,7 @@ class Sealer:
         privacy: Privacy = Privacy.IDENTIFIED,
         ip_policy: IpPolicy = IpPolicy.FULL,
     ) -> None:
-        if not _LINK_DOMAIN.fullmatch(link_domain) or len(link_domain) > _MAX_HOST_NAME:
-            raise InvalidPayload("link_domain", f"{link_domain!r} is not a lower-case host name without port")
+        check_link_domain(link_domain)
         _check_number("account", account)
         _check_number("profile", profile)
         key = keyring.minting
@@ -264,6 +263,16 @@ _LINK_DOMAIN: Final = re.compile(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*")
 _DESTINATION: Final = re.compile(
     r"[Hh][Tt][Tt][Pp][Ss]?://[A-Za-z0-9\-._~:\[\]@!$&'()*+,;=%][A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*"
 )
+
+
+def check_link_domain(link_domain: str) -> None:
+    """What every sealer asks of a link domain.
+
+    Raises:
+        InvalidPayload: it is not a lower-case host name without port.
+    """
+    if not _LINK_DOMAIN.fullmatch(link_domain) or len(link_domain) > _MAX_HOST_NAME:
+        raise InvalidPayload("link_domain", f"{link_domain!r} is not a lower-case host name without port")
 
 
 def _check_number(field: str, number: int) -> None:

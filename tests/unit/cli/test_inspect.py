@@ -66,13 +66,16 @@ def test_a_keyring_file_may_be_named(run, keyring, tmp_path):
     assert run(url, "--keyring", str(copy)).exit_code == 0
 
 
+SEAL = "it was altered, or sealed for another link domain or with another keyring (bad_seal)"
 OTHER = Keyring.new(bytes(64)).add(bytes([2]) * 64).promote(2)
 
 
 @pytest.mark.parametrize(
     ("make_url", "why"),
     [
-        (lambda ring: click_url("https://other.example.com", seal(CLICK, DOMAIN, ring)), "bad_seal"),
+        (lambda ring: click_url("https://other.example.com", seal(CLICK, DOMAIN, ring)), SEAL),
+        (lambda ring: click_url(ORIGIN, seal(CLICK, DOMAIN, ring)[:-4] + "AAAA"), SEAL),
+        (lambda _: click_url(ORIGIN, seal(CLICK, DOMAIN, OTHER.promote(1))), SEAL),
         (lambda _: click_url(ORIGIN, seal(CLICK, DOMAIN, OTHER)), "the keyring has no key 2 (unknown_key)"),
         (lambda ring: open_url(ORIGIN, seal(CLICK, DOMAIN, ring)), "a token of kind click, not open (malformed)"),
         (lambda _: click_url(ORIGIN, "AQ"), "too short (malformed)"),

@@ -108,7 +108,26 @@ def test_what_cannot_be_done_is_said_in_one_line(tmp_path, content, options, exi
     assert said in result.output
 
 
-def test_a_link_domain_with_a_port_is_a_usage_error(message, data):
-    result = run("rewrite", message, "--link-domain", "l.example:80", "--data", data)
+@pytest.mark.parametrize("extra", [(), ("--report", "table")])
+@pytest.mark.parametrize("domain", ["l.example:80", "https://l.example", "l..example", ""])
+def test_a_link_domain_that_is_no_host_name_is_a_usage_error_with_a_report_too(message, data, domain, extra):
+    result = run("rewrite", message, "--link-domain", domain, "--data", data, *extra)
     assert result.exit_code == 2
-    assert "link_domain" in result.output
+    assert "is not a lower-case host name without port" in result.output
+
+
+def test_nothing_in_a_message_breaks_a_row_of_the_table(tmp_path):
+    path = tmp_path / "message.html"
+    path.write_text('<a href="https://a.example/\n9\x1b[2J\u202e" data-smtpd-link-name="a\tb\u3000c">x</a>', "utf-8")
+    row, *_ = run("rewrite", path, "--link-domain", "l.example", "--report", "table").output.split("\n")
+    assert row.endswith("https://a.example/\\n9\\x1b[2J\\u202e  [a\\tb\u3000c]")
+
+
+def test_the_table_says_how_many_of_its_rows_are_twins_for_outlook(tmp_path):
+    path = tmp_path / "message.html"
+    button = '<a href="https://a.example/{0}">{0}</a>'
+    buttons = (f"<!--[if mso]>{button.format(n)}<![endif]-->{button.format(n)}" for n in range(2))
+    path.write_text("".join(buttons) + button.format(2))
+    *rows, total = run("rewrite", path, "--link-domain", "l.example", "--report", "table").output.splitlines()
+    assert len(rows) == 5
+    assert total.startswith("5 tracked (2 of them twins for Outlook, which share an index), 0 skipped; ")
