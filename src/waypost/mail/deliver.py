@@ -87,6 +87,7 @@ class Deliverer:
         self._clock = clock
         self._chance = chance
         self._counts = counts
+        self._relay_down = False
 
     async def attempt(self, claim: Claim) -> Outcome:
         """Make one attempt and record what came of it.
@@ -109,7 +110,25 @@ class Deliverer:
         prepared = await asyncio.to_thread(self._prepare, claim)
         if isinstance(prepared, Outcome):
             return prepared
-        return await self._record(prepared, await self._relay.send(prepared.envelope))
+        answer = await self._relay.send(prepared.envelope)
+        self._tell_of_relay(answer)
+        return await self._record(prepared, answer)
+
+    def _tell_of_relay(self, answer: Answer) -> None:
+        """Log that the relay went away or came back: once, not for every message that waits for it."""
+        down = isinstance(answer, Deferred) and answer.relay_down
+        if down is self._relay_down:
+            return
+        self._relay_down = down
+        where = f"{self._settings.mail.relay_host}:{self._settings.mail.relay_port}"
+        if isinstance(answer, Deferred) and down:
+            _log.warning(
+                "the relay %s cannot be used: %s; messages wait (mail.relay_host and mail.relay_port name another)",
+                where,
+                answer.reply,
+            )
+        else:
+            _log.warning("the relay %s can be used again", where)
 
     def _prepare(self, claim: Claim) -> Prepared | Outcome:
         job = self._queue.job(claim)
@@ -179,7 +198,7 @@ class Deliverer:
         if next_attempt_at is None:
             seconds = self._settings.mail.give_up_seconds
             return self._bounce(claim, composed, f"gave up after {seconds} seconds: {answer.reply}")
-        self._queue.postponed(claim, composed, next_attempt_at, answer.reply)
+        self._queue.postponed(claim, composed, next_attempt_at, answer.reply, counted=not answer.relay_down)
         return Outcome.RELAY_DOWN if answer.relay_down else Outcome.POSTPONED
 
 

@@ -164,11 +164,17 @@ class Queue:
             if _settle(session, _held(claim), state=DeliveryState.FAILED, last_error=reason):
                 self._advance(session, claim, composed, [Step(SendState.BOUNCE, now, reason)], reason)
 
-    def postponed(self, claim: Claim, composed: Composed | None, next_attempt_at: datetime, reason: str) -> None:
-        """It is tried again. `composed` is None when it did not come to that."""
-        later = {"state": DeliveryState.QUEUED, "last_error": reason, "next_attempt_at": next_attempt_at}
+    def postponed(
+        self, claim: Claim, composed: Composed | None, next_attempt_at: datetime, reason: str, *, counted: bool
+    ) -> None:
+        """It is tried again. `composed` is None when it did not come to that.
+
+        Not `counted`, the attempt tells nothing about the message, and its schedule begins where it would have.
+        """
+        attempts = claim.attempts if counted else claim.attempts - 1
+        later = {"last_error": reason, "next_attempt_at": next_attempt_at, "attempts": attempts}
         with self._database.writing() as session:
-            if _settle(session, _held(claim), **later):
+            if _settle(session, _held(claim), state=DeliveryState.QUEUED, **later):
                 self._advance(session, claim, composed, [], composed.note if composed else None)
 
     def held(self, claim: Claim, next_look_at: datetime, reason: str) -> None:

@@ -31,7 +31,7 @@ def retry_at(  # noqa: D417 - the rest say it by their names
     The last attempt is at the end of the period, not before it.
 
     Args:
-        attempts: made so far, at least 1.
+        attempts: made so far, at least 1, those not counted that met no usable relay.
         chance: random, 0 to 1.
     """
     deadline = first_attempt_at + timedelta(seconds=give_up_seconds)

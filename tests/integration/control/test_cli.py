@@ -58,14 +58,32 @@ def test_a_decision_that_makes_no_sense_exits_with_1_and_says_why(waypost, accou
     assert done.stderr == "Error: the account is pending: it can become approved or rejected, not suspended\n"
 
 
+def test_a_decision_made_already_is_said_plainly(waypost, account):
+    waypost("accounts", "approve", account)
+
+    assert waypost("accounts", "approve", account, code=1).stderr == "Error: owner@shop.example is approved already\n"
+
+
 def test_a_profile_on_a_development_domain_is_active_at_once(waypost, account):
     done = waypost(
         "profiles", "create", account, "--name", "p", "--sending-domain", "shop.example", "--link-domain", "localhost"
     )
 
     assert UUID(done.stdout.strip())
-    assert "It is active" in done.stderr
+    assert (
+        done.stderr
+        == "It is active; the account is pending: `waypost accounts approve owner@shop.example` lets it send.\n"
+    )
     assert rows(waypost("profiles", "list", account).stdout)[1][1:] == ["active", "shop.example", "localhost", "p"]
+
+
+def test_a_profile_of_an_approved_account_says_that_it_can_send(waypost, account):
+    waypost("accounts", "approve", account)
+    done = waypost(
+        "profiles", "create", account, "--name", "p", "--sending-domain", "shop.example", "--link-domain", "localhost"
+    )
+
+    assert done.stderr == "It is active: messages from shop.example can be sent.\n"
 
 
 def test_a_profile_on_another_domain_says_plainly_that_it_cannot_send_yet(waypost, account):
@@ -124,7 +142,13 @@ def test_a_revoked_key_is_listed_as_such(waypost, account):
     ],
 )
 def test_what_is_not_there_exits_with_1(waypost, words):
-    assert "Error: there is no such" in waypost(*words, code=1).stderr
+    assert waypost(*words, code=1).stderr.startswith("Error: there is no such ")
+
+
+def test_an_account_that_is_not_there_is_named_as_it_was_typed(waypost):
+    said = waypost("accounts", "approve", "owner@shop.exmple", code=1).stderr
+
+    assert said == "Error: there is no such account: owner@shop.exmple\n"
 
 
 def test_a_directory_without_data_is_not_made_into_an_install(tmp_path):

@@ -307,6 +307,24 @@ def test_what_mail_notes_of_a_send_shows(api):
     assert body["modified_at_utc"] - body["created_at_utc"] == 60
 
 
+def test_a_send_that_waits_shows_why_and_until_when_and_a_finished_one_does_not(api):
+    tenant = api.tenant()
+    send_id = tenant.send().json()["send_id"]
+    with api.database.writing() as session:
+        delivery = session.scalars(select(Delivery).where(Delivery.send_id == UUID(send_id))).one()
+        delivery.last_error, delivery.attempts = "450 not now", 2
+        delivery.next_attempt_at = START + timedelta(minutes=5)
+
+    assert tenant.get(f"{SEND}/{send_id}").json()["delivery"] == {
+        "attempts": 2,
+        "last_error": "450 not now",
+        "next_attempt_at_utc": int((START + timedelta(minutes=5)).timestamp()),
+    }
+    with api.database.writing() as session:
+        session.scalars(select(Delivery).where(Delivery.send_id == UUID(send_id))).one().state = DeliveryState.DELIVERED
+    assert "delivery" not in tenant.get(f"{SEND}/{send_id}").json()
+
+
 def an_event(tenant, send_id, name, **fields):
     unknown = {
         "outcome": None, "link": None, "link_domain": "", "edge": "", "client_address": "", "user_agent": "",

@@ -125,7 +125,7 @@ def test_a_message_that_meets_a_bug_is_tried_on_schedule_and_bounces_in_the_end(
     assert install.relay.recipients() == ["other@example.net"]
 
 
-def test_while_the_relay_is_down_messages_wait_and_go_out_soon_after_it_is_back(install):
+def test_while_the_relay_is_down_messages_wait_and_go_out_soon_after_it_is_back(install, caplog):
     send_ids = [install.accept(f"{n}@example.net") for n in range(30)]
 
     async def without_relay():
@@ -136,8 +136,10 @@ def test_while_the_relay_is_down_messages_wait_and_go_out_soon_after_it_is_back(
             stop.set()
 
     asyncio.run(without_relay())
-    tried = [send_id for send_id in send_ids if install.delivery(send_id).attempts]
+    tried = [send_id for send_id in send_ids if install.delivery(send_id).last_error]
     assert 0 < len(tried) <= 4, "the backlog is not turned over for nothing"
+    assert not any(install.delivery(send_id).attempts for send_id in tried), "it says nothing about a message"
+    assert caplog.text.count("cannot be used") == 1, "it is told, once"
     assert all(install.delivery(send_id).next_attempt_at == START + timedelta(seconds=30) for send_id in tried)
     install.work(lambda: install.clock.pass_seconds(30))
     assert sorted(install.relay.recipients()) == sorted(f"{n}@example.net" for n in range(30))
@@ -259,7 +261,7 @@ def test_what_a_late_worker_says_does_not_undo_what_another_did(install):
     install.clock.pass_seconds(LEASE_SECONDS)
     install.work()
     composed = Composed(START, None)
-    late.postponed(claim, composed, START, "late")
+    late.postponed(claim, composed, START, "late", counted=True)
     late.held(claim, START, "late")
     late.failed(claim, composed, START, "late")
     late.delivered(claim, composed, START, "250 late")

@@ -11,9 +11,18 @@ from waypost.control.errors import Code, NotFoundError
 from waypost.control.links.schema import RewriteReport
 from waypost.control.oauth.bearer import Reader, Sender
 from waypost.control.responses import refusals
-from waypost.control.sends.schema import DeviceView, EventLink, EventView, NewSend, SendView, SoftwareView
+from waypost.control.sends.schema import (
+    DeliveryView,
+    DeviceView,
+    EventLink,
+    EventView,
+    NewSend,
+    SendView,
+    SoftwareView,
+)
 from waypost.control.sends.service import FoundSend, accept, find_content, find_events, find_send
 from waypost.control.times import unix_seconds
+from waypost.db.tables import Delivery
 from waypost.store.rows import Event
 
 router = APIRouter(prefix="/api/v1/email/send", tags=["sends"])
@@ -103,7 +112,16 @@ def _view(found: FoundSend) -> SendView:
         error=row.error,
         created_at_utc=unix_seconds(row.created_at),
         modified_at_utc=unix_seconds(row.modified_at),
+        delivery=_delivery(found.postponed) if found.postponed else None,
         link_report=RewriteReport.model_validate(found.link_report) if found.link_report else None,
+    )
+
+
+def _delivery(postponed: Delivery) -> DeliveryView:
+    return DeliveryView(
+        attempts=postponed.attempts,
+        last_error=postponed.last_error or "",
+        next_attempt_at_utc=unix_seconds(postponed.next_attempt_at),
     )
 
 

@@ -69,6 +69,14 @@ class NewSend(RequestModel):
         return self
 
 
+class DeliveryView(BaseModel):
+    """A delivery that has to be tried again, or is held."""
+
+    attempts: Annotated[int, Field(description="Made so far, not counting those that met no usable relay.")]
+    last_error: Annotated[str, Field(description="What the last one met, or why the message is held.")]
+    next_attempt_at_utc: Annotated[int, Field(description="Unix seconds.")]
+
+
 class SendView(BaseModel):
     """A send."""
 
@@ -91,6 +99,10 @@ class SendView(BaseModel):
     ] = None
     created_at_utc: Annotated[int, Field(description="Unix seconds.")]
     modified_at_utc: Annotated[int, Field(description="Unix seconds.")]
+    delivery: Annotated[
+        DeliveryView | None,
+        Field(description="Extension. Only while the message waits for another attempt.", exclude_if=_absent),
+    ] = None
     link_report: Annotated[
         RewriteReport | None,
         Field(

@@ -16,10 +16,13 @@ from waypost.control.oauth.service import Principal
 from waypost.control.profiles.service import active_profile, sending_profile_id
 from waypost.control.sends.schema import NewSend
 from waypost.db import outbox
-from waypost.db.states import SendState
+from waypost.db.states import DeliveryState, SendState
 from waypost.db.tables import Content, Delivery, Outbox, Profile, Report, Send
 from waypost.store.rows import Event
 
+_POSTPONED = select(Delivery).where(
+    Delivery.state.in_((DeliveryState.QUEUED, DeliveryState.SENDING)), Delivery.last_error.is_not(None)
+)
 NOTHING_PLANNED = LinkPlan(report=None, tracked=[])
 
 
@@ -31,6 +34,8 @@ class FoundSend:
     sending_profile_id: UUID
     link_report: dict[str, Any] | None
     """None when clicks are not tracked, or once the report's retention has passed."""
+    postponed: Delivery | None = None
+    """The delivery, while it waits for another attempt or is held."""
 
 
 def accept(control: Control, principal: Principal, message: NewSend) -> FoundSend:
@@ -62,7 +67,8 @@ def find_send(control: Control, principal: Principal, send_id: UUID) -> FoundSen
     with control.database.reading() as session:
         send = _owned(session, principal, send_id)
         report = session.get(Report, send_id)
-        return FoundSend(send, sending_profile_id(session, send.profile), report.report if report else None)
+        postponed = session.scalars(_POSTPONED.where(Delivery.send_id == send_id)).first()
+        return FoundSend(send, sending_profile_id(session, send.profile), report.report if report else None, postponed)
 
 
 def find_content(control: Control, principal: Principal, send_id: UUID) -> Content:
