@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from waypost.cli.control_database import control_database, table
+from waypost.cli.control_database import control_database, named_account, table
 from waypost.cli.options import config_option, data_option
 from waypost.control.accounts.schema import NewAccount
-from waypost.control.accounts.service import create_account, decide, find_account, list_accounts
+from waypost.control.accounts.service import create_account, decide, list_accounts
 from waypost.control.sources import SYSTEM
 from waypost.db.states import AccountState
 
@@ -82,6 +82,8 @@ def list_(data: Path, config: Path | None) -> None:
 
 def _decide(data: Path, config: Path | None, account: str, state: AccountState, reason: str | None) -> None:
     with control_database(config, data) as (_, database):
-        found = find_account(database, account)
+        found = named_account(database, account)
+        if found.state is state:
+            raise click.ClickException(f"{found.email} is {state} already")
         decided = decide(database, SYSTEM, found.public_id, state, reason=reason, decided_by=_DECIDED_BY)
     click.echo(f"{decided.email} is {decided.state}.")

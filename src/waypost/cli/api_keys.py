@@ -6,9 +6,8 @@ from uuid import UUID
 
 import click
 
-from waypost.cli.control_database import control_database, table
+from waypost.cli.control_database import control_database, named_account, table
 from waypost.cli.options import config_option, data_option
-from waypost.control.accounts.service import find_account
 from waypost.control.keys.schema import NewApiKey
 from waypost.control.keys.service import create_api_key, list_api_keys, revoke_api_key
 from waypost.control.sources import SYSTEM
@@ -38,7 +37,7 @@ def api_keys() -> None:
 def create(data: Path, config: Path | None, account: str, *, name: str, role: str) -> None:
     """Create a key and print it as key:secret. The secret is not kept: it cannot be shown again."""
     with control_database(config, data) as (_, database):
-        owner = find_account(database, account)
+        owner = named_account(database, account)
         created = create_api_key(database, SYSTEM, owner.public_id, NewApiKey(name=name, role=Role(role)))
     click.echo(f"{created.api_key.key}:{created.secret}")
     click.echo("Keep it now: the part after the colon is not stored here.", err=True)
@@ -51,7 +50,7 @@ def create(data: Path, config: Path | None, account: str, *, name: str, role: st
 def list_(data: Path, config: Path | None, account: str) -> None:
     """List an account's keys, oldest first, revoked ones included."""
     with control_database(config, data) as (_, database):
-        found = list_api_keys(database, find_account(database, account).public_id)
+        found = list_api_keys(database, named_account(database, account).public_id)
     table(
         ("ID", "KEY", "ROLE", "NAME", "LAST LOGIN", "REVOKED"),
         [

@@ -10,9 +10,11 @@ from sqlalchemy.exc import OperationalError
 
 from waypost.cli.options import load_settings
 from waypost.config import Settings
-from waypost.control.errors import ControlError
+from waypost.control.accounts.service import find_account
+from waypost.control.errors import ControlError, NotFoundError
 from waypost.control.install import open_database
 from waypost.db import SQLITE_FILE, Database, DatabaseError
+from waypost.db.tables import Account
 
 
 @contextmanager
@@ -39,6 +41,18 @@ def control_database(config: Path | None, data: Path) -> Iterator[tuple[Settings
         raise click.ClickException(str(error)) from error
     except OperationalError as error:
         raise click.ClickException(f"the control database cannot be used: {error.orig}") from error
+
+
+def named_account(database: Database, id_or_email: str) -> Account:
+    """The account that an operator named.
+
+    Raises:
+        click.ClickException: there is none; the message repeats the name, which may be mistyped.
+    """
+    try:
+        return find_account(database, id_or_email)
+    except NotFoundError as error:
+        raise click.ClickException(f"{error}: {id_or_email}") from error
 
 
 def table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

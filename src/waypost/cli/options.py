@@ -21,10 +21,10 @@ def data_option(command: _Command) -> _Command:
         "--data",
         type=click.Path(path_type=Path, file_okay=False),
         default=DEFAULT_DATA,
-        show_default=f"./{DEFAULT_DATA}",
         envvar="WAYPOST_DATA",
         metavar="DIR",
-        help="Where everything is kept: keys, databases, spool.",
+        # Not show_default: click would write it with parentheses.
+        help=f"Keys, databases, spool.  [default: ./{DEFAULT_DATA}]",
     )(command)
 
 

@@ -4,13 +4,12 @@ from pathlib import Path
 
 import click
 
-from waypost.cli.control_database import control_database, table
+from waypost.cli.control_database import control_database, named_account, table
 from waypost.cli.options import config_option, data_option
-from waypost.control.accounts.service import find_account
 from waypost.control.profiles.schema import NewProfile
 from waypost.control.profiles.service import create_profile, list_profiles
 from waypost.control.sources import SYSTEM
-from waypost.db.states import ProfileState
+from waypost.db.states import AccountState, ProfileState
 
 _NOT_ACTIVE = (
     "It is {state} and cannot send: this release does not check DNS yet, so only profiles on a development link "
@@ -51,10 +50,11 @@ def create(
     On a development link domain it is active at once; on any other it waits for its DNS records to be verified.
     """
     with control_database(config, data) as (settings, database):
+        owner = named_account(database, account)
         profile = create_profile(
             database,
             SYSTEM,
-            find_account(database, account),
+            owner,
             NewProfile(
                 profile_name=name,
                 sending_domain=sending_domain,
@@ -65,11 +65,14 @@ def create(
             settings.links.development_domains,
         )
     click.echo(profile.public_id)
-    if profile.state is ProfileState.ACTIVE:
-        click.echo(f"It is active: messages from {profile.sending_domain} can be sent.", err=True)
-    else:
+    if profile.state is not ProfileState.ACTIVE:
         domains = ", ".join(settings.links.development_domains) or "none"
-        click.echo(_NOT_ACTIVE.format(state=profile.state, domains=domains), err=True)
+        said = _NOT_ACTIVE.format(state=profile.state, domains=domains)
+    elif owner.state is not AccountState.APPROVED:
+        said = f"It is active; the account is {owner.state}: `waypost accounts approve {owner.email}` lets it send."
+    else:
+        said = f"It is active: messages from {profile.sending_domain} can be sent."
+    click.echo(said, err=True)
 
 
 @profiles.command("list")
@@ -79,7 +82,7 @@ def create(
 def list_(data: Path, config: Path | None, account: str) -> None:
     """List an account's profiles, oldest first."""
     with control_database(config, data) as (_, database):
-        found = list_profiles(database, find_account(database, account))
+        found = list_profiles(database, named_account(database, account))
     table(
         ("ID", "STATE", "SENDING DOMAIN", "LINK DOMAIN", "NAME"),
         [
