@@ -1,12 +1,13 @@
 """`waypost edge`: one redirect server, alone."""
 
+import logging
 import os
 from pathlib import Path
 
 import click
 
 from waypost.cli.options import config_option, data_option, load_settings
-from waypost.edge.process import edge_name, run
+from waypost.edge import process
 from waypost.keyfile import KeyfileError, keyring_path
 from waypost.spool import SpoolInUseError
 from waypost.telemetry import logs, parent, readiness
@@ -31,12 +32,14 @@ def edge(data: Path, config: Path | None, worker: int, parent_process: int | Non
     It needs the keyring in the data directory and nothing else: no database, no network. Clicks wait in the spool
     directory until a pipeline takes them. Stop it with Ctrl+C or SIGTERM: it answers what was asked before it ends.
     """
-    logs.configure(edge_name(worker))
+    logs.configure(process.edge_name(worker))
     if parent_process is not None:
         parent.end_with_parent(parent_process)
+        # `waypost up` itself says, in the same terminal, that this edge serves.
+        process.log.setLevel(logging.WARNING)
     settings = load_settings(config, data)
     try:
-        run(
+        process.run(
             settings,
             worker,
             keyring_path(data),
