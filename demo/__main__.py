@@ -32,7 +32,7 @@ def main() -> int:
         with folder.fresh(FOLDER):
             return 0 if _run(stay=stay) else 1
     except folder.BusyError as error:
-        show.verdict(right=False, text=str(error))
+        show.line(str(error))
         return 1
     except (KeyboardInterrupt, click.Abort):  # Abort: within a waypost command
         return INTERRUPTED
