@@ -154,7 +154,8 @@ def _keys_from_json(entries: Iterable[Any]) -> Iterable[Key]:
         if type(entry["key_id"]) is not int:
             raise InvalidKeyring(f"the id of key number {number} is not a number")
         try:
-            secret = base64.b64decode(str(entry["secret"]) + "==", altchars=b"-_", validate=True)
+            written = str(entry["secret"])
+            secret = base64.b64decode(written + "=" * (-len(written) % 4), altchars=b"-_", validate=True)
             key = Key(entry["key_id"], secret, KeyState(entry["state"]))
         except (binascii.Error, ValueError) as error:
             raise InvalidKeyring(f"key number {number}: {error}") from error
