@@ -25,11 +25,11 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 
 from waypost.links.compression import compress, decompress
+from waypost.links.destination import MAX_DESTINATION_BYTES
 from waypost.links.errors import BadSeal, InvalidPayload, Malformed, UnknownKey
 from waypost.links.keyring import Keyring
 
 VERSION: Final = 1
-MAX_DESTINATION_BYTES: Final = 4096
 MAX_NUMBER: Final = 2**63 - 1
 """What a primary key can be in SQLite and PostgreSQL."""
 
