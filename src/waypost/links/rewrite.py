@@ -103,13 +103,14 @@ class Report(TypedDict):
 class Plan:
     """What becomes of each link of one message. Render it once per recipient."""
 
-    def __init__(self, html: str, links: list[Link], pixel_at: int) -> None:
+    def __init__(self, html: str, links: list[Link], body_end: int | None) -> None:
         self.html = html
         self.links = links
         """Every candidate, in source order."""
         self.tracked = [link for link in links if link.reason is None]
         """Those that rendering replaces, in source order."""
         spans = [(link.start, link.end) for link in self.tracked]
+        pixel_at = len(html) if body_end is None else body_end
         self._pixel_slot = bisect_left(spans, (pixel_at, pixel_at))
         spans.insert(self._pixel_slot, (pixel_at, pixel_at))
         starts, ends = zip(*spans, strict=True)
@@ -173,7 +174,7 @@ def plan(html: str, policy: Policy) -> Plan:
             if len(destination) > MAX_DESTINATION_BYTES:
                 reason, destination = Reason.TOO_LONG, url
         links.append(Link(index, destination, reason, wish.name, wish.tags, element, html))
-    return Plan(html, links, len(html) if found.body_end is None else found.body_end)
+    return Plan(html, links, found.body_end)
 
 
 def pixel_markup(url: str) -> str:

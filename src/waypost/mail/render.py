@@ -69,10 +69,5 @@ def _track(html: str, send: Send, sealer: Sealer, policy: Policy, origin: str) -
     def make_url(link: Link) -> str:
         return click_url(origin, sealer.click(send.send_id, link.index, link.destination))
 
-    planned = plan(html, policy) if send.click_tracking else _plan_without_links(html)
+    planned = plan(html, policy) if send.click_tracking else Plan(html, [], scan(html).body_end)
     return planned.render(make_url, open_url(origin, sealer.open(send.send_id)) if send.open_tracking else None)
-
-
-def _plan_without_links(html: str) -> Plan:
-    body_end = scan(html).body_end
-    return Plan(html, [], len(html) if body_end is None else body_end)
