@@ -12,6 +12,8 @@ from waypost.keyfile import KeyfileError, keyring_path
 from waypost.spool import SpoolInUseError
 from waypost.telemetry import logs, parent, readiness
 
+_log = logging.getLogger(__name__)
+
 
 @click.command()
 @data_option
@@ -35,16 +37,20 @@ def edge(data: Path, config: Path | None, worker: int, parent_process: int | Non
     logs.configure(process.edge_name(worker))
     if parent_process is not None:
         parent.end_with_parent(parent_process)
-        # `waypost up` itself says, in the same terminal, that this edge serves.
-        process.log.setLevel(logging.WARNING)
     settings = load_settings(config, data)
+
+    def ready() -> None:
+        if parent_process is None:  # else `waypost up` says it, in the same terminal
+            _log.info("redirects are served on %s", settings.edge.listen)
+        readiness.announce_ready(os.environ)
+
     try:
         process.run(
             settings,
             worker,
             keyring_path(data),
             listener=listener,
-            on_ready=lambda: readiness.announce_ready(os.environ),
+            on_ready=ready,
         )
     except (KeyfileError, SpoolInUseError) as error:
         raise click.ClickException(str(error)) from error

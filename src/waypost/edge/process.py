@@ -84,7 +84,6 @@ async def _run(
         )
         app = EdgeApp(name, keys, spool, now=lambda: datetime.now(UTC), randomness=os.urandom)
         spare_the_collector()
-        log.info("redirects are served on %s", settings.edge.listen)
         serving = loop.create_task(serve(app, listening, stop, time.time, connections_max=connections_max))
         loop.call_soon(on_ready)
         await serving
