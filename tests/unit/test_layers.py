@@ -13,11 +13,11 @@ LAYERS = (
     {"core"},
     {"edge", "pipeline", "control", "mail"},
     {"spool", "store", "db", "keyfile"},
-    {"links", "events", "mime"},
+    {"links", "events", "mime", "fleet"},
     {"config", "telemetry"},
 )
-SIDEWAYS = {("events", "links")}
-PURE = ("links", "events", "mime")
+SIDEWAYS = {("events", "links"), ("fleet", "links")}
+PURE = ("links", "events", "mime", "fleet")
 IMPURE_MODULES = frozenset(
     {"asyncio", "http", "io", "logging", "multiprocessing", "os", "pathlib", "random", "secrets", "select", "shutil"}
     | {"signal", "socket", "sqlite3", "ssl", "subprocess", "sys", "tempfile", "threading", "time"}

@@ -10,6 +10,7 @@ and no slower than the 32-byte form, and links outlive the mail they were sent i
 import base64
 import binascii
 import hashlib
+import hmac
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -60,6 +61,10 @@ class Key:
     def fingerprint(self) -> str:
         """Eight hex digits that tell keys apart without telling the key: to compare machines, to notice damage."""
         return hashlib.sha256(b"waypost key\0" + bytes([self.key_id]) + self.secret).hexdigest()[:8]
+
+    def derive(self, purpose: str) -> bytes:
+        """32 bytes for another use than tokens, which tell nothing about this key or about one of another purpose."""
+        return hmac.digest(self.secret, b"waypost derived key\0" + purpose.encode(), "sha256")
 
 
 @dataclass(frozen=True, slots=True)

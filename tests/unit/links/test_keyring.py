@@ -120,3 +120,10 @@ def changed(**fields):
 def test_what_is_no_text_of_a_keyring_is_refused_with_its_fault(fault, text):
     with pytest.raises(InvalidKeyring, match=fault):
         Keyring.parse(text)
+
+
+def test_a_derived_key_is_of_its_purpose_and_of_its_key():
+    first, second = Keyring.new(b"a" * 64).add(b"b" * 64).keys
+    assert len(first.derive("snapshot")) == 32
+    assert len({first.derive("snapshot"), first.derive("proof"), second.derive("snapshot")}) == 3
+    assert first.derive("snapshot") == first.derive("snapshot")

@@ -1,0 +1,197 @@
+"""The snapshot: the few facts that control publishes to every edge. Link domains, and what is blocked.
+
+An edge redirects without one. With one it knows where the bare link domain leads, for which names a certificate may be
+had, and what to refuse. Text form: one line `waypost-snapshot-1 <key id> <HMAC-SHA256, hex>`, then JSON, which the HMAC
+covers. Its key is derived from the link key of that id, so whoever holds the keyring can check it, and nobody else can
+make one.
+"""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from enum import StrEnum
+from ipaddress import IPv4Address
+from typing import Final
+from urllib.parse import unquote
+from uuid import UUID
+
+import msgspec
+
+from waypost.fleet.errors import SnapshotForged, SnapshotKeyUnknown, SnapshotMalformed
+from waypost.links.keyring import Key, Keyring
+from waypost.links.token import Payload
+
+_FORMAT: Final = b"waypost-snapshot-1"
+_PURPOSE: Final = "snapshot"
+_HEADER: Final = re.compile(rb"(?P<format>[a-z0-9-]+) (?P<key_id>[0-9]{1,3}) (?P<mac>[0-9a-f]{64})")
+_LINK_DIGEST_BYTES: Final = 16
+
+
+class BlockKind(StrEnum):
+    """What a block refuses."""
+
+    LINK = "link"
+    """One destination in the links of one account, in whatever message and to whomever it was sent."""
+    SEND = "send"
+    PROFILE = "profile"
+    ACCOUNT = "account"
+    HOST = "host"
+    """A destination's host; `*.` before it means its subdomains."""
+    KEY = "key"
+    """All tokens sealed with a link key that got into wrong hands."""
+
+
+class PublishedDomain(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A link domain as edges know it."""
+
+    default_redirect: str = ""
+    """Where a visit to the bare domain leads; empty: nowhere."""
+    sending_domain: str = ""
+    """Whose mail its links are in, to say so to a reader who asks."""
+
+
+class Blocks(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is blocked, by kind. Numbers of accounts and profiles are those in tokens."""
+
+    links: frozenset[str] = frozenset()
+    """`link_digest` of each."""
+    sends: frozenset[UUID] = frozenset()
+    profiles: frozenset[int] = frozenset()
+    accounts: frozenset[int] = frozenset()
+    hosts: frozenset[str] = frozenset()
+    """`evil.example`, or `*.evil.example` for its subdomains; lower case, A-labels."""
+    keys: frozenset[int] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.links or self.sends or self.profiles or self.accounts or self.hosts or self.keys)
+
+    def blocking(self, payload: Payload, key_id: int) -> BlockKind | None:
+        """Which kind of block refuses a token; None when none does.
+
+        Args:
+            payload: what the token says.
+            key_id: of the key that sealed it.
+        """
+        return next((kind for kind, blocks in _CHECKS if blocks(self, payload, key_id)), None)
+
+    def blocks_host(self, host: str) -> bool:
+        """Whether a host, as `destination_host` writes it, or a domain above it is blocked."""
+        if host in self.hosts:
+            return True
+        labels = host.split(".")
+        return any("*." + ".".join(labels[at:]) in self.hosts for at in range(1, len(labels)))
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """What control published at one moment."""
+
+    version: int
+    """Only ever rises."""
+    published_at: datetime
+    """Aware, UTC."""
+    link_domains: Mapping[str, PublishedDomain] = {}
+    """By name: lower case, A-labels, no port."""
+    blocks: Blocks = Blocks()
+
+
+def encode_snapshot(snapshot: Snapshot, keyring: Keyring) -> bytes:
+    """The text form, authenticated with the minting key, which every edge holds before it mints."""
+    body = msgspec.json.encode(snapshot, order="sorted")
+    key = keyring.minting
+    return b"%s %d %s\n%s" % (_FORMAT, key.key_id, _mac(key, body).encode(), body)
+
+
+def decode_snapshot(data: bytes, keyring: Keyring) -> Snapshot:
+    """The snapshot that `encode_snapshot` wrote.
+
+    Raises:
+        SnapshotMalformed: it is something else.
+        SnapshotKeyUnknown: made with a key that this keyring lacks.
+        SnapshotForged: altered, or made without the key.
+    """
+    header, newline, body = data.partition(b"\n")
+    match = _HEADER.fullmatch(header)
+    if match is None or not newline or match["format"] != _FORMAT:
+        raise SnapshotMalformed(f"it does not begin with {_FORMAT.decode()}, a key id and a MAC")
+    key_id = int(match["key_id"])
+    key = next((key for key in keyring.keys if key.key_id == key_id), None)
+    if key is None:
+        raise SnapshotKeyUnknown(key_id)
+    if not hmac.compare_digest(match["mac"].decode(), _mac(key, body)):
+        raise SnapshotForged("its MAC does not fit: it was altered, or made by somebody without the key")
+    try:
+        return msgspec.json.decode(body, type=Snapshot)
+    except msgspec.DecodeError as error:
+        raise SnapshotMalformed(f"it cannot be understood: {error}") from error
+
+
+def link_digest(account: int, destination: str) -> str:
+    """What a snapshot says of a blocked link instead of its URL: edges need not know what is blocked until it comes."""
+    return hashlib.blake2b(f"{account} {destination}".encode(), digest_size=_LINK_DIGEST_BYTES).hexdigest()
+
+
+def destination_host(destination: str) -> str:
+    """The host a browser would go to, so that no spelling of a blocked one passes (WHATWG URL, section 3.5).
+
+    Lower case, percent-decoded, without user, port and final dot; a number read as the IPv4 address it is; an IPv6
+    address keeps its brackets. A name in Unicode is not here: destinations are ASCII.
+    """
+    authority = re.split(r"[/?#]", destination.partition("//")[2], maxsplit=1)[0]
+    host = authority.rpartition("@")[2]
+    if host.startswith("["):
+        return host.partition("]")[0].lower() + "]"
+    host = unquote(host.partition(":")[0]).lower().removesuffix(".")
+    address = _ipv4(host)
+    return host if address is None else str(address)
+
+
+def _ipv4(host: str) -> IPv4Address | None:
+    """The address a host is when it is made of numbers: one to four of them, octal and hexadecimal ones too."""
+    numbers = [_number(part) for part in host.split(".")]
+    *first, last = numbers
+    if last is None or None in first or len(numbers) > _IPV4_BYTES:
+        return None
+    if any(number > _BYTE_MAX for number in first if number is not None) or last >= 256 ** (_IPV4_BYTES - len(first)):
+        return None
+    address = last
+    for place, number in enumerate(first):
+        address |= (number or 0) << 8 * (_IPV4_BYTES - 1 - place)
+    return IPv4Address(address)
+
+
+def _number(text: str) -> int | None:
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        return None
+    digits, base = next((match[name] or "0", base) for name, base in _BASES.items() if match[name] is not None)
+    return int(digits, base)
+
+
+_IPV4_BYTES: Final = 4
+_BYTE_MAX: Final = 255
+_NUMBER: Final = re.compile(r"0[xX](?P<hexadecimal>[0-9a-fA-F]{0,16})|0(?P<octal>[0-7]{1,22})|(?P<decimal>[0-9]{1,20})")
+_BASES: Final = {"hexadecimal": 16, "octal": 8, "decimal": 10}
+
+
+_CHECKS: Final[tuple[tuple[BlockKind, Callable[[Blocks, Payload, int], bool]], ...]] = (
+    (BlockKind.KEY, lambda blocks, _, key_id: key_id in blocks.keys),
+    (BlockKind.ACCOUNT, lambda blocks, payload, _: payload.account in blocks.accounts),
+    (BlockKind.PROFILE, lambda blocks, payload, _: payload.profile in blocks.profiles),
+    (BlockKind.SEND, lambda blocks, payload, _: payload.send_id in blocks.sends),
+    (
+        BlockKind.HOST,
+        lambda blocks, payload, _: bool(blocks.hosts) and blocks.blocks_host(destination_host(payload.destination)),
+    ),
+    (
+        BlockKind.LINK,
+        lambda blocks, payload, _: (
+            bool(blocks.links) and link_digest(payload.account, payload.destination) in blocks.links
+        ),
+    ),
+)
+
+
+def _mac(key: Key, body: bytes) -> str:
+    return hmac.digest(key.derive(_PURPOSE), _FORMAT + b"\n" + body, "sha256").hex()

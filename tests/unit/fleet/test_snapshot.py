@@ -1,0 +1,122 @@
+"""The snapshot: what it says, whom it believes, and every spelling of a blocked host (L7, S3)."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from waypost.fleet.errors import SnapshotForged, SnapshotKeyUnknown, SnapshotMalformed
+from waypost.fleet.snapshot import (
+    BlockKind,
+    Blocks,
+    PublishedDomain,
+    Snapshot,
+    decode_snapshot,
+    destination_host,
+    encode_snapshot,
+    link_digest,
+)
+from waypost.links.keyring import Keyring
+from waypost.links.token import Kind, Payload
+
+KEYRING = Keyring.new(b"k" * 64)
+SEND = UUID("01890000-0000-7000-8000-000000000001")
+PAYLOAD = Payload(Kind.CLICK, 7, 8, 2, "https://shop.example/sale?a=1", SEND)
+SNAPSHOT = Snapshot(
+    version=1_795_000_000_000,
+    published_at=datetime(2026, 11, 24, 12, tzinfo=UTC),
+    link_domains={"links.example.com": PublishedDomain("https://example.com/", "example.com")},
+    blocks=Blocks(
+        links=frozenset({link_digest(7, "https://bad.example/")}), sends=frozenset({SEND}), hosts=frozenset({"a.b"})
+    ),
+)
+
+
+def test_a_snapshot_reads_back_as_it_was_published():
+    assert decode_snapshot(encode_snapshot(SNAPSHOT, KEYRING), KEYRING) == SNAPSHOT
+
+
+def test_an_edge_believes_a_snapshot_of_any_key_it_holds():
+    rolled = KEYRING.add(b"n" * 64)
+    assert decode_snapshot(encode_snapshot(SNAPSHOT, KEYRING), rolled.promote(2)) == SNAPSHOT
+    with pytest.raises(SnapshotKeyUnknown) as raised:
+        decode_snapshot(encode_snapshot(SNAPSHOT, rolled.promote(2)), KEYRING)
+    assert raised.value.key_id == 2
+
+
+def test_no_altered_byte_passes():
+    data = encode_snapshot(SNAPSHOT, KEYRING)
+    for at in range(len(data)):
+        with pytest.raises((SnapshotForged, SnapshotMalformed, SnapshotKeyUnknown)):
+            decode_snapshot(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :], KEYRING)
+
+
+def test_who_lacks_the_key_cannot_make_one():
+    with pytest.raises(SnapshotForged):
+        decode_snapshot(encode_snapshot(SNAPSHOT, Keyring.new(b"x" * 64)), KEYRING)
+
+
+@pytest.mark.parametrize("data", [b"", b"\n", b"waypost-snapshot-2 1 " + b"0" * 64 + b"\n{}", b"{}", b"\0" * 100])
+def test_what_is_no_snapshot_is_said_to_be_none(data):
+    with pytest.raises(SnapshotMalformed):
+        decode_snapshot(data, KEYRING)
+
+
+BLOCKED = {
+    "nothing": (Blocks(), None),
+    "its key": (Blocks(keys=frozenset({1})), BlockKind.KEY),
+    "another key": (Blocks(keys=frozenset({2})), None),
+    "its account": (Blocks(accounts=frozenset({7})), BlockKind.ACCOUNT),
+    "another account": (Blocks(accounts=frozenset({8})), None),
+    "its profile": (Blocks(profiles=frozenset({8})), BlockKind.PROFILE),
+    "another profile": (Blocks(profiles=frozenset({7})), None),
+    "its send": (Blocks(sends=frozenset({SEND})), BlockKind.SEND),
+    "its destination's host": (Blocks(hosts=frozenset({"shop.example"})), BlockKind.HOST),
+    "the domain above": (Blocks(hosts=frozenset({"*.example"})), BlockKind.HOST),
+    "its host's subdomains": (Blocks(hosts=frozenset({"*.shop.example"})), None),
+    "its link": (Blocks(links=frozenset({link_digest(7, PAYLOAD.destination)})), BlockKind.LINK),
+    "another's same link": (Blocks(links=frozenset({link_digest(8, PAYLOAD.destination)})), None),
+}
+
+
+@pytest.mark.parametrize("name", BLOCKED)
+def test_a_block_refuses_what_it_names_and_nothing_else(name):
+    blocks, kind = BLOCKED[name]
+    assert blocks.blocking(PAYLOAD, 1) is kind
+    assert bool(blocks) is (name != "nothing")
+
+
+def test_an_open_has_no_host_to_block():
+    hosts = Blocks(hosts=frozenset({"*.example", "shop.example"}))
+    assert hosts.blocking(Payload(Kind.OPEN, 7, 8, send_id=SEND), 1) is None
+
+
+HOSTS = {
+    "https://evil.example": "evil.example",
+    "https://evil.example/": "evil.example",
+    "HTTPS://EVIL.example/path": "evil.example",
+    "https://evil.example:8443/": "evil.example",
+    "https://good.example@evil.example/": "evil.example",
+    "https://a:b@c:d@evil.example/": "evil.example",
+    "https://evil.example./": "evil.example",
+    "https://%65vil.ex%61mple/": "evil.example",
+    "https://evil.example?x=/@good.example": "evil.example",
+    "https://evil.example#@good.example": "evil.example",
+    "http://[2001:DB8::1]:80/": "[2001:db8::1]",
+    "http://127.0.0.1/": "127.0.0.1",
+    "http://2130706433/": "127.0.0.1",
+    "http://0x7f.1/": "127.0.0.1",
+    "http://0177.0.0.01/": "127.0.0.1",
+    "http://0x7F000001/": "127.0.0.1",
+    "http://127.0.0.1./": "127.0.0.1",
+    "http://256.0.0.1/": "256.0.0.1",
+    "http://1.2.3.4.5/": "1.2.3.4.5",
+    "http://4294967296/": "4294967296",
+    "http://1.2.3.example/": "1.2.3.example",
+    "http://0x/": "0.0.0.0",
+}
+
+
+@pytest.mark.parametrize("url", HOSTS)
+def test_the_host_is_the_one_a_browser_goes_to(url):
+    assert destination_host(url) == HOSTS[url]
