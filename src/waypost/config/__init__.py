@@ -12,6 +12,7 @@ from waypost.config.settings import (
     DbSettings,
     Durability,
     EdgeSettings,
+    ForwardedHeader,
     LinksSettings,
     MailSettings,
     PipelineSettings,
@@ -20,7 +21,7 @@ from waypost.config.settings import (
     StartTls,
     StoreSettings,
 )
-from waypost.config.values import HostPort, Secret, SecretUrl
+from waypost.config.values import HostPort, Network, Secret, SecretUrl
 
 __all__ = [
     "ConfigError",
@@ -29,10 +30,12 @@ __all__ = [
     "DbSettings",
     "Durability",
     "EdgeSettings",
+    "ForwardedHeader",
     "HostPort",
     "InvalidSettings",
     "LinksSettings",
     "MailSettings",
+    "Network",
     "PipelineSettings",
     "Secret",
     "SecretUrl",

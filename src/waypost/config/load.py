@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import msgspec
 from msgspec import inspect
@@ -151,8 +151,10 @@ def _converted(value: object, wanted: Any, *, from_text: bool) -> object:  # noq
     """The value as the type wanted. Raises ValueError, of which msgspec.ValidationError is one."""
     if isinstance(wanted, type) and issubclass(wanted, Parsed):
         return wanted.parse(msgspec.convert(value, str))
-    if from_text and isinstance(_plain(wanted), inspect.VarTupleType):
+    if from_text and get_origin(wanted) is tuple:
         value = [part.strip() for part in str(value).split(",") if part.strip()]
+    if (item := _parsed_item(wanted)) is not None:
+        return tuple(item.parse(text) for text in msgspec.convert(value, list[str]))
     converted: object = msgspec.convert(value, wanted, strict=not from_text)
     if converted != converted:  # noqa: PLR0124 -- msgspec lets nan pass every range
         raise ValueError(value)
@@ -171,9 +173,17 @@ def _plain(wanted: object) -> inspect.Type:
     return info.type if isinstance(info, inspect.Metadata) else info
 
 
+def _parsed_item(wanted: object) -> type[Parsed] | None:
+    """The type of the items, when `wanted` is a tuple of values written as text."""
+    item = get_args(wanted)[0] if get_origin(wanted) is tuple else None
+    return item if isinstance(item, type) and issubclass(item, Parsed) else None
+
+
 def _expected(wanted: object) -> str:
-    if isinstance(wanted, type) and issubclass(wanted, Parsed):
-        return wanted.EXPECTED
+    item = _parsed_item(wanted)
+    parsed = item or wanted
+    if isinstance(parsed, type) and issubclass(parsed, Parsed):
+        return f"a list, each {parsed.EXPECTED}" if item else parsed.EXPECTED
     info = inspect.type_info(wanted)
     unit = (info.extra or {}).get("unit", "") if isinstance(info, inspect.Metadata) else ""
     match _plain(wanted):

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from waypost.config.values import HostPort, Secret, SecretUrl
+from waypost.config.values import HostPort, Network, Secret, SecretUrl
 
 
 class Durability(StrEnum):
@@ -17,6 +17,13 @@ class Durability(StrEnum):
 
     GROUP = "group"
     PROCESS = "process"
+
+
+class ForwardedHeader(StrEnum):
+    """Which header a trusted proxy writes the client's address into."""
+
+    X_FORWARDED_FOR = "x-forwarded-for"
+    FORWARDED = "forwarded"
 
 
 class StartTls(StrEnum):
@@ -46,8 +53,24 @@ class LinksSettings(Struct, frozen=True):
 class EdgeSettings(Struct, frozen=True):
     """The redirect server."""
 
+    # Stands in every event and in the names of spool directories, so that several machines' are told apart.
+    name: Annotated[
+        str,
+        Meta(
+            pattern=r"^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$",
+            extra={"unit": "at most 32 lower-case letters, digits and hyphens"},
+        ),
+    ]
     listen: HostPort
     workers: Annotated[int, _range(1, 64, "processes")]
+    internal_listen: HostPort
+    trusted_proxies: tuple[Network, ...]
+    forwarded_header: ForwardedHeader
+    link_domains: tuple[DomainName, ...]
+    control_url: Annotated[
+        str, Meta(pattern=r"^(https?://[^\s/?#@]+)?$", extra={"unit": "empty, or https://host without a path"})
+    ]
+    credential: Secret
 
 
 class SpoolSettings(Struct, frozen=True):
@@ -56,8 +79,12 @@ class SpoolSettings(Struct, frozen=True):
     durability: Durability
     # Above a second a reader gives up before the disk does.
     sync_wait_seconds: Annotated[float, _range(0.001, 1, "seconds")]
-    segment_bytes: Annotated[int, _range(65_536, 1_073_741_824, "bytes")]
+    # One segment travels to a collector in one request.
+    segment_bytes: Annotated[int, _range(65_536, 67_108_864, "bytes")]
     segment_seconds: Annotated[float, _range(0.05, 60, "seconds")]
+    max_bytes: Annotated[int, _range(0, 1 << 50, "bytes")]
+    # At most a day: a segment holds personal data that may have been asked to be erased.
+    keep_seconds: Annotated[int, _range(0, 86_400, "seconds")]
 
 
 class ControlSettings(Struct, frozen=True):

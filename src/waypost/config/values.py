@@ -3,6 +3,7 @@
 import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import ClassVar, Self
 
 # host, or [IPv6], then a port: the authority of RFC 3986, section 3.2, with the port required.
@@ -50,6 +51,23 @@ class HostPort(Parsed):
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Network(Parsed):
+    """A range of IP addresses."""
+
+    EXPECTED: ClassVar[str] = "an IP address, or a network like 10.0.0.0/8"
+
+    network: IPv4Network | IPv6Network
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read an address or a network."""
+        return cls(ip_network(text))
+
+    def __str__(self) -> str:
+        return str(self.network)
 
 
 class Secret(Parsed):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from waypost.config import ConfigFileError, HostPort, InvalidSettings, Settings, effective, load
+from waypost.config import ConfigFileError, HostPort, InvalidSettings, Network, Settings, effective, load
 
 DATA = Path("data")
 
@@ -62,6 +62,10 @@ def test_every_value_tells_where_it_comes_from(tmp_path):
         ("WAYPOST_SPOOL__DURABILITY", "process", "spool", "durability", "process"),
         ("WAYPOST_LINKS__DEVELOPMENT_DOMAINS", "a, b.test", "links", "development_domains", ("a", "b.test")),
         ("WAYPOST_LINKS__DEVELOPMENT_DOMAINS", "", "links", "development_domains", ()),
+        ("WAYPOST_EDGE__TRUSTED_PROXIES", "10.0.0.0/8, ::1", "edge", "trusted_proxies",
+         (Network.parse("10.0.0.0/8"), Network.parse("::1/128"))),
+        ("WAYPOST_EDGE__TRUSTED_PROXIES", "", "edge", "trusted_proxies", ()),
+        ("WAYPOST_EDGE__CONTROL_URL", "https://core.example:8025", "edge", "control_url", "https://core.example:8025"),
         ("WAYPOST_CONTROL__LISTEN", "0.0.0.0:80", "control", "listen", HostPort("0.0.0.0", 80)),
         ("WAYPOST_MAIL__USERNAME", "", "mail", "username", ""),
     ],
@@ -81,6 +85,9 @@ def test_a_variable_is_read_as_its_setting_s_type(variable, text, section, name,
         ("edge.listen", "a:65536", "host:port, with a port from 1 to 65535"),
         ("mail.relay_port", "0", "a whole number from 1 to 65535"),
         ("mail.relay_host", "", "a host name or address"),
+        ("edge.name", "Edge_1", "at most 32 lower-case letters, digits and hyphens"),
+        ("edge.control_url", "https://core.example/x", "empty, or https://host without a path"),
+        ("edge.trusted_proxies", "10.0.0.1/8", "a list, each an IP address, or a network like 10.0.0.0/8"),
         ("links.development_domains", "Up", "a list, each a domain name in lower case"),
     ],
 )
@@ -126,6 +133,13 @@ def test_a_file_is_refused_with_its_name_and_the_key(tmp_path, text, sentence):
     with pytest.raises(InvalidSettings) as caught:
         settings({}, file)
     assert str(caught.value) == f"{file}: {sentence}"
+
+
+def test_networks_are_a_list_of_text_in_a_file_too(tmp_path):
+    file = written(tmp_path, "[edge]\ntrusted_proxies = ['192.0.2.1']\n")
+    assert settings({}, file).edge.trusted_proxies == (Network.parse("192.0.2.1/32"),)
+    with pytest.raises(InvalidSettings, match="trusted_proxies must be a list, each an IP address"):
+        settings({}, written(tmp_path, "[edge]\ntrusted_proxies = [1]\n"))
 
 
 def test_every_problem_of_every_source_is_listed_at_once(tmp_path):
