@@ -6,6 +6,7 @@ newest counts. The slots are wire format: append, never reorder.
 
 import mmap
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from threading import Lock
@@ -37,15 +38,67 @@ class Count(StrEnum):
     """Answered after the wait limit, not yet written, and then the process was killed."""
     QUARANTINED = "quarantined"
     """Segments set aside because nothing in them could be read."""
+    DROPPED = "dropped"
+    """Hits in segments deleted unread because the backlog outgrew `spool.max_bytes`."""
+    UNANSWERED = "unanswered"
+    """Hits kept, but the process was killed before their reader was answered."""
+    QUARANTINED_HITS = "quarantined_hits"
+    """Hits counted as kept in the segments that are counted as quarantined."""
 
 
 LOST = tuple(count for count in Count if count.startswith("lost_"))
+
+
+class Seen(StrEnum):
+    """What became of a request; the values are metric labels. Every request is one of these."""
+
+    CLICK = "click"
+    """Redirected to what its token says."""
+    OPEN = "open"
+    BLOCKED = "blocked"
+    DEFAULT_REDIRECT = "default_redirect"
+    WHERE = "where"
+    FIXED = "fixed"
+    """robots.txt, and the proof of being an edge."""
+    REFUSED_METHOD = "refused_method"
+    REFUSED_PATH = "refused_path"
+    REFUSED_MALFORMED = "refused_malformed"
+    REFUSED_UNKNOWN_KEY = "refused_unknown_key"
+    REFUSED_BAD_SEAL = "refused_bad_seal"
+    REPAIRED = "repaired"
+    """On top of another: the token opened only after damage was undone."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """What a worker says of itself, once a second."""
+
+    heartbeat_at_ms: int
+    """Milliseconds since 1970, when its event loop last said so."""
+    failing: Count | None
+    """Why clicks are not kept; None while they are."""
+    snapshot_version: int
+    """0: it has none."""
+    key_ids: frozenset[int]
+    """It can open tokens of these."""
+    connections: int
+
 
 _COUNTS = {count: slot for slot, count in enumerate(Count, start=1)}
 # After room for more counts: one note on the segment that must lose its tail, and what a kill would lose.
 _OWED = 64
 _CUT_OFFSET = 65
 _CUT_SEGMENT = 66  # and 67
+_OPEN_SEGMENT = 68  # and 69
+_KEPT_BEFORE = 70
+_HEARTBEAT = 72
+_FAILING = 73
+_SNAPSHOT = 74
+_CONNECTIONS = 75
+_KEYS = 76  # to 79
+_SEEN = {seen: slot for slot, seen in enumerate(Seen, start=128)}
+_SLOT_BITS = 64
+_KEY_SLOTS = 4
 
 
 class Counters:
@@ -54,6 +107,8 @@ class Counters:
     def __init__(self, memory: mmap.mmap) -> None:
         self._slots = memoryview(memory).cast("Q")
         self._lock = Lock()
+        self._found = 0
+        """Hits of earlier processes, kept or lost, beyond those they answered. Below zero until all is recovered."""
         if self._slots[0] != _MAGIC:
             for slot in range(len(self._slots)):
                 self._slots[slot] = 0
@@ -85,16 +140,59 @@ class Counters:
         """All counts."""
         return MappingProxyType({count: self._slots[slot] for count, slot in _COUNTS.items()})
 
+    def seen(self, seen: Seen) -> None:
+        """Count one request. For one thread, the event loop's: no lock."""
+        self._slots[_SEEN[seen]] += 1
+
+    def report(self, status: WorkerStatus) -> None:
+        """Say how this worker is."""
+        slots = self._slots
+        slots[_FAILING] = _COUNTS[status.failing] if status.failing else 0
+        slots[_SNAPSHOT] = status.snapshot_version
+        slots[_CONNECTIONS] = status.connections
+        bits = sum(1 << key_id for key_id in status.key_ids)
+        for place in range(_KEY_SLOTS):
+            slots[_KEYS + place] = bits >> _SLOT_BITS * place & (1 << _SLOT_BITS) - 1
+        slots[_HEARTBEAT] = status.heartbeat_at_ms
+
+    def begin(self, segment: UUID) -> None:
+        """What is counted as kept from now on is in this segment: one store counts a batch, no kill falls between."""
+        with self._lock:
+            self._slots[_KEPT_BEFORE] = self[Count.KEPT]
+            self._slots[_OPEN_SEGMENT], self._slots[_OPEN_SEGMENT + 1] = _halves(segment)
+
+    def kept_in(self, segment: UUID) -> int | None:
+        """How many hits of a segment are counted as kept; None when it is not the newest one."""
+        if not segment.int or (self._slots[_OPEN_SEGMENT], self._slots[_OPEN_SEGMENT + 1]) != _halves(segment):
+            return None
+        return self[Count.KEPT] - self._slots[_KEPT_BEFORE]
+
+    def recovered(self, segment: UUID, amount: int) -> None:
+        """Count a segment that a kill left behind as what is in it: `amount` hits, whatever was counted before."""
+        kept = self.kept_in(segment)
+        if kept is None or kept == amount:
+            return
+        with self._lock:
+            self._slots[_COUNTS[Count.KEPT]] += amount - kept
+            self._slots[_COUNTS[Count.LOST_IO_ERROR]] += max(0, kept - amount)
+            self._found += max(0, amount - kept)
+            self._slots[_COUNTS[Count.UNANSWERED]] = max(0, self._found)
+
     def owe(self, amount: int) -> None:
         """Hits answered before they were written (negative: now they are). A kill loses as many."""
         with self._lock:
             self._slots[_OWED] += amount
 
-    def settle_owed(self) -> None:
-        """Count as lost what the process before this one owed. Only at start."""
+    def settle(self) -> None:
+        """Close the account of the process before this one. Only at start, before anything is recovered or written.
+
+        What it owed is lost; what it kept, or lost, and could not answer any more is unanswered.
+        """
         with self._lock:
             self._slots[_COUNTS[Count.LOST_KILLED]] += self._slots[_OWED]
             self._slots[_OWED] = 0
+            self._found = self[Count.KEPT] + sum(self[count] for count in LOST) - self[Count.ANSWERED]
+            self._slots[_COUNTS[Count.UNANSWERED]] = max(0, self._found)
 
     @property
     def cut(self) -> tuple[UUID, int] | None:
@@ -102,7 +200,7 @@ class Counters:
         if not self._slots[_CUT_OFFSET]:
             return None
         high, low = self._slots[_CUT_SEGMENT], self._slots[_CUT_SEGMENT + 1]
-        return UUID(int=high << 64 | low), self._slots[_CUT_OFFSET]
+        return UUID(int=high << _SLOT_BITS | low), self._slots[_CUT_OFFSET]
 
     @cut.setter
     def cut(self, value: tuple[UUID, int] | None) -> None:
@@ -111,9 +209,12 @@ class Counters:
         if value is None:
             return
         segment, offset = value
-        self._slots[_CUT_SEGMENT] = segment.int >> 64
-        self._slots[_CUT_SEGMENT + 1] = segment.int & (1 << 64) - 1
+        self._slots[_CUT_SEGMENT], self._slots[_CUT_SEGMENT + 1] = _halves(segment)
         self._slots[_CUT_OFFSET] = offset
+
+
+def _halves(segment: UUID) -> tuple[int, int]:
+    return segment.int >> _SLOT_BITS, segment.int & (1 << _SLOT_BITS) - 1
 
 
 def read_counters(directory: Path) -> Mapping[Count, int]:
@@ -122,10 +223,36 @@ def read_counters(directory: Path) -> Mapping[Count, int]:
     Raises:
         OSError: the file is there and cannot be read.
     """
+    slots = _read_slots(directory)
+    return MappingProxyType({count: slots[slot] for count, slot in _COUNTS.items()})
+
+
+def read_seen(directory: Path) -> Mapping[Seen, int]:
+    """Requests by what became of them. Raises as `read_counters`."""
+    slots = _read_slots(directory)
+    return MappingProxyType({seen: slots[slot] for seen, slot in _SEEN.items()})
+
+
+def read_status(directory: Path) -> WorkerStatus | None:
+    """What the worker of a spool directory said last; None when none ever did. Raises as `read_counters`."""
+    slots = _read_slots(directory)
+    if not slots[_HEARTBEAT]:
+        return None
+    bits = sum(slots[_KEYS + place] << _SLOT_BITS * place for place in range(_KEY_SLOTS))
+    return WorkerStatus(
+        heartbeat_at_ms=slots[_HEARTBEAT],
+        failing=next((count for count, slot in _COUNTS.items() if slot == slots[_FAILING]), None),
+        snapshot_version=slots[_SNAPSHOT],
+        key_ids=frozenset(key_id for key_id in range(_KEY_SLOTS * _SLOT_BITS) if bits >> key_id & 1),
+        connections=slots[_CONNECTIONS],
+    )
+
+
+def _read_slots(directory: Path) -> memoryview:
+    """Every slot; all zero when there is no file of ours."""
     try:
         data = (directory / COUNTERS_NAME).read_bytes()
     except FileNotFoundError:
         data = b""
     slots = memoryview(data.ljust(COUNTERS_BYTES, b"\0")[:COUNTERS_BYTES]).cast("Q")
-    known = slots[0] == _MAGIC
-    return MappingProxyType({count: slots[slot] if known else 0 for count, slot in _COUNTS.items()})
+    return slots if slots[0] == _MAGIC else memoryview(bytes(COUNTERS_BYTES)).cast("Q")

@@ -69,6 +69,10 @@ class Files:
         """A whole file."""
         return path.read_bytes()
 
+    def size(self, path: Path) -> int:
+        """In bytes."""
+        return path.stat().st_size
+
     def names(self, directory: Path, suffix: str) -> list[Path]:
         """Files of a directory with that suffix, by name."""
         return sorted(directory.glob(f"*{suffix}"))

@@ -173,6 +173,23 @@ def scan(data: bytes, name: str) -> Scan:
     return Scan(header, frames, damaged, end, trailer)
 
 
+def records_in(data: bytes, name: str) -> int:
+    """How many records a segment has, damaged ones included as far as can be told.
+
+    The trailer says it; without one, the number of the last good record.
+    """
+    at = max(0, len(data) - FRAME_BYTES)
+    if data.startswith(TRAILER_MARKER, at) and (frame := _frame_at(data, at, frame_seed(name))):
+        return frame[1]
+    try:
+        found = scan(data, name)
+    except UnreadableSegmentError:
+        return 0
+    if found.trailer is not None:
+        return found.trailer
+    return found.frames[-1][0] + 1 if found.frames else 0
+
+
 def decode_segment(data: bytes, name: str) -> Segment:
     """Read a sealed segment; arguments as for `scan`.
 

@@ -25,12 +25,15 @@ from waypost.spool.framing import (
     encode_record,
     encode_trailer,
     frame_seed,
+    records_in,
     scan,
 )
 
 OPEN_SUFFIX = ".open"
 SEALED_SUFFIX = ".seg"
 QUARANTINE_SUFFIX = ".bad"
+DROPPED_SUFFIX = ".drop"
+"""For the moment between being deleted unread and being gone."""
 LOCK_NAME = "lock"
 
 RETRY_SECONDS = 0.25
@@ -71,6 +74,7 @@ class SegmentWriter:
         sync: group commit; otherwise hits count as kept once written, and segments are synced when sealed.
         segment_bytes: seal at this size.
         segment_seconds: seal at this age.
+        max_bytes: delete the oldest sealed segments when more than this wait; 0: never.
         files: the file system.
         monotonic: seconds.
         now: aware UTC.
@@ -89,6 +93,7 @@ class SegmentWriter:
         sync: bool,
         segment_bytes: int,
         segment_seconds: float,
+        max_bytes: int = 0,
         files: Files,
         monotonic: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -102,6 +107,7 @@ class SegmentWriter:
         self._sync = sync
         self._segment_bytes = segment_bytes
         self._segment_seconds = segment_seconds
+        self._max_bytes = max_bytes
         self._files = files
         self._monotonic = monotonic
         self._now = now
@@ -195,6 +201,7 @@ class SegmentWriter:
         segment_id = f"{self._edge}.{uuid}"
         header = encode_header(SegmentHeader(segment_id=segment_id, edge=self._edge, created_at=now))
         path = self._directory / f"{segment_id}{OPEN_SUFFIX}"
+        self._counters.begin(uuid)
         self._segment = _Segment(
             descriptor=self._files.create(path),
             path=path,
@@ -236,6 +243,31 @@ class SegmentWriter:
         except OSError as error:
             # Everything is in the file; at worst a power loss brings back its old name, and recovery renames it again.
             log.warning("the directory of %s could not be synced: %s", segment.path.name, error)
+        if self._max_bytes:
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        """Delete sealed segments, oldest first, until no more than `max_bytes` wait.
+
+        Under another name first, in one step: a reader that is at it finds it gone and does not count it as well.
+        """
+        try:
+            sizes = [(path, self._files.size(path)) for path in self._files.names(self._directory, SEALED_SUFFIX)]
+            excess = sum(size for _, size in sizes) - self._max_bytes
+            for path, size in sizes:
+                if excess <= 0:
+                    break
+                hits = records_in(self._files.read(path), path.stem)
+                dropped = path.with_suffix(DROPPED_SUFFIX)
+                self._files.rename(path, dropped)
+                self._counters.add(Count.DROPPED, hits)
+                self._files.unlink(dropped)
+                excess -= size
+                log.error("segment %s was deleted unread, with %d clicks: spool.max_bytes is reached", path.stem, hits)
+        except FileNotFoundError:
+            return  # the reader took one meanwhile, so there is less; the next seal looks again
+        except OSError as error:
+            log.error("the oldest segments cannot be deleted: %s", error)  # noqa: TRY400 -- the disk's error
 
     def _fail(self, error: OSError, doing: str, unwritten: int = 0) -> Count:
         reason = Count.LOST_NO_SPACE if error.errno in _NO_SPACE else Count.LOST_IO_ERROR
@@ -272,7 +304,7 @@ class SegmentWriter:
             if self._lock is None:
                 self._files.make_directory(self._directory)
                 self._lock = self._files.lock(self._directory / LOCK_NAME)
-                self._counters.settle_owed()
+                self._counters.settle()
             self._leftovers = not self._recover_all()
         except BlockingIOError as error:
             raise SpoolInUseError(self._directory) from error
@@ -302,6 +334,7 @@ class SegmentWriter:
     def _recover(self, path: Path, cut: int | None) -> None:
         """Seal one segment left open: keep every good record (before `cut`, if given), drop the tail behind them."""
         data = self._files.read(path)[:cut]
+        uuid = _uuid_of(path)
         try:
             found = scan(data, path.stem)
         except UnreadableSegmentError as error:
@@ -311,10 +344,12 @@ class SegmentWriter:
             if found.header is None and data.strip(b"\0") and cut is None:
                 self._quarantine(path, "foreign")
             else:
+                self._counters.recovered(uuid, 0)
                 self._files.unlink(path)  # created and never written to, or all of it counted lost
             return
+        number = found.frames[-1][0]
+        self._counters.recovered(uuid, number + 1)
         if found.trailer is None or cut is not None:
-            number = found.frames[-1][0]
             seed = frame_seed(found.header.segment_id if found.header else path.stem)
             descriptor = self._files.open(path)
             try:
@@ -330,4 +365,13 @@ class SegmentWriter:
     def _quarantine(self, path: Path, reason: str) -> None:
         self._files.rename(path, path.with_suffix(QUARANTINE_SUFFIX))
         self._counters.add(Count.QUARANTINED, 1)
+        self._counters.add(Count.QUARANTINED_HITS, self._counters.kept_in(_uuid_of(path)) or 0)
         log.error("segment %s cannot be read (%s) and was set aside as %s", path.name, reason, QUARANTINE_SUFFIX)
+
+
+def _uuid_of(path: Path) -> UUID:
+    """Of a segment, by its name; all zero for a file that is named otherwise."""
+    try:
+        return UUID(path.stem.rpartition(".")[2])
+    except ValueError:
+        return UUID(int=0)

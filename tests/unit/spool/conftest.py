@@ -122,7 +122,7 @@ def counters() -> Counters:
 
 @pytest.fixture
 def make_writer(spool: Path, files: FailingFiles, counters: Counters, clock: Clock) -> Callable[..., SegmentWriter]:
-    def make(*, sync: bool = True, segment_bytes: int = 1_000_000) -> SegmentWriter:
+    def make(*, sync: bool = True, segment_bytes: int = 1_000_000, max_bytes: int = 0) -> SegmentWriter:
         return SegmentWriter(
             spool,
             "edge-0",
@@ -130,6 +130,7 @@ def make_writer(spool: Path, files: FailingFiles, counters: Counters, clock: Clo
             sync=sync,
             segment_bytes=segment_bytes,
             segment_seconds=1.0,
+            max_bytes=max_bytes,
             files=files,
             monotonic=clock,
             now=clock.now,

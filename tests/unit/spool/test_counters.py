@@ -3,7 +3,16 @@ from uuid import UUID
 
 import pytest
 
-from waypost.spool.counters import COUNTERS_NAME, Count, Counters, read_counters
+from waypost.spool.counters import (
+    COUNTERS_NAME,
+    Count,
+    Counters,
+    Seen,
+    WorkerStatus,
+    read_counters,
+    read_seen,
+    read_status,
+)
 from waypost.spool.files import COUNTERS_BYTES, Files
 
 
@@ -50,14 +59,17 @@ def test_the_slots_are_wire_format(tmp_path: Path) -> None:
         "lost_writer",
         "lost_killed",
         "quarantined",
+        "dropped",
+        "unanswered",
+        "quarantined_hits",
     ]
 
 
 def test_what_is_owed_becomes_lost_when_the_next_process_starts(tmp_path: Path) -> None:
     Counters.open(tmp_path, Files()).owe(4)
     after = Counters.open(tmp_path, Files())
-    after.settle_owed()
-    after.settle_owed()
+    after.settle()
+    after.settle()
     assert after[Count.LOST_KILLED] == 4
 
 
@@ -68,3 +80,73 @@ def test_the_note_on_a_cut_survives_and_can_be_cleared(tmp_path: Path) -> None:
     assert after.cut == (segment, 70_000)
     after.cut = None
     assert Counters.open(tmp_path, Files()).cut is None
+
+
+STATUS = WorkerStatus(1_795_000_000_000, Count.LOST_NO_SPACE, 1_794_999_999_000, frozenset({1, 64, 200, 255}), 77)
+
+
+def test_another_process_reads_how_a_worker_is(tmp_path: Path) -> None:
+    counters = Counters.open(tmp_path, Files())
+    assert read_status(tmp_path) is None
+    counters.report(STATUS)
+    assert read_status(tmp_path) == STATUS
+    well = WorkerStatus(STATUS.heartbeat_at_ms + 1, None, 0, frozenset(), 0)
+    counters.report(well)
+    assert read_status(tmp_path) == well
+
+
+def test_a_directory_without_counters_has_no_worker(tmp_path: Path) -> None:
+    assert read_status(tmp_path) is None
+
+
+def test_requests_are_counted_by_what_became_of_them(tmp_path: Path) -> None:
+    counters = Counters.open(tmp_path, Files())
+    for _ in range(3):
+        counters.seen(Seen.CLICK)
+    counters.seen(Seen.REPAIRED)
+    seen = read_seen(tmp_path)
+    assert (seen[Seen.CLICK], seen[Seen.REPAIRED], sum(seen.values())) == (3, 1, 4)
+
+
+SEGMENT = UUID("019cb7d4-0d59-7000-8000-000000000001")
+
+
+@pytest.mark.parametrize(
+    ("kept", "answered", "owed", "found", "expected"),
+    [
+        # kept, unanswered, lost to the kill, lost to the disk
+        (5, 5, 0, 5, (5, 0, 0, 0)),
+        (5, 5, 0, 8, (8, 3, 0, 0)),
+        (5, 8, 0, 8, (8, 0, 0, 0)),
+        (5, 7, 2, 5, (5, 0, 2, 0)),
+        (5, 5, 0, 3, (3, 0, 0, 2)),
+    ],
+    ids=[
+        "all done",
+        "killed before the answers",
+        "answered after the wait, then kept",
+        "never written",
+        "gone from disk",
+    ],
+)
+def test_after_a_kill_what_was_answered_adds_up_with_what_is_there(kept, answered, owed, found, expected) -> None:
+    counters = Counters.in_memory()
+    counters.begin(SEGMENT)
+    counters.add(Count.KEPT, kept)
+    counters.add(Count.ANSWERED, answered)
+    counters.owe(owed)
+    counters.settle()
+    for _ in range(2):  # killed during recovery, it is done again
+        counters.recovered(SEGMENT, found)
+    totals = (Count.KEPT, Count.UNANSWERED, Count.LOST_KILLED, Count.LOST_IO_ERROR)
+    assert tuple(counters[count] for count in totals) == expected
+    assert counters[Count.ANSWERED] + counters[Count.UNANSWERED] == sum(expected) - expected[1]
+
+
+def test_a_segment_that_is_not_the_newest_is_not_counted_again() -> None:
+    counters = Counters.in_memory()
+    counters.begin(SEGMENT)
+    counters.add(Count.KEPT, 5)
+    counters.recovered(UUID(int=SEGMENT.int + 1), 9)
+    assert counters[Count.KEPT] == 5
+    assert counters.kept_in(SEGMENT) == 5

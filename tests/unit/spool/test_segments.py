@@ -311,3 +311,49 @@ def test_segment_ids_carry_the_edge_and_are_never_used_twice(make_writer: MakeWr
     ids = {read_segment(path).segment_id for path in sealed_segments(spool)}
     assert len(ids) == 5
     assert all(segment_id.startswith("edge-0.") for segment_id in ids)
+
+
+def test_beyond_the_bound_the_oldest_segments_go_and_their_clicks_are_counted_as_dropped(
+    make_writer: MakeWriter, make_hit: MakeHit, counters: Counters, spool
+) -> None:
+    writer = make_writer(segment_bytes=1, max_bytes=3000)
+    for number in range(0, 40, 2):
+        keep(writer, make_hit(number), make_hit(number + 1))
+    left = stored(spool)
+    assert sum(path.stat().st_size for path in sealed_segments(spool)) <= 3000
+    assert left == list(range(40 - len(left), 40))
+    assert counters[Count.DROPPED] == 40 - len(left) > 0
+    assert counters[Count.KEPT] == 40
+    assert not list(spool.glob("*.drop"))
+
+
+def test_without_a_bound_nothing_is_deleted(make_writer: MakeWriter, make_hit: MakeHit, spool) -> None:
+    writer = make_writer(segment_bytes=1)
+    for number in range(100):
+        keep(writer, make_hit(number))
+    assert stored(spool) == list(range(100))
+
+
+def test_a_disk_that_deletes_nothing_keeps_its_segments_and_clicks_are_still_kept(
+    make_writer: MakeWriter, make_hit: MakeHit, files, counters: Counters, spool
+) -> None:
+    writer = make_writer(segment_bytes=1, max_bytes=1)
+    keep(writer, make_hit(1))
+    files.fail["read"] = errno.EIO
+    keep(writer, make_hit(2))
+    del files.fail["read"]
+    assert stored(spool) == [2]
+    assert counters[Count.DROPPED] == 1
+
+
+def test_hits_of_a_killed_writer_that_no_reader_was_answered_for_are_counted(
+    make_writer: MakeWriter, make_hit: MakeHit, counters: Counters, spool
+) -> None:
+    writer = make_writer()
+    keep(writer, make_hit(1), make_hit(2))
+    counters.add(Count.ANSWERED, 2)
+    writer.write([make_hit(3)])
+    kill(writer)
+    make_writer()
+    assert stored(spool) == [1, 2, 3]
+    assert (counters[Count.KEPT], counters[Count.UNANSWERED]) == (3, 1)
