@@ -6,8 +6,9 @@ question gives the right answer again. Deduplication by the engine is not relied
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +20,9 @@ from waypost.pipeline.enrich import Enricher
 from waypost.pipeline.refusal import insert_all
 from waypost.spool.errors import UnreadableSegmentError
 from waypost.spool.framing import Segment
-from waypost.spool.reader import delete_segment, quarantine_segment, read_segment, sealed_segments
+from waypost.spool.ledger import Ledger
+from waypost.spool.reader import purge_done, read_segment, sealed_segments
+from waypost.spool.segments import DONE_SUFFIX, QUARANTINE_SUFFIX
 from waypost.store import EventStore, HitRow, SegmentSpan
 
 log = logging.getLogger(__name__)
@@ -27,6 +30,8 @@ log = logging.getLogger(__name__)
 # One insert is one part on the disk and some twenty syncs, so small segments go together; a hit takes about 3 KB
 # while it waits, so a batch stays below 100 MB.
 _BATCH_RECORDS: Final = 20_000
+# Between looks for segments kept long enough: the setting counts in minutes.
+_PURGE_SECONDS: Final = 5
 
 
 class _Read(Struct, frozen=True):
@@ -47,6 +52,7 @@ class Collector:
         counts: Counts,
         *,
         now: Callable[[], datetime],
+        keep_seconds: float = 0,
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         """Do nothing yet.
@@ -57,6 +63,7 @@ class Collector:
             enricher: what is found out about each.
             counts: raised as things happen.
             now: aware, UTC.
+            keep_seconds: how long a stored segment is kept; 0: not at all.
             stopping: asked between batches.
         """
         self._spool = spool
@@ -64,7 +71,10 @@ class Collector:
         self._enricher = enricher
         self._counts = counts
         self._now = now
+        self._keep_seconds = keep_seconds
         self._stopping = stopping
+        self._ledgers: dict[Path, Ledger] = {}
+        self._purge_at: datetime | None = None
         self._skipped: set[Path] = set()
 
     def collect(self) -> int:
@@ -78,6 +88,7 @@ class Collector:
             if self._stopping():
                 break
             removed += self._collect(batch)
+        self._purge()
         return removed
 
     def _batches(self, paths: Iterable[Path]) -> Iterator[list[_Read]]:
@@ -102,33 +113,32 @@ class Collector:
             if error.reason == "version":
                 self._skip(path, error)
             else:
-                self._quarantine(path, str(error))
+                self._set_aside(path, str(error))
         except OSError as error:
             self._skip(path, error)
         return None
 
     def _collect(self, batch: list[_Read]) -> int:
         refused = self._insert([read.segment for read in batch])
-        return sum(self._remove(read.path, read.segment, refused) for read in batch)
+        return sum(self._remove(read.path, read.segment, refused[read.segment.segment_id]) for read in batch)
 
-    def _remove(self, path: Path, segment: Segment, refused: set[str]) -> bool:
-        """Delete a segment all of whose records are stored; set one aside that holds others."""
+    def _remove(self, path: Path, segment: Segment, refused: int) -> bool:
+        """Take away a segment all of whose records are stored; set one aside that holds others."""
+        stored = len(segment.records) - refused
+        missing = len(segment.damaged) if segment.missing is None else segment.missing
         if segment.damaged:
-            aside = self._quarantine(path, f"{len(segment.damaged)} damaged stretches: {segment.damaged[:3]}")
+            aside = self._set_aside(
+                path, f"{len(segment.damaged)} damaged stretches: {segment.damaged[:3]}", stored, missing + refused
+            )
             if aside:
-                self._counts.add(Count.DAMAGED, len(segment.damaged) if segment.missing is None else segment.missing)
+                self._counts.add(Count.DAMAGED, missing)
             return aside
-        if segment.segment_id in refused:
-            return self._quarantine(path, "the store cannot hold some of its records")
-        try:
-            delete_segment(path)
-        except OSError as error:
-            self._skip(path, error)
-            return False
-        return True
+        if refused:
+            return self._set_aside(path, "the store cannot hold some of its records", stored, refused)
+        return self._settle(path, DONE_SUFFIX if self._keep_seconds else None, stored)
 
-    def _insert(self, segments: list[Segment]) -> set[str]:
-        """Insert what is missing; returns the segments some of whose records were refused."""
+    def _insert(self, segments: list[Segment]) -> Counter[str]:
+        """Insert what is missing; returns how many records of each segment were refused."""
         # By segment and number: the same segment may lie there twice, restored from a quarantine or a backup.
         records: dict[str, dict[int, Hit]] = {}
         for segment in segments:
@@ -145,7 +155,7 @@ class Collector:
         refused = insert_all(self._store.insert_hits, rows)
         self._counts.add(Count.STORED, len(rows) - len(refused))
         self._counts.add(Count.REFUSED, len(refused))
-        return {row.segment for row in refused}
+        return Counter(row.segment for row in refused)
 
     def _row(self, segment: str, number: int, hit: Hit, received_at: datetime) -> HitRow:
         facts = self._enricher.enrich(hit)
@@ -158,15 +168,35 @@ class Collector:
             unenriched=facts.unenriched,
         )
 
-    def _quarantine(self, path: Path, reason: str) -> bool:
+    def _set_aside(self, path: Path, reason: str, stored: int = 0, quarantined: int = 0) -> bool:
+        aside = self._settle(path, QUARANTINE_SUFFIX, stored, quarantined)
+        if aside:
+            self._counts.add(Count.QUARANTINED_SEGMENTS)
+            log.error("segment %s was set aside as %s: %s", path.stem, QUARANTINE_SUFFIX, reason)
+        return aside
+
+    def _settle(self, path: Path, suffix: str | None, stored: int, quarantined: int = 0) -> bool:
+        if (ledger := self._ledgers.get(path.parent)) is None:
+            ledger = self._ledgers[path.parent] = Ledger.open(path.parent)
         try:
-            aside = quarantine_segment(path)
+            ledger.settle(path, suffix, stored=stored, quarantined=quarantined)
+        except FileNotFoundError:
+            return False  # the edge deleted it meanwhile to stay within its bound, and counted it as dropped
         except OSError as error:
             self._skip(path, error)
             return False
-        self._counts.add(Count.QUARANTINED_SEGMENTS)
-        log.error("segment %s was set aside as %s: %s", path.stem, aside.name, reason)
         return True
+
+    def _purge(self) -> None:
+        """Delete what was kept long enough, now and then."""
+        now = self._now()
+        if self._purge_at is not None and now < self._purge_at:
+            return
+        self._purge_at = now + timedelta(seconds=_PURGE_SECONDS)
+        try:
+            purge_done(self._spool, now.timestamp(), self._keep_seconds)
+        except OSError as error:
+            log.error("stored segments cannot be deleted: %s", error)  # noqa: TRY400 -- the disk's error
 
     def _skip(self, path: Path, error: Exception) -> None:
         """Leave a segment where it is, and say so once."""

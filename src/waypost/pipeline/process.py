@@ -67,10 +67,9 @@ async def run(
     Raises:
         CollectorRunningError: another process collects this spool.
     """
-    spool = settings.data / "spool"
-    with hold(spool), ThreadPoolExecutor(1, thread_name_prefix="pipeline") as thread:
+    with hold(_spool(settings)), ThreadPoolExecutor(1, thread_name_prefix="pipeline") as thread:
         loop = asyncio.get_running_loop()
-        sources = await loop.run_in_executor(thread, _sources, spool, store, database, stop, counts or Counts())
+        sources = await loop.run_in_executor(thread, _sources, settings, store, database, stop, counts or Counts())
         while not stop.is_set():
             done = [await loop.run_in_executor(thread, source.attempt) for source in sources]
             if not any(done):
@@ -78,15 +77,27 @@ async def run(
 
 
 def _sources(
-    spool: Path, store: EventStore, database: Database, stop: asyncio.Event, counts: Counts
+    settings: Settings, store: EventStore, database: Database, stop: asyncio.Event, counts: Counts
 ) -> tuple[Source, ...]:
     enricher = Enricher([client_step(ClientParser())], counts)
-    collector = Collector(spool, store, enricher, counts, now=_now, stopping=stop.is_set)
+    collector = Collector(
+        _spool(settings),
+        store,
+        enricher,
+        counts,
+        now=_now,
+        keep_seconds=settings.spool.keep_seconds,
+        stopping=stop.is_set,
+    )
     return (
         # The outbox first: a click may be as fast as the send it belongs to.
         Source("outbox", OutboxDrain(database, store, counts, now=_now).drain),
         Source("spool", collector.collect),
     )
+
+
+def _spool(settings: Settings) -> Path:
+    return settings.data / "spool"
 
 
 def _seconds(poll_seconds: float, sources: tuple[Source, ...]) -> float:

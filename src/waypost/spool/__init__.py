@@ -2,17 +2,21 @@
 
 from waypost.spool.errors import SpoolError, SpoolInUseError, UnreadableSegmentError
 from waypost.spool.framing import Damage, DamageReason, Segment
-from waypost.spool.reader import delete_segment, quarantine_segment, read_segment, sealed_segments
+from waypost.spool.ledger import Ledger
+from waypost.spool.reader import purge_done, read_segment, sealed_segments
+from waypost.spool.segments import DONE_SUFFIX, QUARANTINE_SUFFIX
 
 __all__ = [
+    "DONE_SUFFIX",
+    "QUARANTINE_SUFFIX",
     "Damage",
     "DamageReason",
+    "Ledger",
     "Segment",
     "SpoolError",
     "SpoolInUseError",
     "UnreadableSegmentError",
-    "delete_segment",
-    "quarantine_segment",
+    "purge_done",
     "read_segment",
     "sealed_segments",
 ]

@@ -248,6 +248,13 @@ def read_status(directory: Path) -> WorkerStatus | None:
     )
 
 
+def read_newest(directory: Path) -> tuple[UUID, int]:
+    """The newest segment of a spool directory, and how many hits of it count as kept. Raises as `read_counters`."""
+    slots = _read_slots(directory)
+    uuid = UUID(int=slots[_OPEN_SEGMENT] << _SLOT_BITS | slots[_OPEN_SEGMENT + 1])
+    return uuid, slots[_COUNTS[Count.KEPT]] - slots[_KEPT_BEFORE]
+
+
 def _read_slots(directory: Path) -> memoryview:
     """Every slot; all zero when there is no file of ours."""
     try:

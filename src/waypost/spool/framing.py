@@ -173,14 +173,17 @@ def scan(data: bytes, name: str) -> Scan:
     return Scan(header, frames, damaged, end, trailer)
 
 
-def records_in(data: bytes, name: str) -> int:
-    """How many records a segment has, damaged ones included as far as can be told.
-
-    The trailer says it; without one, the number of the last good record.
-    """
+def trailer_records(data: bytes, name: str) -> int | None:
+    """The count of the trailer that `data` ends with; None when it ends with none. Arguments as for `scan`."""
     at = max(0, len(data) - FRAME_BYTES)
-    if data.startswith(TRAILER_MARKER, at) and (frame := _frame_at(data, at, frame_seed(name))):
-        return frame[1]
+    frame = _frame_at(data, at, frame_seed(name)) if data.startswith(TRAILER_MARKER, at) else None
+    return frame[1] if frame else None
+
+
+def records_in(data: bytes, name: str) -> int:
+    """How many records a segment has, damaged ones included as far as can be told. Arguments as for `scan`."""
+    if (records := trailer_records(data, name)) is not None:
+        return records
     try:
         found = scan(data, name)
     except UnreadableSegmentError:

@@ -1,14 +1,13 @@
-"""The pipeline's side: sealed segments are immutable, the writer makes them and only the reader deletes them.
+"""The pipeline's side: sealed segments are immutable, the writer makes them and only the reader takes them away.
 
-A reader inserts `records`, then calls `delete_segment` when `damaged` is empty and `quarantine_segment` when it is not;
-an `UnreadableSegmentError` of reason "foreign" is for `quarantine_segment` too, one of reason "version" waits for an
-upgrade.
+A reader stores `records`, then has its `Ledger` settle the segment. An `UnreadableSegmentError` of reason "foreign" is
+to be set aside; one of reason "version" waits for an upgrade.
 """
 
 from pathlib import Path
 
-from waypost.spool.framing import Segment, decode_segment
-from waypost.spool.segments import QUARANTINE_SUFFIX, SEALED_SUFFIX
+from waypost.spool.framing import FRAME_BYTES, Segment, decode_segment, records_in, trailer_records
+from waypost.spool.segments import DONE_SUFFIX, SEALED_SUFFIX
 
 
 def sealed_segments(directory: Path) -> list[Path]:
@@ -31,11 +30,36 @@ def read_segment(path: Path) -> Segment:
     return decode_segment(path.read_bytes(), path.stem)
 
 
-def delete_segment(path: Path) -> None:
-    """Remove a segment whose records are all stored. Removing it twice is no error."""
-    path.unlink(missing_ok=True)
+def count_records(path: Path) -> int:
+    """How many records a segment has, by its last bytes where they are good.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - FRAME_BYTES))
+        if (records := trailer_records(file.read(), path.stem)) is not None:
+            return records
+        file.seek(0)
+        return records_in(file.read(), path.stem)
 
 
-def quarantine_segment(path: Path) -> Path:
-    """Set a damaged segment aside, whole, under a name that is not read again. Returns that name."""
-    return path.rename(path.with_suffix(QUARANTINE_SUFFIX))
+def purge_done(directory: Path, now: float, keep_seconds: float) -> int:
+    """Delete segments that were stored longer than `keep_seconds` ago. Returns how many.
+
+    Args:
+        directory: of one edge, or the one that holds the directories of all edges.
+        now: seconds since 1970, as file times are.
+        keep_seconds: since they were stored.
+
+    Raises:
+        OSError: one cannot be deleted.
+    """
+    purged = 0
+    for path in [*directory.glob(f"*{DONE_SUFFIX}"), *directory.glob(f"*/*{DONE_SUFFIX}")]:
+        # The time of its last change of name; a clock that was set back must not keep it for ever.
+        if abs(now - path.stat().st_ctime) > keep_seconds:
+            path.unlink(missing_ok=True)
+            purged += 1
+    return purged

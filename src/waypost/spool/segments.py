@@ -32,6 +32,8 @@ from waypost.spool.framing import (
 OPEN_SUFFIX = ".open"
 SEALED_SUFFIX = ".seg"
 QUARANTINE_SUFFIX = ".bad"
+DONE_SUFFIX = ".done"
+"""Stored, and kept for a while."""
 DROPPED_SUFFIX = ".drop"
 """For the moment between being deleted unread and being gone."""
 LOCK_NAME = "lock"
@@ -334,7 +336,7 @@ class SegmentWriter:
     def _recover(self, path: Path, cut: int | None) -> None:
         """Seal one segment left open: keep every good record (before `cut`, if given), drop the tail behind them."""
         data = self._files.read(path)[:cut]
-        uuid = _uuid_of(path)
+        uuid = segment_uuid(path)
         try:
             found = scan(data, path.stem)
         except UnreadableSegmentError as error:
@@ -365,12 +367,12 @@ class SegmentWriter:
     def _quarantine(self, path: Path, reason: str) -> None:
         self._files.rename(path, path.with_suffix(QUARANTINE_SUFFIX))
         self._counters.add(Count.QUARANTINED, 1)
-        self._counters.add(Count.QUARANTINED_HITS, self._counters.kept_in(_uuid_of(path)) or 0)
+        self._counters.add(Count.QUARANTINED_HITS, self._counters.kept_in(segment_uuid(path)) or 0)
         log.error("segment %s cannot be read (%s) and was set aside as %s", path.name, reason, QUARANTINE_SUFFIX)
 
 
-def _uuid_of(path: Path) -> UUID:
-    """Of a segment, by its name; all zero for a file that is named otherwise."""
+def segment_uuid(path: Path) -> UUID:
+    """The UUID of a segment, by its name; all zero for a file that is named otherwise."""
     try:
         return UUID(path.stem.rpartition(".")[2])
     except ValueError:

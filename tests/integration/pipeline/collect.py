@@ -26,8 +26,8 @@ def die(*_):
 def after(work):
     """Do `work`, then die."""
 
-    def both(*args):
-        work(*args)
+    def both(*args, **named):
+        work(*args, **named)
         die()
 
     return both
@@ -46,7 +46,7 @@ match given.die:
     case "after-insert":
         EventStore.insert_hits = after(EventStore.insert_hits)
     case "between-deletes":
-        collector.delete_segment = after(collector.delete_segment)
+        collector.Ledger.settle = after(collector.Ledger.settle)
 
 spool = given.data / "spool"
 counts = Counts()

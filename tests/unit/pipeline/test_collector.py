@@ -1,4 +1,5 @@
 import logging
+from pathlib import Path
 
 import pytest
 from tests.unit.pipeline.segments import seal
@@ -9,6 +10,7 @@ from waypost.pipeline import collector as collector_module
 from waypost.pipeline.collector import Collector
 from waypost.pipeline.counts import Count, Counts
 from waypost.pipeline.enrich import Enricher, Step, StepName
+from waypost.spool.ledger import Entries, read_ledger
 from waypost.store import StoreFailed
 
 
@@ -28,7 +30,7 @@ class Rig:
         self.step = name_phone
         self.stopping = lambda: False
 
-    def collector(self, store=None):
+    def collector(self, store=None, keep_seconds=0):
         enricher = Enricher([Step(StepName.CLIENT, self.step)], self.counts)
         return Collector(
             self.spool,
@@ -36,6 +38,7 @@ class Rig:
             enricher,
             self.counts,
             now=lambda: NOON,
+            keep_seconds=keep_seconds,
             stopping=self.stopping,
         )
 
@@ -57,6 +60,10 @@ class Rig:
 @pytest.fixture
 def rig(tmp_path, store, account):
     return Rig(tmp_path / "spool", store, account)
+
+
+def read_only(*_, **__):
+    raise OSError("read-only")
 
 
 def rows_of(path, count):
@@ -88,6 +95,41 @@ def test_a_row_has_what_enrichment_found_and_when_it_was_read(rig):
     rig.collector().collect()
     (event,) = rig.store.send_events(rig.account, click.send_id)
     assert (event.client, event.received_at, event.event_id) == (PHONE, NOON, click.event_id)
+
+
+def test_a_stored_segment_is_kept_for_as_long_as_asked(rig):
+    path = seal(rig.edge, rig.hits(1))
+    assert rig.collector(keep_seconds=10**9).collect() == 1
+    assert rig.files() == [path.with_suffix(".done").name]
+    assert rig.collector(keep_seconds=10**9).collect() == 0
+    assert rig.files() == [path.with_suffix(".done").name]
+    rig.collector(keep_seconds=1).collect()
+    assert rig.files() == []
+
+
+def test_the_ledger_says_what_became_of_every_record(rig):
+    seal(rig.edge, rig.hits(3))
+    damaged = seal(rig.edge, rig.hits(2))
+    data = damaged.read_bytes()
+    damaged.write_bytes(data[:200] + bytes(8) + data[208:])
+    seal(rig.edge, [*rig.hits(2), hit(rig.account, send_id(), link_index=2**33)])
+    rig.collector().collect()
+    rig.collector().collect()
+    assert read_ledger(rig.edge) == Entries(stored=6, quarantined=2)
+
+
+def test_a_segment_that_the_edge_dropped_meanwhile_is_not_counted_as_stored(rig):
+    path = seal(rig.edge, rig.hits(2))
+
+    class Dropping:
+        stored_records = rig.store.stored_records
+
+        def insert_hits(self, rows):
+            rig.store.insert_hits(rows)
+            path.unlink()
+
+    assert rig.collector(Dropping()).collect() == 0
+    assert read_ledger(rig.edge).stored == 0
 
 
 def test_a_segment_handed_over_again_is_stored_once(rig):
@@ -165,7 +207,7 @@ def test_a_damaged_segment_that_cannot_be_set_aside_is_counted_once(rig, monkeyp
     path.write_bytes(path.read_bytes()[:-40])
     collector = rig.collector()
     with monkeypatch.context() as broken:
-        broken.setattr(collector_module, "quarantine_segment", lambda _: (_ for _ in ()).throw(OSError("read-only")))
+        broken.setattr(Path, "rename", read_only)
         assert collector.collect() == 0
     assert collector.collect() == 1
     assert rig.stored() == rows_of(path, 1)
@@ -200,7 +242,7 @@ def test_a_segment_that_cannot_be_deleted_is_stored_once_and_stops_nothing(rig, 
     path = seal(rig.edge, rig.hits(2))
     collector = rig.collector()
     with monkeypatch.context() as broken:
-        broken.setattr(collector_module, "delete_segment", lambda _: (_ for _ in ()).throw(OSError("read-only")))
+        broken.setattr(Path, "unlink", read_only)
         assert collector.collect() == 0
     assert collector.collect() == 1
     assert rig.stored() == rows_of(path, 2)
