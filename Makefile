@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fix lock bench bench-links bench-edge bench-pipeline bench-api fuzz conformance
+.PHONY: help setup demo test check fix lock bench bench-links bench-edge bench-pipeline bench-api fuzz torture conformance
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -49,6 +49,9 @@ bench-api: $(READY)  ## sends a second that the API takes, and how long it takes
 
 fuzz: $(READY)  ## five minutes of fuzzing plan() and open_token()
 	$(BIN)/python -m fuzz
+
+torture: $(READY)  ## break everything and count: all gates of reliability or G=G2; RESUME=1 goes on where it was
+	$(BIN)/python -m torture $(G) $(if $(RESUME),--resume) $(if $(SHORT),--short)
 
 conformance: $(READY)  ## the corpus and suites of SHARED=DIR
 	@test -d "$(SHARED)" || { echo "make conformance SHARED=DIR: DIR is the folder with corpus/ and suites/"; exit 2; }
