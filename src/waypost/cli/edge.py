@@ -34,10 +34,10 @@ def edge(data: Path, config: Path | None, worker: int, parent_process: int | Non
     It needs the keyring in the data directory and nothing else: no database, no network. Clicks wait in the spool
     directory until a pipeline takes them. Stop it with Ctrl+C or SIGTERM: it answers what was asked before it ends.
     """
-    logs.configure(process.edge_name(worker))
+    settings = load_settings(config, data)
+    logs.configure(process.worker_name(settings, worker))
     if parent_process is not None:
         parent.end_with_parent(parent_process)
-    settings = load_settings(config, data)
 
     def ready() -> None:
         if parent_process is None:  # else `waypost up` says it, in the same terminal

@@ -1,5 +1,8 @@
 """What the edge can answer, as values. The pages say nothing about which check failed, so all failures look alike."""
 
+import base64
+import hashlib
+from html import escape
 from typing import NamedTuple
 
 Headers = tuple[tuple[str, str], ...]
@@ -25,6 +28,7 @@ _REASONS = {
     400: "Bad Request",
     404: "Not Found",
     405: "Method Not Allowed",
+    410: "Gone",
     431: "Request Header Fields Too Large",
     500: "Internal Server Error",
 }
@@ -47,18 +51,58 @@ def redirect(destination: str) -> Answer:
     return Answer(302, (("Location", destination), *SAFE_HEADERS))
 
 
-def _page(status: int, title: str, sentence: str, *more: tuple[str, str]) -> Answer:
-    body = f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{title}</title>\n<p>{sentence}</p>\n'
-    return Answer(status, (("Content-Type", "text/html; charset=utf-8"), *SAFE_HEADERS, *more), body.encode())
+def _page(status: int, title: str, *paragraphs: str, more: Headers = ()) -> Answer:
+    """A page for a person; its paragraphs are HTML. It loads nothing and runs nothing."""
+    body = (
+        '<!doctype html>\n<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">\n'
+        f"<title>{title}</title><style>{_STYLE}</style>\n<h1>{title}</h1>\n"
+        + "".join(f"<p>{paragraph}</p>\n" for paragraph in paragraphs)
+    )
+    return Answer(status, (*_PAGE_HEADERS, *SAFE_HEADERS, *more), body.encode())
 
 
-NOT_FOUND = _page(404, "Not found", "There is nothing at this address. If a link brought you here, it may be damaged.")
-METHOD_NOT_ALLOWED = _page(405, "Not allowed", "This address can only be visited.", ("Allow", "GET, HEAD"))
+_STYLE = "body{font:1.1em/1.5 sans-serif;max-width:40em;margin:3em auto;padding:0 1em}code{overflow-wrap:anywhere}"
+_STYLE_DIGEST = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_PAGE_HEADERS: Headers = (
+    ("Content-Type", "text/html; charset=utf-8"),
+    ("Content-Security-Policy", f"default-src 'none'; style-src 'sha256-{_STYLE_DIGEST}'; frame-ancestors 'none'"),
+)
+_NOTHING_HERE = "There is nothing at this address. If a link brought you here, it may be damaged."
+
+NOT_FOUND = _page(404, "Not found", _NOTHING_HERE)
+NOT_FOUND_WITH_HOME = _page(404, "Not found", _NOTHING_HERE, '<a href="/">Go to the home page of this site</a>')
+"""For a link domain whose bare address leads somewhere."""
+GONE = _page(410, "This link has been switched off", "It is not answered any more because it may have been misused.")
+METHOD_NOT_ALLOWED = _page(405, "Not allowed", "This address can only be visited.", more=(("Allow", "GET, HEAD"),))
 BAD_REQUEST = _page(400, "Bad request", "This request could not be understood.")
 HEAD_TOO_LARGE = _page(431, "Too large", "This request is too large.")
 INTERNAL_ERROR = _page(500, "Error", "This request could not be answered. Please try again.")
 OPEN_PIXEL = Answer(200, (("Content-Type", "image/gif"), *SAFE_HEADERS), PIXEL)
-ROBOTS = Answer(200, (("Content-Type", "text/plain"), *SAFE_HEADERS), b"User-agent: *\nDisallow: /\n")
+
+
+def plain(text: str) -> Answer:
+    """A text for a program."""
+    return Answer(200, (("Content-Type", "text/plain"), *SAFE_HEADERS), text.encode())
+
+
+ROBOTS = plain("User-agent: *\nDisallow: /\n")
+
+
+def where(destination: str, sender: str, *, blocked: bool) -> Answer:
+    """The page that says where a link goes. The destination is text and no link: nothing follows it by itself.
+
+    Args:
+        destination: of the token.
+        sender: domain whose mail the link is in.
+        blocked: the link leads nowhere any more.
+    """
+    verdict = "It has been switched off because it may have been misused." if blocked else "It has not been opened."
+    return _page(
+        200,
+        "Where does this link go?",
+        f"<code>{escape(destination)}</code>",
+        f"The link is in mail of <code>{escape(sender)}</code>. {verdict}",
+    )
 
 
 def encode(answer: Answer, *, date: str, body: bool, close: bool) -> bytes:

@@ -11,11 +11,10 @@ from typing import Protocol
 from waypost.config import HostPort
 from waypost.edge.accept import Acceptor
 from waypost.edge.answer import Answer
-from waypost.edge.decide import Edge, Refusal, Request, decide
-from waypost.edge.http1 import Clock, Connection, OpenConnections
-from waypost.edge.keys import KeyringFile
+from waypost.edge.decide import Edge, Request, decide
+from waypost.edge.http1 import Clock, Connection, Handler, OpenConnections
 from waypost.events.hit import Hit
-from waypost.spool.counters import Count
+from waypost.spool.counters import Count, Seen
 
 SWEEP_SECONDS = 1.0
 DRAIN_SECONDS = 5.0
@@ -38,35 +37,34 @@ class EdgeApp:
     """Answers requests.
 
     Args:
-        name: of this worker.
-        keys: opens tokens.
+        facts: what does not change between requests; asked at each one, so that it may change between two.
         spool: keeps hits.
+        seen: told what became of each request.
         now: aware UTC.
         randomness: as `os.urandom`.
     """
 
     def __init__(
         self,
-        name: str,
-        keys: KeyringFile,
+        facts: Callable[[], Edge],
         spool: Spool,
         *,
+        seen: Callable[[Seen], None],
         now: Callable[[], datetime],
         randomness: Callable[[int], bytes],
     ) -> None:
-        self._name = name
-        self._keys = keys
+        self._facts = facts
         self._spool = spool
+        self._seen = seen
         self._now = now
         self._randomness = randomness
-        self._edge = Edge(name, keys.keyring)
 
     def handle(self, request: Request, answer: Callable[[Answer], None]) -> None:
         """Answer a request, once what it tells is kept, or cannot be, or takes too long to be."""
-        decision = decide(request, self._edge, self._now(), self._randomness(10))
-        if decision.refusal is Refusal.UNKNOWN_KEY and self._keys.reload():
-            self._edge = Edge(self._name, self._keys.keyring)
-            decision = decide(request, self._edge, self._now(), self._randomness(10))
+        decision = decide(request, self._facts(), self._now(), self._randomness(10))
+        self._seen(decision.seen)
+        if decision.repaired:
+            self._seen(Seen.REPAIRED)
         if decision.hit is None:
             answer(decision.answer)
         else:
@@ -99,21 +97,23 @@ def listening_socket(listen: HostPort, *, shared: bool) -> socket.socket:
 
 
 async def serve(
-    app: EdgeApp,
+    handler: Handler,
     listener: socket.socket,
     stop: asyncio.Event,
     wall: Callable[[], float],
     *,
     connections_max: int = CONNECTIONS_MAX,
+    on_sweep: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Serve until `stop`, then finish what was asked.
 
     Args:
-        app: answers.
+        handler: answers.
         listener: a listening socket; closed at the end.
         stop: set it to end.
         wall: seconds since 1970, for the Date header.
         connections_max: those beyond it wait.
+        on_sweep: called every second with the number of open connections.
     """
     loop = asyncio.get_running_loop()
     connections = OpenConnections()
@@ -122,10 +122,10 @@ async def serve(
         listener,
         connections,
         connections_max,
-        lambda: Connection(app.handle, connections, clock, time.monotonic),
+        lambda: Connection(handler, connections, clock, time.monotonic),
         loop,
     )
-    sweeper = loop.create_task(_sweep(connections, acceptor))
+    sweeper = loop.create_task(_sweep(connections, acceptor, on_sweep))
     try:
         await stop.wait()
     finally:
@@ -136,8 +136,9 @@ async def serve(
             log.warning("%d connections were closed before they were done", cut_off)
 
 
-async def _sweep(connections: OpenConnections, acceptor: Acceptor) -> None:
+async def _sweep(connections: OpenConnections, acceptor: Acceptor, on_sweep: Callable[[int], None]) -> None:
     while True:
         connections.expire(time.monotonic())
         acceptor.resume()
+        on_sweep(len(connections))
         await asyncio.sleep(SWEEP_SECONDS)

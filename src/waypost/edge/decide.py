@@ -1,18 +1,34 @@
 """What to answer and what to record: one pure function, tested as a table and benchmarked without a socket."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from ipaddress import IPv6Address
 from typing import NamedTuple
 
-from waypost.edge.answer import METHOD_NOT_ALLOWED, NOT_FOUND, OPEN_PIXEL, ROBOTS, Answer, redirect
+from waypost.edge.answer import (
+    GONE,
+    METHOD_NOT_ALLOWED,
+    NOT_FOUND,
+    NOT_FOUND_WITH_HOME,
+    OPEN_PIXEL,
+    ROBOTS,
+    Answer,
+    plain,
+    redirect,
+    where,
+)
+from waypost.edge.forwarded import NO_FRONT, Front, client_of, host_of
+from waypost.edge.repair import candidates
 from waypost.events.hit import Hit, HitKind, Outcome
 from waypost.events.ids import uuid7
-from waypost.links.errors import TokenError
+from waypost.fleet.proof import NONCE, prove
+from waypost.fleet.snapshot import Blocks, PublishedDomain, Snapshot
+from waypost.links.errors import InvalidPayload, TokenError
 from waypost.links.keyring import Keyring
-from waypost.links.token import IpPolicy, Kind, Payload, open_token
+from waypost.links.token import IpPolicy, Kind, Payload, check_destination, open_token, read_header
+from waypost.spool.counters import Seen
 
 KEPT_HEADERS: Mapping[str, int] = {
     "user-agent": 512,
@@ -60,16 +76,6 @@ class Request(NamedTuple):
     headers: Mapping[bytes, bytes]
 
 
-class Refusal(StrEnum):
-    """Why there is no redirect: for metrics, never for the reader."""
-
-    METHOD = "method"
-    PATH = "path"
-    MALFORMED = "malformed"
-    UNKNOWN_KEY = "unknown_key"
-    BAD_SEAL = "bad_seal"
-
-
 @dataclass(frozen=True, slots=True)
 class Edge:
     """What does not change between requests.
@@ -77,23 +83,43 @@ class Edge:
     Attributes:
         name: of this worker, in every hit.
         keyring: opens tokens.
+        snapshot: what control published last; None: nothing yet, and so nothing is known to be blocked.
+        front: which proxies are trusted.
     """
 
     name: str
     keyring: Keyring
+    snapshot: Snapshot | None = None
+    front: Front = NO_FRONT
+    blocks: Blocks | None = field(init=False)
+    """None when nothing is blocked: the usual case costs one look."""
+
+    def __post_init__(self) -> None:
+        blocks = self.snapshot.blocks if self.snapshot else None
+        object.__setattr__(self, "blocks", blocks or None)
+
+    def domain(self, link_domain: str) -> PublishedDomain:
+        """What is published of a link domain; nothing, for one that is not."""
+        return self.snapshot.link_domains.get(link_domain, _UNPUBLISHED) if self.snapshot else _UNPUBLISHED
+
+
+_UNPUBLISHED = PublishedDomain()
 
 
 class Decision(NamedTuple):
-    """What to send, and what to keep before sending it.
+    """What to send, what to keep before sending it, and what to count.
 
     Attributes:
+        answer: to send.
+        seen: what became of the request.
         hit: None when nothing is recorded.
-        refusal: None when the request got what it asked for.
+        repaired: the token opened only after damage was undone.
     """
 
     answer: Answer
+    seen: Seen
     hit: Hit | None = None
-    refusal: Refusal | None = None
+    repaired: bool = False
 
 
 def decide(request: Request, edge: Edge, now: datetime, randomness: bytes) -> Decision:
@@ -106,24 +132,30 @@ def decide(request: Request, edge: Edge, now: datetime, randomness: bytes) -> De
         randomness: at least 10 bytes, for the event id.
     """
     if request.method not in _METHODS:
-        return Decision(METHOD_NOT_ALLOWED, refusal=Refusal.METHOD)
-    path, host = split_target(request.target, request.host)
-    token, kind = token_of(path)
-    if kind is None:
-        fixed = _FIXED.get(path)
-        return Decision(fixed) if fixed else Decision(NOT_FOUND, refusal=Refusal.PATH)
-    link_domain = link_domain_of(host)
-    try:
-        payload = open_token(token, link_domain, edge.keyring, kind=kind)
-    except TokenError as error:
-        return Decision(NOT_FOUND, refusal=Refusal(error.code))
+        return Decision(METHOD_NOT_ALLOWED, Seen.REFUSED_METHOD)
+    host = host_of(request.host, request.client_address, request.headers, edge.front)
+    path, host_name = split_target(request.target, host)
+    link_domain = link_domain_of(host_name)
+    text, route = token_of(path)
+    if route is None and (fixed := _without_token(path, link_domain, edge)) is not None:
+        return fixed
+    opened = _open(path, text, route, link_domain, edge.keyring)
+    if not isinstance(opened, _Opened):
+        return Decision(_not_found(link_domain, edge), opened)
+    payload = opened.payload
+    blocked = edge.blocks is not None and edge.blocks.blocking(payload, read_header(opened.text).key_id) is not None
+    if opened.route.hit_kind is None:
+        sender = edge.domain(link_domain).sending_domain or link_domain
+        page = where(payload.destination, sender, blocked=blocked)
+        return Decision(page, Seen.WHERE, repaired=opened.repaired)
     headers = kept_headers(request.headers)
+    client = client_of(request.client_address, request.headers, edge.front)
     hit = Hit(
         event_id=uuid7(int(now.timestamp() * 1000), randomness),
         occurred_at=now,
         edge=edge.name,
-        kind=_HIT_KINDS[kind],
-        outcome=outcome_of(request.method, headers),
+        kind=opened.route.hit_kind,
+        outcome=Outcome.BLOCKED if blocked else outcome_of(request.method, headers),
         method=request.method.decode(),
         send_id=payload.send_id,
         privacy=payload.privacy,
@@ -132,27 +164,104 @@ def decide(request: Request, edge: Edge, now: datetime, randomness: bytes) -> De
         link_index=payload.link_index,
         destination=payload.destination,
         link_domain=link_domain,
-        client_address=recorded_address(request.client_address, payload.ip_policy),
+        client_address=recorded_address(client, payload.ip_policy),
         headers=headers,
     )
-    return Decision(_ANSWERS[kind](payload), hit)
+    if blocked:
+        answer, seen = GONE, Seen.BLOCKED
+    elif payload.kind is Kind.CLICK:
+        answer, seen = redirect(payload.destination), Seen.CLICK
+    else:
+        answer, seen = OPEN_PIXEL, Seen.OPEN
+    return Decision(answer, seen, hit, opened.repaired)
+
+
+def _open(path: str, text: str, route: "_Route | None", link_domain: str, keyring: Keyring) -> "_Opened | Seen":
+    """The token of a path as it stands or, failing that, with its damage undone; else why there is none."""
+    refused = Seen.REFUSED_PATH
+    if route is not None:
+        try:
+            return _Opened(route, text, open_token(text, link_domain, keyring, kind=route.kind))
+        except TokenError as error:
+            refused = _REFUSED[error.code]
+    for candidate in candidates(path):
+        meant = _ROUTES[candidate.route]
+        with suppress(TokenError):
+            payload = open_token(candidate.token, link_domain, keyring, kind=meant.kind)
+            return _Opened(meant, candidate.token, payload, repaired=True)
+    return refused
+
+
+def _without_token(path: str, link_domain: str, edge: Edge) -> Decision | None:
+    """Answer a path that carries no token; None: there is nothing at it."""
+    if path == "/robots.txt":
+        return Decision(ROBOTS, Seen.FIXED)
+    if path == "/" and (home := _home(link_domain, edge)):
+        return Decision(redirect(home), Seen.DEFAULT_REDIRECT)
+    nonce = path.removeprefix(_PROOF_PREFIX)
+    if nonce != path and NONCE.fullmatch(nonce):
+        return Decision(plain(prove(nonce, link_domain, edge.keyring)), Seen.FIXED)
+    return None
+
+
+def _home(link_domain: str, edge: Edge) -> str:
+    """Where the bare link domain leads; empty when nowhere, or not to what may stand in a header."""
+    home = edge.domain(link_domain).default_redirect
+    try:
+        check_destination(home)
+    except InvalidPayload:
+        return ""
+    return home
+
+
+def _not_found(link_domain: str, edge: Edge) -> Answer:
+    return NOT_FOUND_WITH_HOME if _home(link_domain, edge) else NOT_FOUND
+
+
+class _Route(NamedTuple):
+    """A path with a token in it.
+
+    Attributes:
+        prefix: of the path.
+        suffix: of the path.
+        kind: of its tokens.
+        hit_kind: what is recorded; None: nothing.
+    """
+
+    prefix: str
+    suffix: str
+    kind: Kind
+    hit_kind: HitKind | None
+
+
+class _Opened(NamedTuple):
+    """A token that opened."""
+
+    route: _Route
+    text: str
+    payload: Payload
+    repaired: bool = False
 
 
 _METHODS = frozenset({b"GET", b"HEAD"})
-_TOKEN_ROUTES = (("/c/", "", Kind.CLICK), ("/o/", ".gif", Kind.OPEN))
-_FIXED = {"/robots.txt": ROBOTS}
-_ANSWERS: Mapping[Kind, Callable[[Payload], Answer]] = {
-    Kind.CLICK: lambda payload: redirect(payload.destination),
-    Kind.OPEN: lambda _: OPEN_PIXEL,
+_ROUTES = {
+    "c": _Route("/c/", "", Kind.CLICK, HitKind.CLICK),
+    "o": _Route("/o/", ".gif", Kind.OPEN, HitKind.OPEN),
+    "where": _Route("/where/", "", Kind.CLICK, None),
 }
-_HIT_KINDS = {Kind.CLICK: HitKind.CLICK, Kind.OPEN: HitKind.OPEN}
+_PROOF_PREFIX = "/.well-known/waypost/"
+_REFUSED = {
+    "malformed": Seen.REFUSED_MALFORMED,
+    "unknown_key": Seen.REFUSED_UNKNOWN_KEY,
+    "bad_seal": Seen.REFUSED_BAD_SEAL,
+}
 
 
-def token_of(path: str) -> tuple[str, Kind | None]:
-    """The token in a path, and the kind it must be of; no kind when the path is not one of a token."""
-    for prefix, suffix, kind in _TOKEN_ROUTES:
-        if path.startswith(prefix) and path.endswith(suffix):
-            return path[len(prefix) : len(path) - len(suffix)], kind
+def token_of(path: str) -> tuple[str, _Route | None]:
+    """The token in a path, and its route; no route when the path is not one of a token."""
+    for route in _ROUTES.values():
+        if path.startswith(route.prefix) and path.endswith(route.suffix):
+            return path[len(route.prefix) : len(path) - len(route.suffix)], route
     return "", None
 
 
@@ -172,9 +281,9 @@ def split_target(target: bytes, host: bytes) -> tuple[str, str]:
 
 
 def link_domain_of(host: str) -> str:
-    """Host name of a Host header: lower case, without port. An IPv6 literal keeps its brackets."""
+    """Host name of a Host header: lower case, without port and final dot. An IPv6 literal keeps its brackets."""
     name = host.lower()
-    return name[: name.find("]") + 1] if name.startswith("[") else name.partition(":")[0]
+    return name[: name.find("]") + 1] if name.startswith("[") else name.partition(":")[0].removesuffix(".")
 
 
 def outcome_of(method: bytes, headers: Mapping[str, str]) -> Outcome:

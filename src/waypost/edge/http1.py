@@ -16,6 +16,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from waypost.edge.answer import BAD_REQUEST, HEAD_TOO_LARGE, INTERNAL_ERROR, Answer, encode
 from waypost.edge.decide import Request
+from waypost.edge.forwarded import JOINED_HEADERS
 
 HEAD_BYTES_MAX = 131_072
 """Cookies of a link domain's siblings arrive too, and 64 KB of headers must pass."""
@@ -190,6 +191,7 @@ class Connection(asyncio.Protocol):
         """A request line starts."""
         self._target = b""
         self._headers: dict[bytes, bytes] = {}
+        self._more: list[tuple[bytes, bytes]] = []
         self._two_hosts = False
 
     def on_url(self, url: bytes) -> None:
@@ -197,10 +199,12 @@ class Connection(asyncio.Protocol):
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header line; the first of a name counts."""
+        """One header line; the first of a name counts, but for those that are lists."""
         name = name.lower()
         if name not in self._headers:
             self._headers[name] = value
+        elif name in JOINED_HEADERS:
+            self._more.append((name, value))
         elif name == b"host":
             self._two_hosts = True
 
@@ -211,6 +215,8 @@ class Connection(asyncio.Protocol):
             return
         parser = self._parser
         headers = self._headers
+        for name in {name for name, _ in self._more}:
+            headers[name] = b",".join([headers[name], *(value for other, value in self._more if other == name)])
         host = headers.get(b"host")
         version = parser.get_http_version()
         # RFC 9112, section 3.2: exactly one Host, but for HTTP/1.0, which may have none.

@@ -15,10 +15,13 @@ from threading import Thread
 
 from waypost.config import Durability, Settings
 from waypost.edge.app import CONNECTIONS_MAX, EdgeApp, listening_socket, serve
-from waypost.edge.keys import KeyringFile
+from waypost.edge.decide import Edge
+from waypost.edge.facts import WatchedFacts
+from waypost.edge.forwarded import Front
+from waypost.keyfile.snapshot import snapshot_path
 from waypost.spool import SpoolInUseError
 from waypost.spool.commit import GroupCommit
-from waypost.spool.counters import Counters
+from waypost.spool.counters import Counters, WorkerStatus
 from waypost.spool.files import Files
 from waypost.spool.segments import OPEN_SUFFIX, SegmentWriter
 from waypost.telemetry.garbage import spare_the_collector
@@ -28,9 +31,9 @@ OTHER_DESCRIPTORS = 32
 log = logging.getLogger(__name__)
 
 
-def edge_name(worker: int) -> str:
+def worker_name(settings: Settings, worker: int) -> str:
     """Name of a worker: its spool directory, and `edge` in its events."""
-    return f"edge-{worker}"
+    return f"{settings.edge.name}-{worker}"
 
 
 def spool_root(data: Path) -> Path:
@@ -71,8 +74,9 @@ async def _run(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     connections_max = _allow_many_connections()
-    name = edge_name(worker)
-    keys = KeyringFile(keyring, time.monotonic)
+    name = worker_name(settings, worker)
+    front = Front(tuple(each.network for each in settings.edge.trusted_proxies), settings.edge.forwarded_header)
+    facts = WatchedFacts(name, front, keyring, snapshot_path(settings.data))
     segments, counters = _open_segments(settings, name)
     spool = GroupCommit(segments, counters, wait_seconds=settings.spool.sync_wait_seconds, loop=loop)
     if worker == 0:
@@ -82,13 +86,34 @@ async def _run(
         listening = (
             listening_socket(settings.edge.listen, shared=True) if listener is None else socket.socket(fileno=listener)
         )
-        app = EdgeApp(name, keys, spool, now=lambda: datetime.now(UTC), randomness=os.urandom)
+        app = EdgeApp(facts, spool, seen=counters.seen, now=lambda: datetime.now(UTC), randomness=os.urandom)
+        facts.start()
         spare_the_collector()
-        serving = loop.create_task(serve(app, listening, stop, time.time, connections_max=connections_max))
+        serving = loop.create_task(
+            serve(
+                app.handle,
+                listening,
+                stop,
+                time.time,
+                connections_max=connections_max,
+                on_sweep=lambda connections: counters.report(_status(facts(), segments, connections)),
+            )
+        )
         loop.call_soon(on_ready)
         await serving
     finally:
+        facts.stop()
         await spool.close()
+
+
+def _status(facts: Edge, segments: SegmentWriter, connections: int) -> WorkerStatus:
+    return WorkerStatus(
+        heartbeat_at_ms=int(time.time() * 1000),
+        failing=segments.failing,
+        snapshot_version=facts.snapshot.version if facts.snapshot else 0,
+        key_ids=frozenset(facts.keyring.ciphers),
+        connections=connections,
+    )
 
 
 def _open_segments(settings: Settings, name: str) -> tuple[SegmentWriter, Counters]:
@@ -107,6 +132,7 @@ def _open_segments(settings: Settings, name: str) -> tuple[SegmentWriter, Counte
         sync=settings.spool.durability is Durability.GROUP,
         segment_bytes=settings.spool.segment_bytes,
         segment_seconds=settings.spool.segment_seconds,
+        max_bytes=settings.spool.max_bytes,
         files=files,
     )
     return segments, counters
@@ -117,8 +143,10 @@ def _recover_gone_workers(settings: Settings) -> None:
 
     One that runs all the same, started by hand, holds its directory and is left alone.
     """
-    present = {edge_name(worker) for worker in range(settings.edge.workers)}
-    for directory in sorted({path.parent for path in spool_root(settings.data).glob(f"edge-*/*{OPEN_SUFFIX}")}):
+    present = {worker_name(settings, worker) for worker in range(settings.edge.workers)}
+    for directory in sorted(
+        {path.parent for path in spool_root(settings.data).glob(f"{settings.edge.name}-*/*{OPEN_SUFFIX}")}
+    ):
         if directory.name not in present:
             with suppress(SpoolInUseError):
                 segments, _ = _open_segments(settings, directory.name)

@@ -22,6 +22,8 @@ class Outcome(StrEnum):
     ANSWERED = "answered"
     HEAD = "head"
     PREFETCH = "prefetch"
+    BLOCKED = "blocked"
+    """Refused with 410: the link, or what it belongs to, is switched off."""
 
 
 class Hit(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):

@@ -1,4 +1,8 @@
-"""The file that holds the link keys: `keyring.json` in the data directory."""
+"""The files an edge lives by, in the data directory: `keyring.json`, and `snapshot`, what control published last.
+
+The snapshot (`keyfile.snapshot`, `keyfile.watched`) needs msgspec and is not imported here: the bare install has the
+keyring alone.
+"""
 
 from waypost.keyfile.errors import (
     KeyfileError,
@@ -7,6 +11,8 @@ from waypost.keyfile.errors import (
     KeyringMissing,
     KeyringUnreadable,
     KeyringUnwritable,
+    SnapshotUnreadable,
+    SnapshotUnwritable,
 )
 from waypost.keyfile.export import export_keyring, record_export, unexported_key_ids
 from waypost.keyfile.file import add_key, create_keyring, load_keyring
@@ -19,6 +25,8 @@ __all__ = [
     "KeyringMissing",
     "KeyringUnreadable",
     "KeyringUnwritable",
+    "SnapshotUnreadable",
+    "SnapshotUnwritable",
     "StartedKeyring",
     "add_key",
     "check_new_keyring_is_safe",

@@ -1,10 +1,13 @@
-"""What can go wrong with the keyring file.
+"""What can go wrong with the files that an edge lives by.
 
 KeyfileError             every error of this package; the message says what to do
 ├── KeyringMissing       "keyring_missing": no keyring where one is needed
 ├── KeyringExists        "keyring_exists": a keyring, or data it belongs to, is already there
 ├── KeyringExposed       "keyring_exposed": other users can read it
-└── KeyringUnreadable    "keyring_unreadable": it cannot be read, or is damaged
+├── KeyringUnreadable    "keyring_unreadable": it cannot be read, or is damaged
+├── KeyringUnwritable    "keyring_unwritable": it could not be written
+├── SnapshotUnreadable   "snapshot_unreadable": it cannot be read, or is not to be believed
+└── SnapshotUnwritable   "snapshot_unwritable": it could not be written
 """
 
 from pathlib import Path
@@ -49,3 +52,15 @@ class KeyringUnwritable(KeyfileError):
     """The file could not be written; what was there still is."""
 
     code = "keyring_unwritable"
+
+
+class SnapshotUnreadable(KeyfileError):
+    """The snapshot cannot be read, or was altered, or is no snapshot."""
+
+    code = "snapshot_unreadable"
+
+
+class SnapshotUnwritable(KeyfileError):
+    """The snapshot could not be written; what was there still is."""
+
+    code = "snapshot_unwritable"

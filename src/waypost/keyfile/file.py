@@ -74,7 +74,7 @@ def create_keyring(path: Path, *, randomness: Randomness = secrets.token_bytes) 
     """
     with _unwritable_said(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _changing(path):
+    with _unwritable_said(path), changing(path):
         if path.exists():
             raise KeyringExists(path, f"There is a keyring at {path}. `waypost keys add` adds a key to it.")
         keyring = Keyring.new(randomness(SECRET_BYTES))
@@ -97,7 +97,7 @@ def add_key(path: Path, *, mint: bool, randomness: Randomness = secrets.token_by
     """
     if not path.exists():
         load_keyring(path)  # says what is missing
-    with _changing(path):
+    with _unwritable_said(path), changing(path):
         keyring = load_keyring(path).add(randomness(SECRET_BYTES))
         if mint:
             keyring = keyring.promote(keyring.keys[-1].key_id)
@@ -154,9 +154,9 @@ def _sync_directory(path: Path) -> None:
 
 
 @contextmanager
-def _changing(path: Path) -> Iterator[None]:
+def changing(path: Path) -> Iterator[None]:
     """One writer at a time. The lock is the directory's own, so that nothing is left behind."""
-    with _unwritable_said(path), _directory(path.parent) as descriptor:
+    with _directory(path.parent) as descriptor:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
 

@@ -94,7 +94,7 @@ class Payload:
         _check_number("link_index", self.link_index)
         _check_send_id(self.send_id, self.privacy)
         if self.kind is Kind.CLICK:
-            _check_destination(self.destination)
+            check_destination(self.destination)
         elif self.link_index or self.destination:
             raise InvalidPayload("kind", "open goes with no link index and no destination")
 
@@ -275,6 +275,18 @@ def check_link_domain(link_domain: str) -> None:
         raise InvalidPayload("link_domain", f"{link_domain!r} is not a lower-case host name without port")
 
 
+def check_destination(destination: str) -> None:
+    """What every token asks of its destination, so that it can stand in a header as it is.
+
+    Raises:
+        InvalidPayload: it is too long, or not an http or https URL in the characters of RFC 3986.
+    """
+    if len(destination) > MAX_DESTINATION_BYTES:
+        raise InvalidPayload("destination", f"has more than {MAX_DESTINATION_BYTES} bytes")
+    if not _DESTINATION.fullmatch(destination):
+        raise InvalidPayload("destination", "is not an http or https URL in the characters of RFC 3986")
+
+
 def _check_number(field: str, number: int) -> None:
     if not 0 <= number <= MAX_NUMBER:
         raise InvalidPayload(field, f"is {number}, not between 0 and 2**63 - 1")
@@ -291,16 +303,9 @@ _UUID7_MASK: Final = 0xF << 76 | 0b11 << 62
 _UUID7_BITS: Final = 0x7 << 76 | 0b10 << 62
 
 
-def _check_destination(destination: str) -> None:
-    if len(destination) > MAX_DESTINATION_BYTES:
-        raise InvalidPayload("destination", f"has more than {MAX_DESTINATION_BYTES} bytes")
-    if not _DESTINATION.fullmatch(destination):
-        raise InvalidPayload("destination", "is not an http or https URL in the characters of RFC 3986")
-
-
 def _link_bytes(link_index: int, destination: str) -> bytes:
     _check_number("link_index", link_index)
-    _check_destination(destination)
+    check_destination(destination)
     return _varint(link_index) + compress(destination)
 
 

@@ -9,7 +9,6 @@ from waypost.edge.decide import (
     KEPT_HEADERS,
     Decision,
     Edge,
-    Refusal,
     Request,
     decide,
     kept_headers,
@@ -20,6 +19,7 @@ from waypost.edge.decide import (
 from waypost.events.hit import Hit, HitKind, Outcome
 from waypost.links.keyring import Keyring
 from waypost.links.token import IpPolicy, Kind, Privacy
+from waypost.spool.counters import Seen
 
 from .conftest import DESTINATION, DOMAIN, SEND
 
@@ -87,31 +87,29 @@ def test_what_a_client_appends_changes_nothing(edge: Edge, token: Token, request
 
 
 @pytest.mark.parametrize(
-    ("target", "refusal"),
+    ("target", "seen"),
     [
-        ("/", Refusal.PATH),
-        ("", Refusal.PATH),
-        ("*", Refusal.PATH),
-        ("//links.example.com/c/{c}", Refusal.PATH),
-        ("/C/{c}", Refusal.PATH),
-        ("/x/c/{c}", Refusal.PATH),
-        ("/o/{o}", Refusal.PATH),
-        ("ftp://links.example.com/c/{c}", Refusal.PATH),
-        ("http://evil.example/c/{c}", Refusal.BAD_SEAL),
-        ("/c/", Refusal.MALFORMED),
-        ("/c/{c}/", Refusal.MALFORMED),
-        ("/c/{c}.gif", Refusal.MALFORMED),
-        ("/c/{c}\xff", Refusal.MALFORMED),
-        ("/c/{o}", Refusal.MALFORMED),
-        ("/o/{c}.gif", Refusal.MALFORMED),
-        ("/o/.gif", Refusal.MALFORMED),
-        ("/c/https://evil.example/", Refusal.MALFORMED),
-        ("/c/{other_key}", Refusal.UNKNOWN_KEY),
-        ("/c/{other_domain}", Refusal.BAD_SEAL),
+        ("/", Seen.REFUSED_PATH),
+        ("", Seen.REFUSED_PATH),
+        ("*", Seen.REFUSED_PATH),
+        ("/x/c/{c}", Seen.REFUSED_PATH),
+        ("ftp://links.example.com/c/{c}", Seen.REFUSED_PATH),
+        ("http://evil.example/c/{c}", Seen.REFUSED_BAD_SEAL),
+        ("/c/", Seen.REFUSED_MALFORMED),
+        ("/where/", Seen.REFUSED_MALFORMED),
+        ("/where/{o}", Seen.REFUSED_MALFORMED),
+        ("/c/{o}", Seen.REFUSED_MALFORMED),
+        ("/o/{c}.gif", Seen.REFUSED_MALFORMED),
+        ("/o/.gif", Seen.REFUSED_MALFORMED),
+        ("/c/https://evil.example/", Seen.REFUSED_MALFORMED),
+        ("/c/{other_key}", Seen.REFUSED_UNKNOWN_KEY),
+        ("/c/{other_domain}", Seen.REFUSED_BAD_SEAL),
+        ("/.well-known/waypost/short", Seen.REFUSED_PATH),
+        ("/.well-known/waypost/0123456789abcdef/x", Seen.REFUSED_PATH),
     ],
 )
 def test_everything_else_is_one_and_the_same_page_and_is_not_recorded(
-    edge: Edge, token: Token, request_for: RequestFor, keyring: Keyring, target: str, refusal: Refusal
+    edge: Edge, token: Token, request_for: RequestFor, keyring: Keyring, target: str, seen: Seen
 ) -> None:
     known = token()
     tokens = {
@@ -121,7 +119,7 @@ def test_everything_else_is_one_and_the_same_page_and_is_not_recorded(
         "other_key": known[:1] + "Q" + "I" + known[3:],  # key id 2
     }
     decision = decide(request_for(target.format(**tokens)), edge, NOW, RANDOMNESS)
-    assert decision == Decision(NOT_FOUND, None, refusal)
+    assert decision == Decision(NOT_FOUND, seen)
     assert keyring.ciphers.keys() == {1}
 
 
@@ -138,7 +136,7 @@ def test_other_methods_are_refused_whatever_they_ask_for(
     edge: Edge, token: Token, request_for: RequestFor, method: bytes, target: str
 ) -> None:
     decision = decide(request_for(target.format(c=token()), method=method), edge, NOW, RANDOMNESS)
-    assert decision == Decision(METHOD_NOT_ALLOWED, None, Refusal.METHOD)
+    assert decision == Decision(METHOD_NOT_ALLOWED, Seen.REFUSED_METHOD)
     assert ("Allow", "GET, HEAD") in decision.answer.headers
 
 
@@ -166,7 +164,7 @@ def test_the_answer_is_the_same_and_the_outcome_says_who_may_have_asked(
 
 
 def test_robots_are_sent_away(edge: Edge, request_for: RequestFor) -> None:
-    assert decide(request_for("/robots.txt"), edge, NOW, RANDOMNESS) == Decision(ROBOTS)
+    assert decide(request_for("/robots.txt"), edge, NOW, RANDOMNESS) == Decision(ROBOTS, Seen.FIXED)
 
 
 def test_an_anonymous_token_records_no_send(edge: Edge, token: Token, request_for: RequestFor) -> None:
@@ -205,6 +203,8 @@ def test_no_more_of_the_address_is_recorded_than_the_token_allows(
         ("links.example.com", "links.example.com"),
         ("Links.Example.COM:8443", "links.example.com"),
         ("localhost:8026", "localhost"),
+        ("links.example.com.", "links.example.com"),
+        ("links.example.com.:443", "links.example.com"),
         ("[::1]:8026", "[::1]"),
         ("[::1", ""),
         ("", ""),

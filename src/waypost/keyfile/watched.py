@@ -1,0 +1,117 @@
+"""Keyring and snapshot of a running process, read again when their files change.
+
+Looking is up to the owner, who does it twice a second on a thread of its own: a disk that hangs must hang nothing else.
+A file that is bad or gone changes nothing: what was good last stays, and the log says so once.
+"""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from waypost.keyfile.errors import KeyfileError
+from waypost.keyfile.file import load_keyring
+from waypost.keyfile.snapshot import load_snapshot
+from waypost.links.keyring import Keyring
+
+if TYPE_CHECKING:
+    from waypost.fleet.snapshot import Snapshot
+
+LOOK_SECONDS: Final = 0.5
+
+log = logging.getLogger(__name__)
+
+
+class WatchedKeyring:
+    """A keyring and the file it came from.
+
+    Args:
+        path: keyring file.
+
+    Raises:
+        KeyfileError: it cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stamp = _stamp(path)
+        self.keyring = load_keyring(path)
+
+    def look(self) -> bool:
+        """Read the file again if it changed. True when the keyring is another one now."""
+        stamp = _stamp(self._path)
+        if stamp == self._stamp:
+            return False
+        self._stamp = stamp
+        try:
+            keyring = load_keyring(self._path)
+        except KeyfileError as error:
+            log.error("the changed keyring is not used: %s", error)  # noqa: TRY400 -- the message says it all
+            return False
+        if (
+            not {key.key_id: key.secret for key in self.keyring.keys}.items()
+            <= {key.key_id: key.secret for key in keyring.keys}.items()
+        ):
+            log.error(
+                "the changed keyring %s is not used: it lacks a key of the one before, or has another", self._path
+            )
+            return False
+        changed = keyring != self.keyring
+        self.keyring = keyring
+        if changed:
+            log.info("keyring read again: %d keys, minting with %d", len(keyring.keys), keyring.minting.key_id)
+        return changed
+
+
+class WatchedSnapshot:
+    """A snapshot and the file it comes from; neither need be there.
+
+    Args:
+        path: snapshot file.
+        keyring: the newest one, asked at each look.
+    """
+
+    def __init__(self, path: Path, keyring: Callable[[], Keyring]) -> None:
+        self._path = path
+        self._keyring = keyring
+        self._seen: tuple[object, Keyring] | None = None
+        self._complaint = ""
+        self.snapshot: Snapshot | None = None
+        self.look()
+
+    def look(self) -> bool:
+        """Read the file if it, or the keyring it is checked with, changed. True when the snapshot is another one now.
+
+        A version below the one that is held is refused: an old snapshot put back would lift blocks.
+        """
+        keyring = self._keyring()
+        seen = (_stamp(self._path), keyring)
+        if seen == self._seen:
+            return False
+        self._seen = seen
+        try:
+            snapshot = load_snapshot(self._path, keyring)
+        except KeyfileError as error:
+            return self._refuse(str(error))
+        held = self.snapshot
+        if snapshot is None or snapshot == held:
+            return False
+        if held is not None and snapshot.version < held.version:
+            return self._refuse(f"The snapshot {self._path} is older than the one in use and is not used.")
+        self.snapshot = snapshot
+        self._complaint = ""
+        return True
+
+    def _refuse(self, complaint: str) -> bool:
+        if complaint != self._complaint:
+            log.error("%s", complaint)
+        self._complaint = complaint
+        return False
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
