@@ -84,7 +84,7 @@ def test_an_older_snapshot_put_back_lifts_no_block(tmp_path, keyring, caplog):
     assert not watched.look()
     assert not watched.look()
     assert watched.snapshot.version == 2
-    assert caplog.text.count("older") == 1
+    assert caplog.text.count("is older than") == 1
 
 
 def test_a_forged_torn_or_missing_snapshot_leaves_the_last_good_one(tmp_path, keyring, caplog):
