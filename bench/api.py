@@ -91,7 +91,7 @@ async def serve_api(data: Path) -> None:
     key = create_api_key(database, SYSTEM, account.public_id, NewApiKey(name="bench", role=Role.STANDARD))
     keyring = create_keyring(keyring_path(data))
     print(f"{key.api_key.key}:{key.secret}", flush=True)
-    app = create_app(settings, database=database, store=None, keyring=keyring, control_key=install.control_key)
+    app = create_app(settings, database=database, store=None, keyring=lambda: keyring, control_key=install.control_key)
     await serve(app, settings.control.listen, asyncio.Event())
 
 

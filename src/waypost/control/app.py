@@ -1,11 +1,14 @@
 """The HTTP API, put together."""
 
+from collections.abc import Callable
+
 from fastapi import FastAPI
 
 from waypost import __version__
 from waypost.config import Settings
 from waypost.control import boundary
 from waypost.control.analysis.routes import router as analysis
+from waypost.control.blocks.routes import router as blocks
 from waypost.control.context import Control, EventReader
 from waypost.control.links.routes import router as links
 from waypost.control.oauth.routes import router as oauth
@@ -40,7 +43,7 @@ def routes() -> FastAPI:
         # Any other refusal. Without it FastAPI would document its own 422, which is never given.
         responses={"default": {"model": ErrorBody, "description": "Refused, or failed."}},
     )
-    for router in (oauth, sends, links, analysis):
+    for router in (oauth, sends, links, blocks, analysis):
         app.include_router(router)
     boundary.install(app)
     return app
@@ -51,7 +54,7 @@ def create_app(
     *,
     database: Database,
     store: EventReader,
-    keyring: Keyring,
+    keyring: Callable[[], Keyring],
     control_key: ControlKey,
     sources: Sources = SYSTEM,
 ) -> FastAPI:
@@ -61,7 +64,7 @@ def create_app(
         settings: of this process.
         database: migrated (`waypost.control.install.open_install`).
         store: an open `waypost.store.EventStore`.
-        keyring: to recognise our own links in what is sent.
+        keyring: the newest one, to recognise our own links in what is sent.
         control_key: opens the keys that sign access tokens.
         sources: clock and randomness.
 

@@ -1,5 +1,6 @@
 """What the routes work with, made once at the composition root."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Protocol
@@ -32,7 +33,8 @@ class Control:
     settings: Settings
     database: Database
     store: EventReader
-    keyring: Keyring
+    keyring: Callable[[], Keyring]
+    """The newest one."""
     signing_keys: SigningKeys
     sources: Sources
 

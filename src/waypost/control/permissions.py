@@ -13,12 +13,13 @@ class Permission(StrEnum):
     SEND = "send"
     READ = "read"
     MANAGE = "manage"
+    BLOCK = "block"
 
 
 PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
     {
-        Role.IAC: frozenset({Permission.MANAGE}),
-        Role.STANDARD: frozenset({Permission.SEND, Permission.READ}),
+        Role.IAC: frozenset({Permission.MANAGE, Permission.BLOCK}),
+        Role.STANDARD: frozenset({Permission.SEND, Permission.READ, Permission.BLOCK}),
         Role.READ_ONLY: frozenset({Permission.READ}),
         Role.SEND_ONLY: frozenset({Permission.SEND}),
     }

@@ -3,13 +3,16 @@
 import asyncio
 import signal
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from waypost.config import HostPort, Settings
 from waypost.control.app import create_app
 from waypost.control.install import Install, open_install
 from waypost.control.keys.service import CreatedApiKey
 from waypost.control.process import serve as serve_api
-from waypost.keyfile import keyring_path, load_keyring
+from waypost.control.publishing.service import Publisher
+from waypost.keyfile import keyring_path
+from waypost.keyfile.watched import LOOK_SECONDS, WatchedKeyring
 from waypost.links.keyring import Keyring
 from waypost.mail.process import run as run_mail
 from waypost.pipeline.process import run as run_pipeline
@@ -34,7 +37,7 @@ def run(settings: Settings, on_credential: Callable[[CreatedApiKey], None], on_r
         StoreError: the event store cannot be used.
         OSError: the address to listen on cannot be had.
     """
-    keyring = load_keyring(keyring_path(settings.data))
+    keyring = WatchedKeyring(keyring_path(settings.data))
     install = open_install(settings)
     try:
         if install.operator is not None:
@@ -49,17 +52,35 @@ def run(settings: Settings, on_credential: Callable[[CreatedApiKey], None], on_r
 
 
 async def _run(
-    settings: Settings, keyring: Keyring, install: Install, store: EventStore, on_ready: Callable[[], None]
+    settings: Settings, watched: WatchedKeyring, install: Install, store: EventStore, on_ready: Callable[[], None]
 ) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+    def keyring() -> Keyring:
+        return watched.keyring
+
     api = create_app(settings, database=install.database, store=store, keyring=keyring, control_key=install.control_key)
+    publisher = Publisher(settings, install.database, keyring, lambda: datetime.now(UTC))
     async with asyncio.TaskGroup() as parts:
         parts.create_task(serve_api(api, settings.control.listen, stop))
         parts.create_task(run_mail(settings, install.database, keyring, stop))
+        parts.create_task(publisher.run(stop))
+        parts.create_task(_watch(watched, stop))
         parts.create_task(run_pipeline(settings, store, install.database, stop))
         parts.create_task(_when_listening(settings.control.listen, on_ready))
+
+
+async def _watch(keyring: WatchedKeyring, stop: asyncio.Event) -> None:
+    """Take a key that was added or promoted without a restart."""
+    while not stop.is_set():
+        await asyncio.to_thread(keyring.look)
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                await stop.wait()
+        except TimeoutError:
+            continue
 
 
 async def _when_listening(listen: HostPort, on_ready: Callable[[], None]) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_co
 
 from waypost.db.states import AccountState, DeliveryState, OutboxTopic, ProfileState, Role, SendState
 from waypost.db.types import Json, Number, UtcDateTime, ZlibJson, ZlibText, enum_of
+from waypost.fleet.snapshot import BlockKind
 
 # RFC 5321, section 4.5.3.1: 64 octets, "@", 255 octets.
 ADDRESS_CHARACTERS = 320
@@ -37,6 +38,7 @@ class Base(MappedAsDataclass, DeclarativeBase):
         UUID: Uuid,
         bytes: LargeBinary,
         AccountState: enum_of(AccountState),
+        BlockKind: enum_of(BlockKind),
         DeliveryState: enum_of(DeliveryState),
         OutboxTopic: enum_of(OutboxTopic),
         ProfileState: enum_of(ProfileState),
@@ -163,6 +165,41 @@ class LinkDomain(Base, kw_only=True):
     domain: Mapped[str] = mapped_column(String(DOMAIN_CHARACTERS), primary_key=True)
     account: Mapped[int] = mapped_column(ForeignKey("accounts.number"), index=True)
     claimed_at: Mapped[datetime]
+    published_at: Mapped[datetime | None] = mapped_column(default=None)
+    """Since then edges know it: certificates may be had for it, and its default redirect answers."""
+
+
+class Block(Base, kw_only=True):
+    """Something switched off. A lifted block's row stays, with who lifted it and when."""
+
+    __tablename__ = "blocks"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - the form SQLAlchemy asks for
+
+    number: Mapped[int] = mapped_column(Number, primary_key=True, init=False)
+    public_id: Mapped[UUID] = mapped_column(unique=True)
+    kind: Mapped[BlockKind]
+    value: Mapped[str] = mapped_column(Text)
+    """What it is about, for people: a destination, an id, a host."""
+    target: Mapped[str] = mapped_column(Text)
+    """The same in the snapshot's words: `fleet.snapshot.Blocks`."""
+    account: Mapped[int | None] = mapped_column(ForeignKey("accounts.number"), index=True)
+    """Whose it is; None for a host or a key."""
+    reason: Mapped[str] = mapped_column(Text)
+    created_by: Mapped[str] = mapped_column(String(ADDRESS_CHARACTERS))
+    """`cli`, or an account's e-mail address."""
+    created_at: Mapped[datetime]
+    removed_by: Mapped[str | None] = mapped_column(String(ADDRESS_CHARACTERS), default=None)
+    removed_at: Mapped[datetime | None] = mapped_column(default=None)
+
+
+class SnapshotVersion(Base, kw_only=True):
+    """One row: the version of what edges are told, raised by every change of it."""
+
+    __tablename__ = "snapshot_versions"
+
+    number: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    version: Mapped[int] = mapped_column(Number)
+    changed_at: Mapped[datetime]
 
 
 class Content(Base, kw_only=True):

@@ -61,7 +61,7 @@ class Deliverer:
 
     Args:
         settings: mail, and what links need.
-        keyring: mints link tokens.
+        keyring: the newest one mints link tokens.
         queue: where claims come from and outcomes go.
         relay: who delivers.
         clock: aware UTC now.
@@ -72,7 +72,7 @@ class Deliverer:
     def __init__(
         self,
         settings: Settings,
-        keyring: Keyring,
+        keyring: Callable[[], Keyring],
         *,
         queue: Queue,
         relay: Relay,
@@ -154,9 +154,10 @@ class Deliverer:
         return Prepared(claim, Composed(now, rendered.error), envelope)
 
     def _render(self, job: Job, content: Content) -> Rendered:
-        policy = sending_policy(self._keyring)
+        keyring = self._keyring()
+        policy = sending_policy(keyring)
         origin = link_origin(job.profile.link_domain, self._settings.links, self._settings.edge)
-        return render(job.send, content, job.profile, keyring=self._keyring, policy=policy, origin=origin)
+        return render(job.send, content, job.profile, keyring=keyring, policy=policy, origin=origin)
 
     def _bounce(self, claim: Claim, composed: Composed | None, reason: str) -> Outcome:
         self._queue.failed(claim, composed, self._clock(), reason)

@@ -34,7 +34,7 @@ _STOP_SECONDS = 20
 async def run(
     settings: Settings,
     database: Database,
-    keyring: Keyring,
+    keyring: Callable[[], Keyring],
     stop: asyncio.Event,
     *,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -51,7 +51,7 @@ async def run(
     Args:
         settings: all of them: mail, and what links need.
         database: shared with others.
-        keyring: mints link tokens.
+        keyring: the newest one mints link tokens.
         stop: set it to end.
         clock: aware UTC now.
         chance: random numbers from 0 to 1.

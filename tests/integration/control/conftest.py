@@ -187,7 +187,7 @@ def served(request, tmp_path_factory):
         settings,
         database=install.database,
         store=store,
-        keyring=keyring,
+        keyring=lambda: keyring,
         control_key=install.control_key,
         sources=sources,
     )

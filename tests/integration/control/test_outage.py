@@ -28,7 +28,7 @@ def outage(postgresql, tmp_path):
         settings,
         database=install.database,
         store=FakeStore(),
-        keyring=keyring,
+        keyring=lambda: keyring,
         control_key=install.control_key,
         sources=sources,
     )

@@ -100,7 +100,7 @@ class Install:
         return run(
             msgspec.structs.replace(self.settings, mail=changed),
             self.database,
-            KEYRING,
+            lambda: KEYRING,
             stop,
             clock=self.clock,
             chance=lambda: 0.5,

@@ -25,7 +25,8 @@ database = Database(create_engine(database_url(url, Path("unused"))))
 async def main():
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    await run(settings, database, Keyring.new(bytes(range(64))), stop,
+    keyring = Keyring.new(bytes(range(64)))
+    await run(settings, database, lambda: keyring, stop,
               clock=lambda: datetime.now(UTC) + timedelta(seconds=ahead_seconds))
 
 asyncio.run(main())

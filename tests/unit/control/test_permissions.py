@@ -9,8 +9,8 @@ from waypost.db.states import Role
 @pytest.mark.parametrize(
     ("role", "scopes"),
     [
-        (Role.IAC, ["manage"]),
-        (Role.STANDARD, ["read", "send"]),
+        (Role.IAC, ["block", "manage"]),
+        (Role.STANDARD, ["block", "read", "send"]),
         (Role.READ_ONLY, ["read"]),
         (Role.SEND_ONLY, ["send"]),
     ],

@@ -55,7 +55,7 @@ def preview(control: Control, principal: Principal, request: PreviewRequest) -> 
     principal.require_approved()
     with control.database.reading() as session:
         profile = active_profile(session, principal.account.number, domain_of(request.from_email_address))
-    return profile, plan_links(request.content_html, control.keyring)
+    return profile, plan_links(request.content_html, control.keyring())
 
 
 def _records(links: Iterable[Link]) -> list[LinkRecord]:

@@ -45,3 +45,5 @@ Sender = Annotated[Principal, Depends(_allowed(Permission.SEND))]
 """One whose role may send."""
 Reader = Annotated[Principal, Depends(_allowed(Permission.READ))]
 """One whose role may read."""
+Blocker = Annotated[Principal, Depends(_allowed(Permission.BLOCK))]
+"""One whose role may switch links off."""

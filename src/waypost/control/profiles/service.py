@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from waypost.control.errors import ConflictError, NoActiveProfileError
 from waypost.control.profiles.schema import NewProfile
+from waypost.control.publishing.service import snapshot_changes
 from waypost.control.sources import Sources
 from waypost.db import Database
 from waypost.db.states import ProfileState
@@ -60,6 +61,7 @@ def create_profile(
         if not development:
             _claim(session, LinkDomain(domain=new.link_domain, account=account.number, claimed_at=now))
         session.add(profile)
+        snapshot_changes(session, now)
     return profile
 
 

@@ -49,7 +49,7 @@ def accept(control: Control, principal: Principal, message: NewSend) -> FoundSen
     with control.database.reading() as session:
         profile = active_profile(session, principal.account.number, domain_of(message.from_email_address))
     tracked = message.click_tracking and bool(message.content_html)
-    planned = plan_links(message.content_html or "", control.keyring) if tracked else NOTHING_PLANNED
+    planned = plan_links(message.content_html or "", control.keyring()) if tracked else NOTHING_PLANNED
     send = _send(control, profile, message, planned)
     content = Content(html=message.content_html, text=message.content_text, created_at=send.created_at)
     news = outbox.rows(_facts(control, send, profile, planned), send.created_at)

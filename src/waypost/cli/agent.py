@@ -1,0 +1,39 @@
+"""`waypost agent`: what stands beside the edge workers of a machine."""
+
+import os
+from pathlib import Path
+
+import click
+from msgspec.structs import replace
+
+from waypost.agent import process
+from waypost.cli.options import config_option, data_option, load_settings
+from waypost.telemetry import logs, parent, readiness
+
+
+@click.command()
+@data_option
+@config_option
+@click.option(
+    "--workers", type=click.IntRange(1, 64), metavar="N", help="Workers that are to run. [default: edge.workers]"
+)
+@click.option("--parent", "parent_process", type=int, hidden=True, help="End when this process ends.")
+@click.option("--listener", type=int, hidden=True, help="Descriptor of a listening socket to serve on.")
+def agent(
+    data: Path, config: Path | None, workers: int | None, parent_process: int | None, listener: int | None
+) -> None:
+    """Tell how the edge of this machine is: /livez, /readyz, /metrics and /ask on edge.internal_listen.
+
+    Where the core is on another machine it hands the clicks over to it, too, and fetches from it what edges must know.
+    `waypost up` and `waypost edge` run it; redirects do not need it.
+    """
+    logs.configure("agent")
+    if parent_process is not None:
+        parent.end_with_parent(parent_process)
+    settings = load_settings(config, data)
+    if workers is not None:
+        settings = replace(settings, edge=replace(settings.edge, workers=workers))
+    try:
+        process.run(settings, listener=listener, on_ready=lambda: readiness.announce_ready(os.environ))
+    except OSError as error:
+        raise click.ClickException(f"cannot serve on {settings.edge.internal_listen}: {error}") from error

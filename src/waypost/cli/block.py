@@ -1,0 +1,91 @@
+"""`waypost block`: the kill switch."""
+
+from pathlib import Path
+from uuid import UUID
+
+import click
+
+from waypost.cli.control_database import control_database, named_account, table
+from waypost.cli.options import config_option, data_option
+from waypost.cli.publish import publish
+from waypost.control.blocks.schema import NewBlock
+from waypost.control.blocks.service import Asker, add_block, list_blocks, remove_block
+from waypost.control.sources import SYSTEM
+from waypost.fleet.snapshot import BlockKind
+from waypost.keyfile import KeyfileError, keyring_path, load_keyring
+
+_ASKED_BY = "cli"
+
+
+@click.group()
+def block() -> None:
+    """Switch links off, and on again.
+
+    A blocked link answers 410 with a plain page on every edge within five seconds, also when the core is down. The
+    click is recorded as blocked.
+
+    \b
+    KIND     VALUE
+    link     a tracked link, or with --account the URL it leads to: off in every message of that account
+    send     a send_id: every link of that message
+    profile  a profile_id
+    account  an account_id or e-mail address
+    host     evil.example, or *.evil.example for its subdomains: every link that leads there
+    key      the id of a link key that got into wrong hands: every link sealed with it
+    """  # noqa: D301 -- \b is click's mark for a paragraph that keeps its lines
+
+
+@block.command()
+@data_option
+@config_option
+@click.argument("what", nargs=2, metavar="KIND VALUE")
+@click.option("--reason", required=True, help="Why; who it belongs to sees it.")
+@click.option("--account", help="Whose link it is, when VALUE is the URL it leads to.")
+def add(data: Path, config: Path | None, what: tuple[str, str], *, reason: str, account: str | None) -> None:
+    """Block something, and print the id to remove it with. Blocking it twice is no error."""
+    kind, value = what
+    if kind not in set(BlockKind):
+        raise click.UsageError(f"KIND must be one of {', '.join(BlockKind)}, not {kind}")
+    with control_database(config, data) as (settings, database):
+        try:
+            keyring = load_keyring(keyring_path(data))
+        except KeyfileError as error:
+            raise click.ClickException(str(error)) from error
+        asker = Asker(_ASKED_BY, named_account(database, account) if account else None)
+        found = add_block(database, SYSTEM, keyring, asker, NewBlock(kind=BlockKind(kind), value=value, reason=reason))
+        click.echo(found.public_id)
+        click.echo(f"The {found.kind} {found.value} is blocked. {publish(settings, database)}", err=True)
+
+
+@block.command("list")
+@data_option
+@config_option
+def list_(data: Path, config: Path | None) -> None:
+    """List what is blocked, oldest first."""
+    with control_database(config, data) as (_, database):
+        found = list_blocks(database, None)
+    table(
+        ("ID", "KIND", "SINCE", "BY", "VALUE", "REASON"),
+        [
+            (
+                str(each.public_id),
+                each.kind,
+                f"{each.created_at:%Y-%m-%d %H:%M}",
+                each.created_by,
+                each.value,
+                each.reason,
+            )
+            for each in found
+        ],
+    )
+
+
+@block.command()
+@data_option
+@config_option
+@click.argument("block_id", type=click.UUID, metavar="ID")
+def remove(data: Path, config: Path | None, block_id: UUID) -> None:
+    """Lift a block."""
+    with control_database(config, data) as (settings, database):
+        lifted = remove_block(database, SYSTEM, Asker(_ASKED_BY, None), block_id)
+        click.echo(f"The {lifted.kind} {lifted.value} is not blocked any more. {publish(settings, database)}")

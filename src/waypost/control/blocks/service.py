@@ -1,0 +1,195 @@
+"""The kill switch: what is blocked, by whom, and why. Edges learn of it by the snapshot."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from waypost.control.blocks.schema import NewBlock
+from waypost.control.errors import InvalidFieldError, NotFoundError
+from waypost.control.publishing.service import snapshot_changes
+from waypost.control.sources import Sources
+from waypost.db import Database
+from waypost.db.tables import Account, Block, Profile, Send
+from waypost.fleet.snapshot import BlockKind, link_digest
+from waypost.links.errors import InvalidPayload, TokenError
+from waypost.links.keyring import KEY_IDS, Keyring
+from waypost.links.token import Kind, Payload, check_destination, open_token
+from waypost.links.url import parse_url
+from waypost.mime.mailbox import ascii_domain
+
+_SUBDOMAINS = "*."
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks for a block.
+
+    Attributes:
+        name: for the record: an e-mail address, or `cli`.
+        account: whose links, sends and profiles are meant; None: an operator means anybody's.
+    """
+
+    name: str
+    account: Account | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What a block is about: in the words of the request, and in those of the snapshot."""
+
+    value: str
+    target: str
+    account: int | None
+
+
+def add_block(database: Database, sources: Sources, keyring: Keyring, asker: Asker, new: NewBlock) -> Block:
+    """Block something; the block that is there already, when it is.
+
+    Raises:
+        InvalidFieldError: the value is not one of its kind, or only an operator may block that.
+        NotFoundError: there is no such thing, or it is another account's.
+    """
+    if asker.account is not None and new.kind in _OPERATORS_ONLY:
+        raise InvalidFieldError("kind", f"only an operator may block a{'n' * (new.kind == 'account')} {new.kind}")
+    now = sources.now()
+    with database.writing() as session:
+        target = _TARGETS[new.kind](session, keyring, asker, new.value.strip())
+        held = session.scalars(
+            select(Block).where(Block.kind == new.kind, Block.target == target.target, Block.removed_at.is_(None))
+        ).first()
+        if held is not None:
+            return held
+        block = Block(
+            public_id=sources.public_id(),
+            kind=new.kind,
+            value=target.value,
+            target=target.target,
+            account=target.account,
+            reason=new.reason,
+            created_by=asker.name,
+            created_at=now,
+        )
+        session.add(block)
+        snapshot_changes(session, now)
+    return block
+
+
+def list_blocks(database: Database, account: Account | None) -> Sequence[Block]:
+    """What is blocked now, oldest first: of an account or, for an operator (None), everything."""
+    blocks = select(Block).where(Block.removed_at.is_(None)).order_by(Block.number)
+    if account is not None:
+        blocks = blocks.where(Block.account == account.number, Block.kind.not_in(_OPERATORS_ONLY))
+    with database.reading() as session:
+        return session.scalars(blocks).all()
+
+
+def remove_block(database: Database, sources: Sources, asker: Asker, block_id: UUID) -> Block:
+    """Lift a block. Who owns what is blocked may lift only what was blocked in its own name, not by an operator.
+
+    Raises:
+        NotFoundError: there is no such block, or it is another's.
+    """
+    now = sources.now()
+    with database.writing() as session:
+        block = session.scalars(
+            select(Block).where(Block.public_id == block_id, Block.removed_at.is_(None))
+        ).one_or_none()
+        if block is None or (
+            asker.account is not None and (block.account != asker.account.number or block.created_by != asker.name)
+        ):
+            raise NotFoundError("block")
+        block.removed_at, block.removed_by = now, asker.name
+        snapshot_changes(session, now)
+    return block
+
+
+def _link(_: Session, keyring: Keyring, asker: Asker, value: str) -> _Target:
+    """A tracked link of this install, or the URL that links of the asking account lead to."""
+    account = asker.account.number if asker.account else None
+    destination = value
+    if (payload := _payload(value, keyring)) is not None:
+        if account not in {None, payload.account}:
+            raise NotFoundError("link")
+        account, destination = payload.account, payload.destination
+    if account is None:
+        raise InvalidFieldError("value", "must be a tracked link of this install, or come with the account it is of")
+    try:
+        check_destination(destination)
+    except InvalidPayload as error:
+        raise InvalidFieldError("value", "must be a tracked link, or the URL it leads to") from error
+    return _Target(destination, link_digest(account, destination), account)
+
+
+def _payload(url: str, keyring: Keyring) -> Payload | None:
+    """What a tracked link of this install says; None for any other URL."""
+    tracked = parse_url(url)
+    if tracked is None:
+        return None
+    try:
+        return open_token(tracked.token, tracked.link_domain, keyring, kind=Kind.CLICK)
+    except TokenError:
+        return None
+
+
+def _send(session: Session, _: Keyring, asker: Asker, value: str) -> _Target:
+    send = session.get(Send, _uuid(value))
+    if send is None or not _may(asker, send.account):
+        raise NotFoundError("send")
+    return _Target(str(send.send_id), str(send.send_id), send.account)
+
+
+def _profile(session: Session, _: Keyring, asker: Asker, value: str) -> _Target:
+    profile = session.scalars(select(Profile).where(Profile.public_id == _uuid(value))).one_or_none()
+    if profile is None or not _may(asker, profile.account):
+        raise NotFoundError("profile")
+    return _Target(str(profile.public_id), str(profile.number), profile.account)
+
+
+def _account(session: Session, _: Keyring, __: Asker, value: str) -> _Target:
+    wanted = Account.email == value if "@" in value else Account.public_id == _uuid(value)
+    account = session.scalars(select(Account).where(wanted)).one_or_none()
+    if account is None:
+        raise NotFoundError("account")
+    return _Target(str(account.public_id), str(account.number), account.number)
+
+
+def _host(_: Session, __: Keyring, ___: Asker, value: str) -> _Target:
+    name = value.removeprefix(_SUBDOMAINS)
+    host = name.lower() if name.startswith("[") or name.replace(".", "").isdecimal() else ascii_domain(name)
+    if not host:
+        raise InvalidFieldError("value", "must be a host like evil.example, or *.evil.example for its subdomains")
+    found = value[: len(value) - len(name)] + host
+    return _Target(found, found, None)
+
+
+def _key(_: Session, keyring: Keyring, ___: Asker, value: str) -> _Target:
+    if not value.isdecimal() or int(value) not in KEY_IDS:
+        raise InvalidFieldError("value", f"must be a key id from {KEY_IDS[0]} to {KEY_IDS[-1]}")
+    if int(value) not in keyring.ciphers:
+        raise NotFoundError("key")
+    return _Target(str(int(value)), str(int(value)), None)
+
+
+def _uuid(value: str) -> UUID:
+    try:
+        return UUID(value)
+    except ValueError as error:
+        raise InvalidFieldError("value", "must be an id like 019cb7d4-0d59-7000-8000-000000000001") from error
+
+
+def _may(asker: Asker, owner: int) -> bool:
+    return asker.account is None or asker.account.number == owner
+
+
+_OPERATORS_ONLY = frozenset({BlockKind.ACCOUNT, BlockKind.HOST, BlockKind.KEY})
+_TARGETS: Mapping[BlockKind, Callable[[Session, Keyring, Asker, str], _Target]] = {
+    BlockKind.LINK: _link,
+    BlockKind.SEND: _send,
+    BlockKind.PROFILE: _profile,
+    BlockKind.ACCOUNT: _account,
+    BlockKind.HOST: _host,
+    BlockKind.KEY: _key,
+}

@@ -1,0 +1,155 @@
+"""The snapshot: what edges are told of the control database, made anew at every change."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Iterable
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from waypost.config import Settings
+from waypost.control.times import unix_ms
+from waypost.db import Database
+from waypost.db.tables import Block, LinkDomain, Profile, SnapshotVersion
+from waypost.fleet.snapshot import BlockKind, Blocks, PublishedDomain, Snapshot, encode_snapshot
+from waypost.keyfile import SnapshotUnwritable
+from waypost.keyfile.snapshot import snapshot_path, write_snapshot
+from waypost.links.keyring import Keyring
+
+LOOK_SECONDS: Final = 0.5
+"""With the two seconds of an edge elsewhere and the half of a worker, a block is in force within the five promised."""
+_ONLY = 1
+
+_log = logging.getLogger(__name__)
+
+
+def snapshot_changes(session: Session, now: datetime) -> None:
+    """To be called in the transaction of every change that edges are to learn of.
+
+    The version is a time that only rises: a count alone would fall behind what edges have seen once the database is
+    restored from a backup.
+    """
+    held = session.get(SnapshotVersion, _ONLY, with_for_update=True)
+    if held is None:
+        session.add(SnapshotVersion(number=_ONLY, version=unix_ms(now), changed_at=now))
+    else:
+        held.version, held.changed_at = max(held.version + 1, unix_ms(now)), now
+
+
+def snapshot_version(database: Database) -> int:
+    """Version of what is to be published; 0 before the first change."""
+    with database.reading() as session:
+        return session.scalars(select(SnapshotVersion.version)).one_or_none() or 0
+
+
+def snapshot_of(database: Database, development_domains: Collection[str], now: datetime) -> Snapshot:
+    """What edges are to know now.
+
+    Args:
+        database: the control database.
+        development_domains: the setting `links.development_domains`: published without being claimed.
+        now: when nothing has ever changed, this is the version.
+    """
+    with database.writing() as session:  # so that version and facts are of one moment on PostgreSQL too
+        held = session.get(SnapshotVersion, _ONLY, with_for_update=True)
+        if held is None:
+            snapshot_changes(session, now)
+            session.flush()
+            held = session.get_one(SnapshotVersion, _ONLY)
+        published = session.scalars(select(LinkDomain.domain).where(LinkDomain.published_at.is_not(None))).all()
+        profiles = session.scalars(
+            select(Profile).where(Profile.link_domain.in_({*published, *development_domains})).order_by(Profile.number)
+        ).all()
+        blocks = session.scalars(select(Block).where(Block.removed_at.is_(None))).all()
+        return Snapshot(
+            version=held.version,
+            published_at=held.changed_at,
+            link_domains={domain: _published(domain, profiles) for domain in [*published, *development_domains]},
+            blocks=_blocks(blocks),
+        )
+
+
+def _published(domain: str, profiles: Iterable[Profile]) -> PublishedDomain:
+    """As its oldest profile says or, when all are deleted, the last one of them: links outlive profiles."""
+    on_it = [profile for profile in profiles if profile.link_domain == domain]
+    profile = next((profile for profile in on_it if profile.deleted_at is None), on_it[-1] if on_it else None)
+    if profile is None:
+        return PublishedDomain()
+    return PublishedDomain(profile.link_domain_default_redirect, profile.sending_domain)
+
+
+def _blocks(blocks: Iterable[Block]) -> Blocks:
+    targets: dict[BlockKind, set[str]] = {kind: set() for kind in BlockKind}
+    for block in blocks:
+        targets[block.kind].add(block.target)
+    return Blocks(
+        links=frozenset(targets[BlockKind.LINK]),
+        sends=frozenset(map(UUID, targets[BlockKind.SEND])),
+        profiles=frozenset(map(int, targets[BlockKind.PROFILE])),
+        accounts=frozenset(map(int, targets[BlockKind.ACCOUNT])),
+        hosts=frozenset(targets[BlockKind.HOST]),
+        keys=frozenset(map(int, targets[BlockKind.KEY])),
+    )
+
+
+class Publisher:
+    """Writes the snapshot file whenever what it says has changed, and has its bytes for edges elsewhere.
+
+    Args:
+        settings: `data` and `links` are used.
+        database: the control database.
+        keyring: the newest one: its minting key authenticates.
+        now: aware UTC.
+    """
+
+    def __init__(
+        self, settings: Settings, database: Database, keyring: Callable[[], Keyring], now: Callable[[], datetime]
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._keyring = keyring
+        self._now = now
+        self._path = snapshot_path(settings.data)
+        self._published: tuple[int, int] | None = None
+        self.version = 0
+        self.data = b""
+        """As `encode_snapshot` makes it; empty before the first `publish`."""
+
+    def publish(self) -> bool:
+        """Publish what is new. True when there was something.
+
+        Raises:
+            SQLAlchemyError: the database cannot be read.
+            SnapshotUnwritable: the file cannot be written; edges elsewhere get it all the same.
+        """
+        keyring = self._keyring()
+        version = snapshot_version(self._database)
+        if self._published == (version, keyring.minting.key_id) and version and self._path.exists():
+            return False
+        snapshot = snapshot_of(self._database, self._settings.links.development_domains, self._now())
+        self.data = encode_snapshot(snapshot, keyring)
+        self.version = snapshot.version
+        write_snapshot(self._path, snapshot, keyring)
+        self._published = (snapshot.version, keyring.minting.key_id)
+        return True
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Publish until `stop` is set; a database or a disk that fails is tried again."""
+        failing = False
+        while not stop.is_set():
+            try:
+                await asyncio.to_thread(self.publish)
+                failing = False
+            except (SQLAlchemyError, SnapshotUnwritable) as error:
+                if not failing:
+                    _log.error("the snapshot is not published and will be tried again: %s", error)
+                failing = True
+            try:
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await stop.wait()
+            except TimeoutError:
+                continue
