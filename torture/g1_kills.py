@@ -19,10 +19,10 @@ from waypost.spool.counters import LOST, Count, read_counters
 
 KILLS = {Scale.SHORT: 12, Scale.FULL: 1_000}
 CLICKS = {Scale.SHORT: 500, Scale.FULL: 1_000_000}
-PER_SECOND = {Scale.SHORT: 500.0, Scale.FULL: 2_500.0}
+PER_SECOND = {Scale.SHORT: 500.0, Scale.FULL: 4_000.0}
 WORKERS = 2
 READERS = 6
-LIFE_SECONDS = {"edge": 1.0, "core": 3.0}
+LIFE_SECONDS = {"edge": 2.0, "core": 3.0}
 """The longest between ready and the kill."""
 DURING = 0.6
 """How many kills are aimed at the time before it serves; some of them miss."""

@@ -20,6 +20,8 @@ from waypost.links.keyring import Keyring
 
 WAYPOST = (sys.executable, "-P", "-m", "waypost")
 WORKER_COMMAND = "edge"
+_PARENT = ("--parent", str(os.getpid()))
+"""They end with this program, however it ends."""
 READY_SECONDS = 90.0
 """A core loads its store for seconds on a busy machine."""
 STOP_SECONDS = 40.0
@@ -141,14 +143,14 @@ class Install:
     def edge(self, worker: int = 0, *, under: Sequence[str] = (), settings: Mapping[str, str] | None = None) -> Started:
         """Start an edge worker; `under` is a command that runs it, as strace does."""
         listener = self._listeners[worker].fileno() if self._listeners else None
-        command = [*under, *WAYPOST, WORKER_COMMAND, "--worker", str(worker)]
+        command = [*under, *WAYPOST, WORKER_COMMAND, "--worker", str(worker), *_PARENT]
         if listener is not None:
             command.append(f"--listener={listener}")
         return self.start(f"edge-{worker}", command, settings, inherits=() if listener is None else (listener,))
 
     def core(self, settings: Mapping[str, str] | None = None) -> Started:
         """Start control, mail and pipeline."""
-        return self.start("core", [*WAYPOST, "core"], settings)
+        return self.start("core", [*WAYPOST, "core", *_PARENT], settings)
 
     def up(self, settings: Mapping[str, str] | None = None) -> Started:
         """Start everything as an operator does; needs an Install without `listeners`."""

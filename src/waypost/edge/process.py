@@ -123,8 +123,8 @@ def _open_segments(settings: Settings, name: str) -> tuple[SegmentWriter, Counte
         files.make_directory(directory)
         counters = Counters.open(directory, files)
     except OSError as error:
-        log.error("counts of kept and lost clicks will not survive this process: %s", error)  # noqa: TRY400 -- the disk's error
-        counters = Counters.in_memory()
+        log.error("counts of lost clicks do not survive this process, and no click is kept: %s", error)  # noqa: TRY400 -- the disk's error
+        counters = Counters.in_memory(until_kept=True)
     segments = SegmentWriter(
         directory,
         name,

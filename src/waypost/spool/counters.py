@@ -107,6 +107,8 @@ class Counters:
     def __init__(self, memory: mmap.mmap) -> None:
         self._slots = memoryview(memory).cast("Q")
         self._lock = Lock()
+        self.to_be_kept = False
+        """These are in memory, and `keep_in` is still to be called."""
         self._found = 0
         """Hits of earlier processes, kept or lost, beyond those they answered. Below zero until all is recovered."""
         if self._slots[0] != _MAGIC:
@@ -124,9 +126,21 @@ class Counters:
         return cls(files.map_counters(directory / COUNTERS_NAME))
 
     @classmethod
-    def in_memory(cls) -> "Counters":
-        """Counts that end with the process: for a disk that has no room for the file."""
-        return cls(mmap.mmap(-1, COUNTERS_BYTES))
+    def in_memory(cls, *, until_kept: bool = False) -> "Counters":
+        """Counts that end with the process, or, for a disk that does not take the file yet, until `keep_in`."""
+        counters = cls(mmap.mmap(-1, COUNTERS_BYTES))
+        counters.to_be_kept = until_kept
+        return counters
+
+    def keep_in(self, memory: mmap.mmap) -> None:
+        """Go on in a file, on top of what earlier processes counted there. Before anything is recovered or written."""
+        earlier = Counters(memory)
+        earlier.settle()
+        with self._lock:
+            ours, self._slots, self._found = self._slots, earlier._slots, earlier._found
+            for slot in (*_COUNTS.values(), *_SEEN.values(), _OWED):
+                self._slots[slot] += ours[slot]
+            self.to_be_kept = False
 
     def add(self, count: Count, amount: int) -> None:
         """Raise one count."""

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from waypost.events.hit import Hit
 from waypost.events.ids import uuid7
-from waypost.spool.counters import Count, Counters
+from waypost.spool.counters import COUNTERS_NAME, Count, Counters
 from waypost.spool.errors import SpoolInUseError, UnreadableSegmentError
 from waypost.spool.files import Files
 from waypost.spool.framing import (
@@ -305,8 +305,13 @@ class SegmentWriter:
         try:
             if self._lock is None:
                 self._files.make_directory(self._directory)
-                self._lock = self._files.lock(self._directory / LOCK_NAME)
-                self._counters.settle()
+                lock = self._files.lock(self._directory / LOCK_NAME)
+                try:
+                    self._take_counters()
+                except OSError:
+                    self._files.close(lock)
+                    raise
+                self._lock = lock
             self._leftovers = not self._recover_all()
         except BlockingIOError as error:
             raise SpoolInUseError(self._directory) from error
@@ -315,6 +320,14 @@ class SegmentWriter:
             self._leftovers = True
         if self._leftovers:
             self._retry_at = self._monotonic() + RETRY_SECONDS
+
+    def _take_counters(self) -> None:
+        """Close the account of the process before this one, and go on with it."""
+        if self._counters.to_be_kept:
+            self._counters.keep_in(self._files.map_counters(self._directory / COUNTERS_NAME))
+            log.warning("counts of kept and lost clicks survive this process again")
+        else:
+            self._counters.settle()
 
     def _recover_all(self) -> bool:
         """Seal every segment left open; True when none is left."""

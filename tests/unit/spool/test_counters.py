@@ -150,3 +150,21 @@ def test_a_segment_that_is_not_the_newest_is_not_counted_again() -> None:
     counters.recovered(UUID(int=SEGMENT.int + 1), 9)
     assert counters[Count.KEPT] == 5
     assert counters.kept_in(SEGMENT) == 5
+
+
+def test_counts_begun_in_memory_go_on_in_the_file_on_top_of_what_is_there(tmp_path: Path) -> None:
+    earlier = Counters.open(tmp_path, Files())
+    earlier.add(Count.KEPT, 5)
+    earlier.add(Count.ANSWERED, 4)
+    earlier.owe(2)
+    counters = Counters.in_memory(until_kept=True)
+    counters.add(Count.LOST_IO_ERROR, 3)
+    counters.add(Count.ANSWERED, 6)
+    counters.owe(1)
+    counters.seen(Seen.CLICK)
+    counters.keep_in(Files().map_counters(tmp_path / COUNTERS_NAME))
+    counters.add(Count.KEPT, 1)
+    found = read_counters(tmp_path)
+    assert (found[Count.KEPT], found[Count.ANSWERED], found[Count.LOST_IO_ERROR]) == (6, 10, 3)
+    assert (found[Count.LOST_KILLED], found[Count.UNANSWERED]) == (2, 3)
+    assert read_seen(tmp_path)[Seen.CLICK] == 1

@@ -1,0 +1,61 @@
+"""Killed at every write, sync, rename, unlink and answer of a segment's life, recovery is whole every time.
+
+`strace --inject` sends SIGKILL as a call begins, for every call that an undisturbed life makes in its spool directory,
+and for every answer it sends. What a call did when it was last is what the kill before the next one sees.
+"""
+
+import shutil
+from pathlib import Path
+from random import Random
+
+from torture import life
+from torture.gate import Progress, Result, Scale, failed
+from torture.life import Call
+
+SHORT_POINTS = 6
+
+
+def run(scale: Scale, progress: Progress, rng: Random) -> Result:
+    """Kill at each, or at a few that are drawn."""
+    prepared = life.prepare(progress.directory / "prepared")
+    calls = [call for stage in life.STAGES for call in life.undisturbed(prepared[stage], stage, progress.directory)]
+    points = sorted({(call.stage, call.kind, call.number) for call in calls})
+    if scale is Scale.SHORT:
+        points = rng.sample(points, SHORT_POINTS)
+    met: set[Call] = set()
+    kills = 0
+    wrong: list[str] = []
+    state = progress.load()
+    for number, (stage, kind, nth) in enumerate(points):
+        name = f"{stage}, {kind} {nth}"
+        progress.say(f"{number + 1} of {len(points)}: {name}")
+        if name in state:
+            found = state[name]
+        else:
+            found = _kill(prepared[stage], stage, f"{kind}:signal=KILL:when={nth}", progress.directory / "life")
+            state[name] = found
+            progress.save(state)
+        kills += found["killed"]
+        met.update(Call(*call) for call in found["calls"])
+        wrong += [f"{name}: {sentence}" for sentence in found["wrong"]]
+    unmet = sorted({_place(call) for call in calls if call.kind != life.ANSWER} - {_place(call) for call in met})
+    return Result(
+        {"calls": len({_place(call) for call in calls}), "kills": kills, "recoveries that were not whole": len(wrong)},
+        (*wrong, *failed((scale is Scale.FULL and unmet, f"never killed at: {unmet}"))),
+    )
+
+
+def _place(call: Call) -> tuple[str, ...]:
+    """The writer does the same in every stage."""
+    return (call.stage * (call.thread == "main" and call.kind != life.ANSWER), call.thread, call.kind, str(call.number))
+
+
+def _kill(prepared: Path, stage: str, inject: str, folder: Path) -> dict:
+    log = folder.with_suffix(".log")
+    with life.copy(prepared, folder) as install:
+        outcome = life.live(install, stage, inject, log)
+        wrong = life.recovered(install, outcome, stage)
+    if wrong:
+        shutil.copytree(folder, folder.with_name(inject.replace(":", "-")), dirs_exist_ok=True)
+    # The call of the kill is the last of all.
+    return {"killed": outcome.ended, "calls": outcome.calls[-1:] if outcome.ended else [], "wrong": wrong}
