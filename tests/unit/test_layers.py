@@ -11,6 +11,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "waypost"
 LAYERS = (
     {"cli"},
     {"core"},
+    {"agent"},
     {"edge", "pipeline", "control", "mail"},
     {"spool", "store", "db", "keyfile"},
     {"links", "events", "mime", "fleet"},

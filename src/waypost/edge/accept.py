@@ -42,16 +42,20 @@ class Acceptor:
         self._make = make
         self._loop = loop
         self._arriving: set[asyncio.Task[object]] = set()
+        self._closed = False
         listener.setblocking(False)  # noqa: FBT003 -- the standard library's signature
 
     def resume(self) -> None:
         """Take connections again, after there was no room or an error. To be called every now and then."""
-        self._loop.add_reader(self._listener, self._accept)
+        if not self._closed:
+            self._loop.add_reader(self._listener, self._accept)
 
-    def close(self) -> None:
-        """Take no more."""
+    async def close(self) -> None:
+        """Take no more; those that were taken are open when it returns."""
+        self._closed = True
         self._loop.remove_reader(self._listener)
         self._listener.close()
+        await asyncio.gather(*self._arriving, return_exceptions=True)
 
     def _accept(self) -> None:
         for _ in range(TURN_MAX):

@@ -31,6 +31,7 @@ _REASONS = {
     410: "Gone",
     431: "Request Header Fields Too Large",
     500: "Internal Server Error",
+    503: "Service Unavailable",
 }
 
 

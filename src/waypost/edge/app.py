@@ -129,9 +129,9 @@ async def serve(
     try:
         await stop.wait()
     finally:
-        sweeper.cancel()
-        acceptor.close()
+        await acceptor.close()
         cut_off = await connections.drain(DRAIN_SECONDS)
+        sweeper.cancel()
         if cut_off:
             log.warning("%d connections were closed before they were done", cut_off)
 

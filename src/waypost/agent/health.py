@@ -1,0 +1,94 @@
+"""Whether this machine is fit to get readers: a pure judgement, and its words.
+
+Problems take it out of rotation. Warnings do not: a core that is down must not take every edge out together, when
+surviving that is what edges are for.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from waypost.agent.view import Remote, View, Worker
+
+WORKER_SILENT_SECONDS: Final = 5.0
+"""A worker says each second that it is there."""
+LOOK_LATE_SECONDS: Final = 10.0
+"""The agent looks each second: later, the disk hangs."""
+BACKLOG_OLD_SECONDS: Final = 60.0
+"""A segment is sealed after a second and stored within a few."""
+CONTACT_OLD_SECONDS: Final = 30.0
+"""The core is asked every two seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """The judgement, in sentences for an operator."""
+
+    problems: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def ready(self) -> bool:
+        """Whether readers may be sent here."""
+        return not self.problems
+
+
+def judge(view: View, remote: Remote | None, now: float) -> Readiness:
+    """Judge what is known.
+
+    Args:
+        view: taken last.
+        remote: the core elsewhere; None when it shares the data directory.
+        now: seconds since 1970.
+    """
+    return Readiness(tuple(_problems(view, now)), tuple(_warnings(view, remote, now)))
+
+
+def is_up(worker: Worker, now: float) -> bool:
+    """Whether a worker said lately that it is there. By the distance: a clock set back leaves times in the future."""
+    return worker.status is not None and abs(now - worker.status.heartbeat_at_ms / 1000) <= WORKER_SILENT_SECONDS
+
+
+def _problems(view: View, now: float) -> Iterator[str]:
+    if now - view.at > LOOK_LATE_SECONDS:
+        yield f"the data directory has not answered for {now - view.at:.0f} s"
+    if view.spool_problem:
+        yield f"the spool cannot be read: {view.spool_problem}"
+    if view.keyring_problem:
+        yield view.keyring_problem
+    if view.snapshot is None:
+        yield "there is no snapshot yet: what is blocked is unknown here"
+    for worker in view.workers:
+        if worker.expected:
+            yield from _worker_problems(worker, view, now)
+
+
+def _worker_problems(worker: Worker, view: View, now: float) -> Iterator[str]:
+    if worker.status is None:
+        yield f"{worker.name} has not started yet"
+        return
+    if not is_up(worker, now):
+        yield f"{worker.name} has been silent for {abs(now - worker.status.heartbeat_at_ms / 1000):.0f} s"
+        return
+    if worker.status.failing is not None:
+        yield f"{worker.name} redirects but cannot keep clicks: {worker.status.failing}"
+    if view.snapshot is not None and not worker.status.snapshot_version:
+        yield f"{worker.name} has not read the snapshot yet"
+
+
+def _warnings(view: View, remote: Remote | None, now: float) -> Iterator[str]:
+    for worker in view.workers:
+        oldest = worker.account.backlog.oldest_at
+        if oldest is not None and now - oldest > BACKLOG_OLD_SECONDS:
+            backlog = worker.account.backlog
+            yield f"{backlog.records} clicks of {worker.name} wait to be stored, the oldest for {now - oldest:.0f} s"
+    if remote is None:
+        return
+    if remote.contact_at is None:
+        yield f"{remote.url} has not been reached yet{': ' if remote.failure else ''}{remote.failure}"
+    elif now - remote.contact_at > CONTACT_OLD_SECONDS:
+        yield (
+            f"{remote.url} has not been reached for {now - remote.contact_at:.0f} s, and blocks set since are unknown "
+            f"here: {remote.failure}"
+        )
+    yield from filter(None, (remote.keyring_refused, remote.snapshot_refused, *remote.shipping.waiting))
