@@ -150,6 +150,10 @@ class Readers:
     def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
         self.stop()
 
+    def pause(self, seconds: float) -> None:
+        """Let them click for so long."""
+        time.sleep(seconds)
+
     def stop(self) -> None:
         """Finish what is asked, and end."""
         self._stop.set()

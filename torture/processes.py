@@ -19,16 +19,22 @@ from waypost.keyfile import create_keyring, keyring_path, load_keyring
 from waypost.links.keyring import Keyring
 
 WAYPOST = (sys.executable, "-P", "-m", "waypost")
-WORKER_COMMAND = "edge"
+WORKER_COMMAND = "edge-worker"
 _PARENT = ("--parent", str(os.getpid()))
 """They end with this program, however it ends."""
 READY_SECONDS = 90.0
 """A core loads its store for seconds on a busy machine."""
-STOP_SECONDS = 40.0
+STOP_SECONDS = 10.0
+STOP_TIMES = 4
+"""A failed write may have been the one that tells Python of the signal."""
 
 
 class NotStartedError(Exception):
     """A process ended, or said nothing, before it was ready; the message is the end of its log."""
+
+
+class NotStoppedError(Exception):
+    """A process went on in spite of SIGTERM; the message is the end of its log."""
 
 
 @dataclass
@@ -72,10 +78,13 @@ class Started:
 
     def stop(self) -> int:
         """As an operator does; its exit status."""
-        if self.process.poll() is None:
-            self.process.terminate()
         try:
-            return self.process.wait(STOP_SECONDS)
+            for _ in range(STOP_TIMES):
+                if self.process.poll() is None:
+                    self.process.terminate()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    return self.process.wait(STOP_SECONDS)
+            raise NotStoppedError(f"{self.name}: {self.log.read_text(errors='replace')[-2000:]}")
         finally:
             self.kill()
 
