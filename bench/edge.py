@@ -188,7 +188,7 @@ def main() -> None:
 
         def edge(worker: int) -> Callable[[int], list[str]]:
             waypost = str(Path(sys.executable).with_name("waypost"))
-            return lambda _: [waypost, "edge", "--data", str(data), "--worker", str(worker)]
+            return lambda _: [waypost, "edge-worker", "--data", str(data), "--worker", str(worker)]
 
         def listen(durability: str) -> Callable[[int], dict[str, str]]:
             return lambda port: {

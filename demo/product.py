@@ -37,13 +37,14 @@ class Product:
         self.log = folder / "waypost.log"
         self.config = folder / "waypost.toml"
         self.api_port, self.edge_port = (free_port(port) for port in ports)
+        self.internal_port = free_port()
         self.origin = f"http://127.0.0.1:{self.api_port}"
         self.process: subprocess.Popen[str] | None = None
         self._waypost = waypost
         self._options = ("--data", str(self.data), "--config", str(self.config))
         self.config.write_text(
             f'[control]\nlisten = "127.0.0.1:{self.api_port}"\n'
-            f'[edge]\nlisten = "127.0.0.1:{self.edge_port}"\n'
+            f'[edge]\nlisten = "127.0.0.1:{self.edge_port}"\ninternal_listen = "127.0.0.1:{self.internal_port}"\n'
             f"[mail]\nrelay_port = {relay_port}\n"
         )
 

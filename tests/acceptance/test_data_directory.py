@@ -67,7 +67,7 @@ def test_the_first_start_prints_the_operator_s_credential_and_no_other_does(prod
 
 def test_a_second_one_on_the_same_data_is_refused(product, tmp_path, sink):
     product.start()
-    with pytest.raises(NotReadyError, match=r"waypost up already runs on .* \(process \d+\)"):
+    with pytest.raises(NotReadyError, match=r"waypost already runs on .* \(process \d+\)"):
         Product(tmp_path, sink.port).start()
 
 

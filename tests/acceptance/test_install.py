@@ -57,7 +57,10 @@ def test_with_the_edge_extra_an_edge_serves_what_the_command_line_sealed(tmp_pat
     html = subprocess.run([waypost, *rewrite, *options], check=True, capture_output=True, text=True).stdout
     path = re.search(r'https://links\.example\.com(/c/[^"]+)', html)[1]
     port = free_port()
-    listen = {"WAYPOST_EDGE__LISTEN": f"127.0.0.1:{port}"}
+    listen = {
+        "WAYPOST_EDGE__LISTEN": f"127.0.0.1:{port}",
+        "WAYPOST_EDGE__INTERNAL_LISTEN": f"127.0.0.1:{free_port()}",
+    }
     with subprocess.Popen([waypost, "edge", *options], env=os.environ | listen, stderr=subprocess.DEVNULL) as edge:
         try:
             eventually(lambda: location(port, path) == "https://www.shop.example/orders/7", seconds=10)

@@ -75,13 +75,13 @@ def answers(installation):
 
 def test_a_killed_edge_comes_back_and_loses_no_click_neither_answered_nor_about_to_be(installation):
     send_id, [link] = installation.send("edge@inbox.example", HTML)
-    before = process_of(installation.product, "edge")
+    before = process_of(installation.product, "edge-worker")
     for number in range(20):
         assert click(link, f"127.0.2.{number}").status == 302
     os.kill(before, signal.SIGKILL)
     eventually(lambda: not Path(f"/proc/{before}").exists(), seconds=5)
     assert click(link, "127.0.2.99").location == DESTINATION  # it waits for the next one
-    assert process_of(installation.product, "edge") != before
+    assert process_of(installation.product, "edge-worker") != before
     expected = sorted([*(f"127.0.2.{number}" for number in range(20)), "127.0.2.99"])
     eventually(lambda: len(installation.clicks(send_id)) >= len(expected), seconds=10)
     assert sorted(event["ip"] for event in installation.clicks(send_id)) == expected

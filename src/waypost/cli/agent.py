@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 
 import click
-from msgspec.structs import replace
 
 from waypost.agent import process
+from waypost.cli.edge import listener_option, parent_option, with_workers, workers_option
 from waypost.cli.options import config_option, data_option, load_settings
 from waypost.telemetry import logs, parent, readiness
 
@@ -14,11 +14,9 @@ from waypost.telemetry import logs, parent, readiness
 @click.command()
 @data_option
 @config_option
-@click.option(
-    "--workers", type=click.IntRange(1, 64), metavar="N", help="Workers that are to run. [default: edge.workers]"
-)
-@click.option("--parent", "parent_process", type=int, hidden=True, help="End when this process ends.")
-@click.option("--listener", type=int, hidden=True, help="Descriptor of a listening socket to serve on.")
+@workers_option
+@parent_option
+@listener_option
 def agent(
     data: Path, config: Path | None, workers: int | None, parent_process: int | None, listener: int | None
 ) -> None:
@@ -30,9 +28,7 @@ def agent(
     logs.configure("agent")
     if parent_process is not None:
         parent.end_with_parent(parent_process)
-    settings = load_settings(config, data)
-    if workers is not None:
-        settings = replace(settings, edge=replace(settings.edge, workers=workers))
+    settings = with_workers(load_settings(config, data), workers)
     try:
         process.run(settings, listener=listener, on_ready=lambda: readiness.announce_ready(os.environ))
     except OSError as error:

@@ -1,18 +1,65 @@
-"""`waypost edge`: one redirect server, alone."""
+"""`waypost edge`: the redirect server of a machine without a core. `waypost edge-worker`: one process of it."""
 
+import asyncio
 import logging
 import os
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import replace
 
+from waypost import __version__
+from waypost.cli.machine import listen, only_one, services, supervise_until_signal
 from waypost.cli.options import config_option, data_option, load_settings
+from waypost.cli.supervisor import StartFailedError
 from waypost.edge import process
-from waypost.keyfile import KeyfileError, keyring_path
+from waypost.keyfile import KeyfileError, keyring_path, load_keyring
 from waypost.spool import SpoolInUseError
 from waypost.telemetry import logs, parent, readiness
 
+if TYPE_CHECKING:
+    from waypost.config import Settings
+
 _log = logging.getLogger(__name__)
+
+workers_option = click.option(
+    "--workers", type=click.IntRange(1, 64), metavar="N", help="How many workers.  [default: edge.workers]"
+)
+parent_option = click.option("--parent", "parent_process", type=int, hidden=True, help="End when this process ends.")
+listener_option = click.option("--listener", type=int, hidden=True, help="Descriptor of a listening socket.")
+
+
+def with_workers(settings: "Settings", workers: int | None) -> "Settings":
+    """The settings, with what the command line says of the number of workers."""
+    return settings if workers is None else replace(settings, edge=replace(settings.edge, workers=workers))
+
+
+@click.command()
+@data_option
+@config_option
+@workers_option
+def edge(data: Path, config: Path | None, workers: int | None) -> None:
+    """Serve redirects: an agent and N workers, each started again when it ends.
+
+    It needs the keyring in the data directory and nothing else: no database, no network. Clicks wait in the spool
+    directory until a pipeline takes them; with edge.control_url, the agent hands them over. Ctrl+C or SIGTERM stops it,
+    after it answered what was asked; SIGUSR1 starts its processes again, one after the other, without losing a reader.
+    """
+    settings = with_workers(load_settings(config, data), workers)
+    try:
+        load_keyring(keyring_path(data))
+    except KeyfileError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"Waypost {__version__}, data in {data.resolve()}")
+    with only_one(data), ExitStack() as held:
+        children = services(settings, config, listen(settings, held, os.environ))
+        try:
+            asyncio.run(supervise_until_signal(children, on_stop=held.close))
+        except StartFailedError as error:
+            raise click.ClickException(f"{error}; its own message is above. Everything is stopped.") from error
+    click.echo("Stopped.")
 
 
 @click.command()
@@ -24,23 +71,28 @@ _log = logging.getLogger(__name__)
     default=0,
     show_default=True,
     metavar="N",
-    help="Number of this worker. Several may share the port; each has its own spool directory, spool/edge-N.",
+    help="Number of this worker. Several may share the port; each has its own spool directory, spool/NAME-N.",
 )
-@click.option("--parent", "parent_process", type=int, hidden=True, help="End when this process ends.")
-@click.option("--listener", type=int, hidden=True, help="Descriptor of a listening socket to serve on.")
-def edge(data: Path, config: Path | None, worker: int, parent_process: int | None, listener: int | None) -> None:
-    """Serve redirects: one edge worker.
-
-    It needs the keyring in the data directory and nothing else: no database, no network. Clicks wait in the spool
-    directory until a pipeline takes them. Stop it with Ctrl+C or SIGTERM: it answers what was asked before it ends.
-    """
-    settings = load_settings(config, data)
+@workers_option
+@parent_option
+@listener_option
+def edge_worker(
+    *,
+    data: Path,
+    config: Path | None,
+    worker: int,
+    workers: int | None,
+    parent_process: int | None,
+    listener: int | None,
+) -> None:
+    """Serve redirects: one worker, without a supervisor and an agent."""
+    settings = with_workers(load_settings(config, data), workers)
     logs.configure(process.worker_name(settings, worker))
     if parent_process is not None:
         parent.end_with_parent(parent_process)
 
     def ready() -> None:
-        if parent_process is None:  # else `waypost up` says it, in the same terminal
+        if parent_process is None:  # else the supervisor says it, in the same terminal
             _log.info("redirects are served on %s", settings.edge.listen)
         readiness.announce_ready(os.environ)
 

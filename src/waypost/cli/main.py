@@ -16,6 +16,7 @@ class _Mounted:
     target: str
     """module:attribute of the click command."""
     summary: str
+    """Empty: it is not listed; other commands run it."""
     extra: str | None = None
     """The extra that has what the command imports; None: the bare install has it."""
 
@@ -25,7 +26,8 @@ COMMANDS = {
     "keys": _Mounted("waypost.cli.keys:keys", "Create, add, list and export the keys that seal links."),
     "config": _Mounted("waypost.cli.config:config", "Show or check the settings.", "edge"),
     "up": _Mounted("waypost.cli.up:up", "Run everything on this machine: API, mail, pipeline, edge.", "server"),
-    "edge": _Mounted("waypost.cli.edge:edge", "Serve redirects: one edge worker.", "edge"),
+    "edge": _Mounted("waypost.cli.edge:edge", "Serve redirects on this machine: an agent and N workers.", "edge"),
+    "edge-worker": _Mounted("waypost.cli.edge:edge_worker", "", "edge"),
     "agent": _Mounted("waypost.cli.agent:agent", "Tell how this machine's edge is; `up` and `edge` run it.", "edge"),
     "core": _Mounted("waypost.cli.core:core", "Run the API, mail and pipeline, without edges.", "server"),
     "accounts": _Mounted("waypost.cli.accounts:accounts", "Create, list and approve accounts.", "server"),
@@ -42,7 +44,7 @@ class _LazyGroup(click.Group):
     """A group whose help is printed from the table, without importing a command."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
-        return list(COMMANDS)
+        return [name for name, mounted in COMMANDS.items() if mounted.summary]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- click's signature
         mounted = COMMANDS.get(cmd_name)
@@ -64,7 +66,7 @@ class _LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 -- click's signature
         with formatter.section("Commands"):
-            formatter.write_dl([(name, mounted.summary) for name, mounted in COMMANDS.items()])
+            formatter.write_dl([(name, mounted.summary) for name, mounted in COMMANDS.items() if mounted.summary])
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

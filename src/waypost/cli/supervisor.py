@@ -18,6 +18,8 @@ LONGEST_DELAY_SECONDS = 5.0
 _DOUBLINGS = 6  # from the first delay to past the longest
 # From SIGTERM to SIGKILL: longer than the 20 seconds that mail waits for a relay in the middle of a message.
 STOP_SECONDS = 25.0
+# For a worker to recover its spool and serve again; a large one on a slow disk takes seconds.
+RENEW_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Service:
     """File descriptors it gets from this process in every life."""
     vital: bool = True
     """Everything ends when it ends before it was ready for the first time. Else it is started again until it is."""
+    rolling: bool = False
+    """It is started again when all such are, one after the other."""
 
 
 class StartFailedError(Exception):
@@ -54,6 +58,7 @@ async def supervise(
     stop: asyncio.Event,
     report: Callable[[str, str], None],
     on_ready: Callable[[], None] = lambda: None,
+    renew: asyncio.Event | None = None,
 ) -> None:
     """Run the services until `stop` is set, then end them all: SIGTERM, and SIGKILL after STOP_SECONDS.
 
@@ -62,24 +67,25 @@ async def supervise(
         stop: set it to end.
         report: called with a service's name and what happened to it, for a person to read.
         on_ready: called once, when all of them have become ready.
+        renew: set it to have the rolling services started again, one after the other; cleared when that is done.
 
     Raises:
         StartFailedError: a vital one ended before it was ready for the first time; the others have been stopped.
     """
     with tempfile.TemporaryDirectory(prefix="waypost-") as directory:
-        ready = [asyncio.Event() for _ in services]
-        keepers = [
-            asyncio.create_task(_keep(service, Path(directory), event, report))
-            for service, event in zip(services, ready, strict=True)
+        kept = [_Kept(service, report) for service in services]
+        keepers = [asyncio.create_task(each.keep(Path(directory))) for each in kept]
+        others = [
+            asyncio.create_task(_when_all([each.ready for each in kept], on_ready)),
+            asyncio.create_task(_renew_one_by_one(kept, renew or asyncio.Event())),
         ]
-        announcing = asyncio.create_task(_when_all(ready, on_ready))
         stopped = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait([stopped, *keepers], return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (stopped, announcing, *keepers):
+            for task in (stopped, *others, *keepers):
                 task.cancel()
-            outcomes = await asyncio.gather(*keepers, return_exceptions=True)
+            outcomes = await asyncio.gather(*keepers, *others, return_exceptions=True)
         for outcome in outcomes:
             if isinstance(outcome, Exception):
                 raise outcome
@@ -91,51 +97,97 @@ async def _when_all(events: Sequence[asyncio.Event], then: Callable[[], None]) -
     then()
 
 
-async def _keep(service: Service, directory: Path, ready: asyncio.Event, report: Callable[[str, str], None]) -> None:
-    clock = asyncio.get_running_loop().time
-    failures = 0
-    with _notify_socket(directory / service.name) as notify:
-        while True:
-            report(service.name, "starting")
-            started = clock()
+async def _renew_one_by_one(kept: Sequence["_Kept"], renew: asyncio.Event) -> None:
+    """Whenever it is asked for; ends early when one does not come back, so that the others go on as they are."""
+    while True:
+        await renew.wait()
+        for each in kept:
+            if each.service.rolling and not await each.renew():
+                break
+        renew.clear()
+
+
+class _Kept:
+    """A child and its lives."""
+
+    def __init__(self, service: Service, report: Callable[[str, str], None]) -> None:
+        self.service = service
+        self.ready = asyncio.Event()
+        """It served once."""
+        self._report = report
+        self._serving = asyncio.Event()
+        """It serves in this life."""
+        self._process: asyncio.subprocess.Process | None = None
+        self._renewing = False
+
+    async def keep(self, directory: Path) -> None:
+        """Start it whenever it is not there, until cancelled."""
+        clock = asyncio.get_running_loop().time
+        failures = 0
+        with _notify_socket(directory / self.service.name) as notify:
+            while True:
+                self._report(self.service.name, "starting")
+                started = clock()
+                try:
+                    outcome = f"ended with status {await self._run(notify)}"
+                except OSError as error:
+                    outcome = f"could not be started ({error.strerror})"
+                if self._renewing:
+                    self._renewing = False
+                    failures = 0
+                    continue
+                if self.service.vital and not self.ready.is_set():
+                    raise StartFailedError(self.service.name, outcome)
+                failures = 1 if clock() - started >= SETTLED_SECONDS else failures + 1
+                delay = restart_delay(failures)
+                self._report(self.service.name, f"{outcome}; starts again in {delay:g} s")
+                await asyncio.sleep(delay)
+
+    async def renew(self) -> bool:
+        """End it and have it started again; whether it serves then."""
+        if self._process is not None and self._process.returncode is None:
+            self._renewing = True
+            self._serving.clear()
+            await _end(self._process)
+        waiting = asyncio.create_task(self._serving.wait())
+        # Not asyncio.timeout, for the reason in _end.
+        await asyncio.wait({waiting}, timeout=RENEW_SECONDS)
+        waiting.cancel()
+        if not self._serving.is_set():
+            self._report(self.service.name, f"was not ready in {RENEW_SECONDS:g} s; the others are left as they are")
+        return self._serving.is_set()
+
+    async def _run(self, notify: socket.socket) -> int:
+        """One life of the child; its exit status, negative for a signal. Cancelled: the child is ended first."""
+        self._serving.clear()
+        _forget(notify)
+        process = self._process = await asyncio.create_subprocess_exec(
+            *self.service.command,
+            env=os.environ | {readiness.VARIABLE: notify.getsockname()},
+            # Ctrl+C reaches the supervisor alone, which then stops the children in its own way.
+            process_group=0,
+            pass_fds=self.service.inherits,
+        )
+        async with _cancelled_at_exit(self._say_when_ready(notify)):
             try:
-                outcome = f"ended with status {await _run(service, notify, ready, report)}"
-            except OSError as error:
-                outcome = f"could not be started ({error.strerror})"
-            if service.vital and not ready.is_set():
-                raise StartFailedError(service.name, outcome)
-            failures = 1 if clock() - started >= SETTLED_SECONDS else failures + 1
-            delay = restart_delay(failures)
-            report(service.name, f"{outcome}; starts again in {delay:g} s")
-            await asyncio.sleep(delay)
+                return await process.wait()
+            finally:
+                await _end(process)
+
+    async def _say_when_ready(self, notify: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while readiness.READY not in (await loop.sock_recv(notify, 4096)).split(b"\n"):
+            pass
+        self.ready.set()
+        self._serving.set()
+        self._report(self.service.name, f"ready: {self.service.serves}")
 
 
-async def _run(
-    service: Service, notify: socket.socket, ready: asyncio.Event, report: Callable[[str, str], None]
-) -> int:
-    """One life of the child; its exit status, negative for a signal. Cancelled: the child is ended first."""
-    process = await asyncio.create_subprocess_exec(
-        *service.command,
-        env=os.environ | {readiness.VARIABLE: notify.getsockname()},
-        # Ctrl+C reaches the supervisor alone, which then stops the children in its own way.
-        process_group=0,
-        pass_fds=service.inherits,
-    )
-    async with _cancelled_at_exit(_say_when_ready(service, notify, ready, report)):
-        try:
-            return await process.wait()
-        finally:
-            await _end(process)
-
-
-async def _say_when_ready(
-    service: Service, notify: socket.socket, ready: asyncio.Event, report: Callable[[str, str], None]
-) -> None:
-    loop = asyncio.get_running_loop()
-    while readiness.READY not in (await loop.sock_recv(notify, 4096)).split(b"\n"):
-        pass
-    ready.set()
-    report(service.name, f"ready: {service.serves}")
+def _forget(notify: socket.socket) -> None:
+    """What the life before said last is not said by the next one."""
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            notify.recv(4096)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -1,4 +1,4 @@
-"""`waypost edge`, alone and as a child of `waypost up`."""
+"""An edge worker, alone and as a child of `waypost up`."""
 
 import os
 import socket
@@ -18,7 +18,7 @@ def test_an_edge_alone_says_where_it_serves_and_a_child_leaves_that_to_waypost_u
     address = f"127.0.0.1:{free_port()}"
     with socket_of(tmp_path) as ready:
         edge = subprocess.Popen(
-            [sys.executable, "-m", "waypost", "edge", "--data", str(tmp_path), *parent],
+            [sys.executable, "-m", "waypost", "edge-worker", "--data", str(tmp_path), *parent],
             env=os.environ | {"WAYPOST_EDGE__LISTEN": address, readiness.VARIABLE: ready.getsockname()},
             stderr=subprocess.PIPE,
             text=True,

@@ -150,3 +150,54 @@ def test_a_child_does_not_outlive_a_killed_parent():
     # The child holds standard error open: run() returns once both have ended.
     result = subprocess.run([sys.executable, "-c", parent, child], stderr=subprocess.PIPE, timeout=10, check=False)
     assert (result.returncode, result.stderr) == (-signal.SIGKILL, b"")
+
+
+def test_rolling_services_are_started_again_one_after_the_other_and_the_rest_is_left_alone(tmp_path):
+    async def scenario():
+        told, stop, renew = Told(), asyncio.Event(), asyncio.Event()
+        names = ("core", "edge-0", "edge-1")
+        services = [
+            dataclasses.replace(service(name, writing_its_pid(tmp_path / name)), rolling=name != "core")
+            for name in names
+        ]
+        task = asyncio.create_task(supervise(services, stop, told, lambda: told("all", "ready"), renew))
+        await told.until("all", "ready")
+        before = {name: (tmp_path / name).read_text() for name in names}
+        del told.lines[:]
+        renew.set()
+        await told.until("edge-1", "ready")
+        assert told.lines == [
+            ("edge-0", "starting"),
+            ("edge-0", "ready: http://edge-0"),
+            ("edge-1", "starting"),
+            ("edge-1", "ready: http://edge-1"),
+        ]
+        after = {name: (tmp_path / name).read_text() for name in names}
+        assert [name for name in names if after[name] == before[name]] == ["core"]
+        stop.set()
+        await task
+
+    asyncio.run(scenario())
+
+
+def test_when_one_does_not_come_back_the_others_are_left_as_they_are(tmp_path, monkeypatch):
+    monkeypatch.setattr(supervisor, "RENEW_SECONDS", 0.5)
+    once = f"import pathlib; path = pathlib.Path({str(tmp_path / 'lived')!r})\nif path.exists(): raise SystemExit(1)\n"
+
+    async def scenario():
+        told, stop, renew = Told(), asyncio.Event(), asyncio.Event()
+        services = [
+            dataclasses.replace(service("edge-0", f"{once}path.touch()\n{SERVE}time.sleep(60)"), rolling=True),
+            dataclasses.replace(service("edge-1", writing_its_pid(tmp_path / "edge-1")), rolling=True),
+        ]
+        task = asyncio.create_task(supervise(services, stop, told, lambda: told("all", "ready"), renew))
+        await told.until("all", "ready")
+        before = (tmp_path / "edge-1").read_text()
+        renew.set()
+        await told.until("edge-0", "was not ready")
+        await asyncio.sleep(0)
+        assert (tmp_path / "edge-1").read_text() == before
+        stop.set()
+        await task
+
+    asyncio.run(scenario())

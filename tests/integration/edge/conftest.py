@@ -56,7 +56,7 @@ class Edges:
             [
                 *(["prlimit", f"--nofile={self.descriptors_max}"] if self.descriptors_max else []),
                 *WAYPOST,
-                *("edge", "--data", str(self.data), "--worker", str(worker)),
+                *("edge-worker", "--data", str(self.data), "--worker", str(worker)),
                 *(f"--listener={descriptor}" for descriptor in descriptors),
             ],
             pass_fds=descriptors,

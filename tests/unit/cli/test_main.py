@@ -20,7 +20,7 @@ def test_help_lists_every_command_and_the_exit_codes(option):
     assert result.exit_code == 0
     assert "Exit codes:\n    0  done" in result.output
     for name, mounted in COMMANDS.items():
-        assert f"  {name} " in result.output
+        assert (f"  {name} " in result.output) is bool(mounted.summary)
         assert mounted.summary in result.output
 
 

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 import pytest
 from click.testing import CliRunner
 
+from waypost.cli.machine import LOCK_FILE, links_origin
 from waypost.cli.main import main
-from waypost.cli.up import LOCK_FILE, links_origin, reminder_of
+from waypost.cli.up import reminder_of
 from waypost.config import load
 from waypost.keyfile import add_key, keyring_path, record_export, start_keyring
 
