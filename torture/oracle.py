@@ -55,10 +55,19 @@ def spooled(spool: Path, suffixes: tuple[str, ...] = (".seg",)) -> tuple[Counter
 
 
 def stored(data: Path) -> Counter[int]:
-    """Clicks in the embedded event store of a data directory that nobody has open.
+    """Clicks in the embedded event store of a data directory that nobody has open."""
+    numbers = _stored(data)
+    return Counter(dict(zip(numbers[::3], numbers[1::3], strict=True)))
 
-    In a process of its own: an engine can be loaded once.
-    """
+
+def occurred(data: Path) -> dict[int, float]:
+    """When the clicks in the event store occurred, in seconds since 1970."""
+    numbers = _stored(data)
+    return {number: at / 1000 for number, at in zip(numbers[::3], numbers[2::3], strict=True)}
+
+
+def _stored(data: Path) -> array:
+    # In a process of its own: an engine can be loaded once.
     done = subprocess.run(
         [sys.executable, "-m", "torture.stored", str(data)],
         capture_output=True,
@@ -67,9 +76,9 @@ def stored(data: Path) -> Counter[int]:
     )
     if done.returncode:
         raise AssertionError(done.stderr.decode()[-2000:])
-    pairs = array("Q")
-    pairs.frombytes(done.stdout)
-    return Counter(dict(zip(pairs[::2], pairs[1::2], strict=True)))
+    numbers = array("Q")
+    numbers.frombytes(done.stdout)
+    return numbers
 
 
 def counted(spool: Path) -> Counter[Count]:

@@ -1,4 +1,7 @@
-"""Which clicks an embedded event store holds, and how often: `python -m torture.stored DATA`; 64-bit pairs."""
+"""Which clicks an embedded event store holds: `python -m torture.stored DATA`.
+
+Three 64-bit numbers each on stdout: the click, how often it is there, and when it occurred in milliseconds since 1970.
+"""
 
 import sys
 from array import array
@@ -7,7 +10,12 @@ from pathlib import Path
 from torture.load import number_of
 from waypost.store.connection import connect
 
+QUERY = """
+SELECT send_id, count(), min(toUnixTimestamp64Milli(occurred_at)) FROM events WHERE event = 'click' GROUP BY send_id
+"""
+
 connection = connect("", Path(sys.argv[1]))
-rows = connection.reader.query("SELECT send_id, count() FROM events WHERE event = 'click' GROUP BY send_id").result_rows
-sys.stdout.buffer.write(array("Q", (value for send, times in rows for value in (number_of(send), times))).tobytes())
+rows = connection.reader.query(QUERY).result_rows
+numbers = array("Q", (value for send, times, at in rows for value in (number_of(send), times, at)))
+sys.stdout.buffer.write(numbers.tobytes())
 connection.close()
