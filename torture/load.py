@@ -71,6 +71,8 @@ class Connection:
         self._seconds = seconds
         self._socket: socket.socket | None = None
         self._buffer = b""
+        self.used = False
+        """It has brought an answer before."""
 
     def ask(self, requests: list[bytes]) -> Iterator[bytes]:
         """Send requests at once; the heads of their answers, as they come.
@@ -90,12 +92,14 @@ class Connection:
                     raise ConnectionResetError("closed")
                 self._buffer += part
             head, self._buffer = self._buffer[: end + 2], self._buffer[end + 4 :]
+            self.used = True
             yield head
 
     def close(self) -> None:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+            self.used = False
 
 
 class Readers:
@@ -109,6 +113,8 @@ class Readers:
         pipelined: a reader may ask so many at once; how many is drawn each time.
         per_second: clicks of all readers together; 0: as fast as it goes.
         fresh: a new connection for every question.
+        retries: ask once more, under new numbers, when a connection that was used before ends without an answer, as
+            browsers and fronts do (RFC 9112, section 9.3.1).
         rng: draws.
     """
 
@@ -122,6 +128,7 @@ class Readers:
         pipelined: int = PIPELINED_MAX,
         per_second: float = 0,
         fresh: bool = False,
+        retries: bool = False,
         rng: Random,
     ) -> None:
         self._port = port
@@ -130,6 +137,9 @@ class Readers:
         self._pipelined = pipelined
         self._pause = readers / per_second if per_second else 0.0
         self._fresh = fresh
+        self._retries = retries
+        self.retried = 0
+        """Questions asked again."""
         self._stop = threading.Event()
         self._answered = [array("Q") for _ in range(readers)]
         self._seconds = [array("d") for _ in range(readers)]
@@ -202,9 +212,14 @@ class Readers:
                     self.wrong.append(head.decode("latin-1"))
                 done += 1
         except OSError:
-            self.cut_off += len(numbers) - done
+            again = self._retries and not done and connection.used
             connection.close()
-            self._stop.wait(0.01)
+            if again:
+                self.retried += 1
+                self._ask(connection, reader, [next(self._numbers) for _ in numbers])
+            else:
+                self.cut_off += len(numbers) - done
+                self._stop.wait(0.01)
         else:
             self._seconds[reader].append(time.monotonic() - began)
 

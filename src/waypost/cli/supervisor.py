@@ -67,7 +67,7 @@ async def supervise(
         stop: set it to end.
         report: called with a service's name and what happened to it, for a person to read.
         on_ready: called once, when all of them have become ready.
-        renew: set it to have the rolling services started again, one after the other; cleared when that is done.
+        renew: set it to have the rolling services started again, one after the other; cleared when that begins.
 
     Raises:
         StartFailedError: a vital one ended before it was ready for the first time; the others have been stopped.
@@ -101,10 +101,10 @@ async def _renew_one_by_one(kept: Sequence["_Kept"], renew: asyncio.Event) -> No
     """Whenever it is asked for; ends early when one does not come back, so that the others go on as they are."""
     while True:
         await renew.wait()
+        renew.clear()  # asked for again meanwhile, those that were new by then are started again too
         for each in kept:
             if each.service.rolling and not await each.renew():
                 break
-        renew.clear()
 
 
 class _Kept:
