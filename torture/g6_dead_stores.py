@@ -1,4 +1,4 @@
-"""Store and control database dead, stopped, or killed in an insert: no redirect fails, the backlog goes 5 times as fast.
+"""Store and database dead, stopped, or killed in an insert: no redirect fails, the backlog goes 5 times as fast.
 
 The embedded event store lives and dies with the core; the control database is a PostgreSQL. Each is killed, and each is
 stopped as if it had become endlessly slow, while readers click. First of all an edge starts that never had either.
