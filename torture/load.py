@@ -10,7 +10,7 @@ import threading
 import time
 from array import array
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from random import Random
 from types import TracebackType
 from typing import Self
@@ -226,7 +226,6 @@ class Readers:
 
 def click_once(port: int, keyring: Keyring, number: int, seconds: float = ANSWER_SECONDS) -> bool:
     """One click on a new connection; whether it was redirected to its destination."""
-    connection = Connection(port, seconds)
-    with suppress(OSError):
+    with suppress(OSError), closing(Connection(port, seconds)) as connection:
         return any(redirects(head, number) for head in connection.ask([request(sealer(keyring), number)]))
     return False

@@ -45,6 +45,8 @@ class Started:
     process: subprocess.Popen[bytes]
     log: Path
     ready: socket.socket
+    _reaped: bool = False
+    """Its number may be another's by now."""
 
     def wait_ready(self, seconds: float = READY_SECONDS) -> None:
         """Return once it serves.
@@ -71,9 +73,11 @@ class Started:
 
     def kill(self) -> None:
         """With SIGKILL, and everything it started."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        if not self._reaped:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self._reaped = True
         self.ready.close()
 
     def stop(self) -> int:
@@ -132,8 +136,7 @@ class Install:
 
     def __exit__(self, *_: object) -> None:
         for started in self._started:
-            if started.process.poll() is None:
-                started.kill()
+            started.kill()
         for listener in self._listeners:
             listener.close()
         self._notify.cleanup()
@@ -189,7 +192,6 @@ class Install:
                 start_new_session=True,
             )
         started = Started(name, process, log, ready)
-        self._started = [one for one in self._started if one.process.poll() is None]
         self._started.append(started)
         return started
 
