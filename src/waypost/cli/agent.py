@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from waypost.agent import process
-from waypost.cli.edge import listener_option, parent_option, with_workers, workers_option
+from waypost.agent.errors import NotConfigured
+from waypost.cli.edge_worker import listener_option, parent_option, with_workers, workers_option
 from waypost.cli.options import config_option, data_option, load_settings
 from waypost.telemetry import logs, parent, readiness
 
@@ -31,5 +32,7 @@ def agent(
     settings = with_workers(load_settings(config, data), workers)
     try:
         process.run(settings, listener=listener, on_ready=lambda: readiness.announce_ready(os.environ))
+    except NotConfigured as error:
+        raise click.ClickException(str(error)) from error
     except OSError as error:
         raise click.ClickException(f"cannot serve on {settings.edge.internal_listen}: {error}") from error

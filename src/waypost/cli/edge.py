@@ -1,39 +1,22 @@
-"""`waypost edge`: the redirect server of a machine without a core. `waypost edge-worker`: one process of it."""
+"""`waypost edge`: the redirect server of a machine without a core."""
 
 import asyncio
-import logging
 import os
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
-from msgspec.structs import replace
 
 from waypost import __version__
+from waypost.agent.core import Core, check_configured
+from waypost.agent.errors import CoreError, NotConfigured
+from waypost.agent.facts import fetch_first_keyring
+from waypost.cli.edge_worker import with_workers, workers_option
 from waypost.cli.machine import listen, only_one, services, supervise_until_signal
 from waypost.cli.options import config_option, data_option, load_settings
 from waypost.cli.supervisor import StartFailedError
-from waypost.edge import process
+from waypost.config import Settings
 from waypost.keyfile import KeyfileError, keyring_path, load_keyring
-from waypost.spool import SpoolInUseError
-from waypost.telemetry import logs, parent, readiness
-
-if TYPE_CHECKING:
-    from waypost.config import Settings
-
-_log = logging.getLogger(__name__)
-
-workers_option = click.option(
-    "--workers", type=click.IntRange(1, 64), metavar="N", help="How many workers.  [default: edge.workers]"
-)
-parent_option = click.option("--parent", "parent_process", type=int, hidden=True, help="End when this process ends.")
-listener_option = click.option("--listener", type=int, hidden=True, help="Descriptor of a listening socket.")
-
-
-def with_workers(settings: "Settings", workers: int | None) -> "Settings":
-    """The settings, with what the command line says of the number of workers."""
-    return settings if workers is None else replace(settings, edge=replace(settings.edge, workers=workers))
 
 
 @click.command()
@@ -49,8 +32,11 @@ def edge(data: Path, config: Path | None, workers: int | None) -> None:
     """
     settings = with_workers(load_settings(config, data), workers)
     try:
+        if settings.edge.control_url:
+            check_configured(settings)
+            _first_keyring(settings)
         load_keyring(keyring_path(data))
-    except KeyfileError as error:
+    except (KeyfileError, NotConfigured) as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"Waypost {__version__}, data in {data.resolve()}")
     with only_one(data), ExitStack() as held:
@@ -62,49 +48,17 @@ def edge(data: Path, config: Path | None, workers: int | None) -> None:
     click.echo("Stopped.")
 
 
-@click.command()
-@data_option
-@config_option
-@click.option(
-    "--worker",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    metavar="N",
-    help="Number of this worker. Several may share the port; each has its own spool directory, spool/NAME-N.",
-)
-@workers_option
-@parent_option
-@listener_option
-def edge_worker(
-    *,
-    data: Path,
-    config: Path | None,
-    worker: int,
-    workers: int | None,
-    parent_process: int | None,
-    listener: int | None,
-) -> None:
-    """Serve redirects: one worker, without a supervisor and an agent."""
-    settings = with_workers(load_settings(config, data), workers)
-    logs.configure(process.worker_name(settings, worker))
-    if parent_process is not None:
-        parent.end_with_parent(parent_process)
-
-    def ready() -> None:
-        if parent_process is None:  # else the supervisor says it, in the same terminal
-            _log.info("redirects are served on %s", settings.edge.listen)
-        readiness.announce_ready(os.environ)
-
+def _first_keyring(settings: Settings) -> None:
+    """Fetch the keyring where there is none: without it no link opens, so nothing is started before it is here."""
+    path = keyring_path(settings.data)
+    if path.exists():
+        return
     try:
-        process.run(
-            settings,
-            worker,
-            keyring_path(data),
-            listener=listener,
-            on_ready=ready,
-        )
-    except (KeyfileError, SpoolInUseError) as error:
-        raise click.ClickException(str(error)) from error
-    except OSError as error:
-        raise click.ClickException(f"cannot serve on {settings.edge.listen}: {error}") from error
+        fetch_first_keyring(Core(settings), settings.data)
+    except (CoreError, OSError) as error:
+        raise click.ClickException(
+            f"There is no keyring at {path}, and {settings.edge.control_url} gives none: {error}. "
+            "Check edge.control_url and edge.credential (`waypost edges add NAME` where the core is), or bring a copy: "
+            f"there `waypost keys export FILE`, here cp FILE {path} && chmod 600 {path}."
+        ) from error
+    click.echo(f"Fetched the keyring from {settings.edge.control_url}.")

@@ -27,11 +27,12 @@ COMMANDS = {
     "config": _Mounted("waypost.cli.config:config", "Show or check the settings.", "edge"),
     "up": _Mounted("waypost.cli.up:up", "Run everything on this machine: API, mail, pipeline, edge.", "server"),
     "edge": _Mounted("waypost.cli.edge:edge", "Serve redirects on this machine: an agent and N workers.", "edge"),
-    "edge-worker": _Mounted("waypost.cli.edge:edge_worker", "", "edge"),
+    "edge-worker": _Mounted("waypost.cli.edge_worker:edge_worker", "", "edge"),
     "agent": _Mounted("waypost.cli.agent:agent", "Tell how this machine's edge is; `up` and `edge` run it.", "edge"),
     "core": _Mounted("waypost.cli.core:core", "Run the API, mail and pipeline, without edges.", "server"),
     "accounts": _Mounted("waypost.cli.accounts:accounts", "Create, list and approve accounts.", "server"),
     "profiles": _Mounted("waypost.cli.profiles:profiles", "Create and list sending profiles.", "server"),
+    "edges": _Mounted("waypost.cli.edges:edges", "Register, list and remove edges on machines of their own.", "server"),
     "block": _Mounted("waypost.cli.block:block", "Switch links off, and on again.", "server"),
     "link-domains": _Mounted(
         "waypost.cli.link_domains:link_domains", "List, publish and release link domains.", "server"

@@ -1,0 +1,178 @@
+"""Segments and facts over HTTP to a core that misbehaves: nothing leaves the spool that was not stored."""
+
+import json
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+from tests.unit.store.rows import hit
+
+from waypost.agent.core import Core
+from waypost.agent.errors import CoreError
+from waypost.agent.facts import Facts
+from waypost.agent.ship import Shipper
+from waypost.agent.view import View
+from waypost.config import load
+from waypost.events.ids import uuid7
+from waypost.fleet.snapshot import Blocks, Snapshot, encode_snapshot
+from waypost.keyfile import create_keyring, keyring_path, load_keyring
+from waypost.keyfile.snapshot import load_snapshot, snapshot_path
+from waypost.spool import sealed_segments
+from waypost.spool.counters import Counters
+from waypost.spool.files import Files
+from waypost.spool.ledger import read_ledger
+from waypost.spool.segments import SegmentWriter
+
+from .scripted_core import ScriptedCore
+
+NOW = datetime(2026, 3, 4, tzinfo=UTC)
+
+
+@pytest.fixture
+def core():
+    scripted = ScriptedCore()
+    yield scripted
+    scripted.close()
+
+
+@pytest.fixture
+def settings(tmp_path, core):
+    create_keyring(keyring_path(tmp_path))
+    environ = {"WAYPOST_EDGE__CONTROL_URL": core.url, "WAYPOST_EDGE__CREDENTIAL": "wpe_x", "WAYPOST_EDGE__NAME": "far"}
+    return load(None, environ, tmp_path)
+
+
+@pytest.fixture
+def worker(tmp_path):
+    """A worker's spool directory with two sealed segments of three and two records."""
+    directory = tmp_path / "spool" / "far-0"
+    files = Files()
+    files.make_directory(directory)
+    counters = Counters.open(directory, files)
+    for records in (3, 2):
+        segments = SegmentWriter(
+            directory, "far-0", counters, sync=False, segment_bytes=10**6, segment_seconds=60, files=files
+        )
+        segments.write([hit(1, uuid7(1, uuid4().bytes)) for _ in range(records)])
+        segments.close()
+    return directory
+
+
+def shipper(settings, clock=lambda: 0.0):
+    return Shipper(
+        Core(settings),
+        settings.data / "spool",
+        "far",
+        keep_seconds=600,
+        wall=lambda: 0.0,
+        monotonic=clock,
+        chance=lambda: 0.5,
+    )
+
+
+def receipt(**fields):
+    return lambda _: (200, {}, json.dumps(fields).encode())
+
+
+def test_a_segment_goes_when_all_of_it_is_stored_and_is_counted_once(core, settings, worker):
+    first, second = sealed_segments(worker)
+    contents = {path.stem: path.read_bytes() for path in (first, second)}
+    core.answers["spool"] = receipt(stored=3)
+    assert shipper(settings).ship() == 2
+    assert dict(core.segments) == contents
+    assert sealed_segments(worker) == []
+    assert sorted(path.suffix for path in worker.glob("*.done")) == [".done", ".done"]
+    assert read_ledger(worker).stored == 6  # what the core says, which counts what was there before too
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (200, {}, b"<html>Welcome to the airport</html>"),
+        (200, {}, b"{}"),
+        (200, {}, b'{"stored": 1}'),
+        (200, {}, b'{"stored": "3"}'),
+        (302, {"Location": "http://127.0.0.1:1/"}, b""),
+        (204, {}, b""),
+        (500, {}, b""),
+        (401, {}, b'{"code": 1, "message": "no"}'),
+        (503, {"Retry-After": "7"}, b""),
+        (200, {"Content-Encoding": "gzip"}, b"no gzip"),
+    ],
+)
+def test_nothing_leaves_the_spool_on_an_answer_that_is_no_receipt(core, settings, worker, answer):
+    core.answers["spool"] = lambda _: answer
+    before = sealed_segments(worker)
+    with pytest.raises(CoreError) as refused:
+        shipper(settings).ship()
+    assert refused.value.retry_after_seconds == (7 if answer[0] == 503 else None)
+    assert sealed_segments(worker) == before
+    assert read_ledger(worker).stored == 0
+
+
+def test_what_the_core_cannot_hold_is_set_aside_and_what_it_cannot_read_yet_waits_without_stopping_others(
+    core, settings, worker
+):
+    clock = [0.0]
+    ship = shipper(settings, lambda: clock[0])
+    first, second = sealed_segments(worker)
+    too_new, in_part = receipt(stored=0, reason="version"), receipt(stored=1, quarantined=1)
+    core.answers["spool"] = lambda segment: (too_new if segment == first.stem else in_part)(segment)
+    assert ship.ship() == 1
+    assert sealed_segments(worker) == [first]
+    assert second.with_suffix(".bad").exists()
+    assert "upgrade" in ship().waiting[0]
+    core.answers["spool"] = receipt(stored=3)
+    assert ship.ship() == 0  # not at once again
+    clock[0] = 61.0
+    assert ship.ship() == 1
+    assert (sealed_segments(worker), ship().waiting) == ([], ())
+    assert (read_ledger(worker).stored, read_ledger(worker).quarantined) == (4, 1)
+
+
+def facts(settings, view=None):
+    taken = view or View(0.0)
+    return Facts(Core(settings), settings.data, lambda: taken, wall=lambda: 0.0, chance=lambda: 0.5)
+
+
+def serve_snapshot(core, keyring, version, *, blocks=Blocks()):  # noqa: B008 -- frozen
+    data = encode_snapshot(Snapshot(version, NOW, {}, blocks), keyring)
+    core.answers["snapshot"] = lambda _: (200, {"ETag": f'"{version}"'}, data)
+    return data
+
+
+def test_a_newer_snapshot_replaces_the_file_and_an_older_or_forged_one_never_does(core, settings):
+    keyring = load_keyring(keyring_path(settings.data))
+    path = snapshot_path(settings.data)
+    served = serve_snapshot(core, keyring, 7, blocks=Blocks(accounts=frozenset({1})))
+    fetching = facts(settings)
+    fetching.fetch()
+    assert path.read_bytes() == served
+    assert path.stat().st_mode & 0o777 == 0o600
+    serve_snapshot(core, keyring, 6)
+    fetching.fetch()
+    assert "older" in fetching().snapshot_refused
+    core.answers["snapshot"] = lambda _: (200, {}, served.replace(b'"accounts":[1]', b'"accounts":[2]'))
+    fetching.fetch()
+    assert "MAC" in fetching().snapshot_refused
+    assert load_snapshot(path, keyring).blocks.accounts == {1}
+    serve_snapshot(core, keyring, 8)
+    fetching.fetch()
+    assert (fetching().snapshot_refused, load_snapshot(path, keyring).version) == ("", 8)
+
+
+def test_a_keyring_with_more_keys_is_written_and_one_without_a_held_key_is_not(core, settings):
+    path = keyring_path(settings.data)
+    before = path.read_text()
+    more = load_keyring(path).add(bytes(range(64)))
+    core.answers["keyring"] = lambda _: (200, {"ETag": '"2"'}, more.dump().encode())
+    fetching = facts(settings)
+    fetching.fetch()
+    assert load_keyring(path) == more
+    core.answers["keyring"] = lambda _: (200, {"ETag": '"3"'}, before.encode())
+    fetching.fetch()
+    assert "lacks key 2" in fetching().keyring_refused
+    core.answers["keyring"] = lambda _: (200, {}, b"garbage")
+    with pytest.raises(CoreError, match="keyring"):
+        fetching.fetch()
+    assert load_keyring(path) == more
