@@ -8,11 +8,11 @@ import shutil
 from pathlib import Path
 from random import Random
 
-from torture import life
+from torture import life, taken
 from torture.gate import Progress, Result, Scale, failed
 from torture.life import Call
 
-SHORT_POINTS = 6
+SHORT_POINTS = 4
 
 
 def run(scale: Scale, progress: Progress, rng: Random) -> Result:
@@ -38,11 +38,38 @@ def run(scale: Scale, progress: Progress, rng: Random) -> Result:
         kills += found["killed"]
         met.update(Call(*call) for call in found["calls"])
         wrong += [f"{name}: {sentence}" for sentence in found["wrong"]]
+    killed_cores, not_whole = _kill_collector(scale, progress, rng, state)
+    wrong += not_whole
     unmet = sorted({_place(call) for call in calls if call.kind != life.ANSWER} - {_place(call) for call in met})
     return Result(
-        {"calls": len({_place(call) for call in calls}), "kills": kills, "recoveries that were not whole": len(wrong)},
+        {
+            "calls": len({_place(call) for call in calls}),
+            "kills of the worker": kills,
+            "kills of the core": killed_cores,
+            "recoveries that were not whole": len(wrong),
+        },
         (*wrong, *failed((scale is Scale.FULL and unmet, f"never killed at: {unmet}"))),
     )
+
+
+def _kill_collector(scale: Scale, progress: Progress, rng: Random, state: dict) -> tuple[int, list[str]]:
+    """A core at each call that takes a segment, or at one that is drawn: how often, and what was wrong then."""
+    folder = progress.directory / "taken"
+    prepared = taken.prepare(progress.directory / "prepared")
+    points = taken.calls(prepared, folder) if scale is Scale.FULL else [rng.choice(taken.ON_SEGMENTS)]
+    wrong: list[str] = []
+    kills = 0
+    for number, (stage, kind, nth) in enumerate(points):
+        name = f"core, {stage}, {kind} {nth}"
+        progress.say(f"{number + 1} of {len(points)}: {name}")
+        if name not in state:
+            install, killed = taken.collect(prepared, folder, stage, f"{kind}:signal=KILL:when={nth}")
+            with install:
+                state[name] = {"killed": killed, "wrong": taken.whole(install)}
+            progress.save(state)
+        kills += state[name]["killed"]
+        wrong += [f"{name}: {sentence}" for sentence in state[name]["wrong"]]
+    return kills, wrong
 
 
 def _place(call: Call) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ KINDS = ("mkdir", "pwrite64", "write", "fdatasync", "fsync", "rename", "unlink",
 ANSWER = "sendto"
 STAGES = ("first start", "recovery", "serving")
 _ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1"}
-_CALL = re.compile(r"^(\d+)\s+(\w+)\(")
+CALL = re.compile(r"^(\d+)\s+(\w+)\(")
 _SEALED_SECONDS = 2.0
 FIRST_CLICKS = (1_001, 1_002, 1_003)
 """Of the life before, in what it left."""
@@ -145,7 +145,7 @@ def read_calls(log: Path, stage: str, spool: Path, main: int) -> list[Call]:
     for line in log.read_text(errors="replace").splitlines():
         if "+++ killed by" in line and (call := last.get(line.split()[0])) is not None:
             calls.append(call)
-        if not (match := _CALL.match(line)):
+        if not (match := CALL.match(line)):
             continue
         thread, kind = match.groups()
         numbers[thread, kind] += 1

@@ -160,9 +160,9 @@ class Install:
             command.append(f"--listener={listener}")
         return self.start(f"edge-{worker}", command, settings, inherits=() if listener is None else (listener,))
 
-    def core(self, settings: Mapping[str, str] | None = None) -> Started:
-        """Start control, mail and pipeline."""
-        return self.start("core", [*WAYPOST, "core", *_PARENT], settings)
+    def core(self, *, under: Sequence[str] = (), settings: Mapping[str, str] | None = None) -> Started:
+        """Start control, mail and pipeline; `under` as for `edge`."""
+        return self.start("core", [*under, *WAYPOST, "core", *_PARENT], settings)
 
     def up(self, settings: Mapping[str, str] | None = None) -> Started:
         """Start everything as an operator does; needs an Install without `listeners`."""
