@@ -5,12 +5,15 @@ small tmpfs that readers fill with clicks. Exact means: answered clicks that can
 counted lost, one by one. Recovered means: a click is kept again.
 """
 
+import json
 import os
 import shutil
 import subprocess
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
+from http import HTTPStatus
+from http.client import HTTPConnection
 from pathlib import Path
 from random import Random
 
@@ -19,9 +22,9 @@ from torture.gate import Progress, Result, Scale, failed
 from torture.load import Readers, click_once
 from torture.oracle import compare, counted, spooled, unaccounted
 from torture.processes import Install
-from waypost.spool.counters import LOST, Count, read_counters, read_status
+from waypost.spool.counters import LOST, Count, read_counters
 
-SHORT_POINTS = 4
+SHORT_POINTS = 2
 BURST = 7
 """More failures after the first one."""
 KINDS = ("mkdir", "pwrite64", "write", "fdatasync", "fsync", "rename", "unlink", "ftruncate")
@@ -97,6 +100,8 @@ def _full_disk(scale: Scale, progress: Progress, rng: Random) -> tuple[dict[str,
         with Install(disk / "install") as install:
             worker = install.edge()
             worker.wait_ready()
+            agent = install.agent()
+            agent.wait_ready()
             filler = disk / "filler"
             with Readers(
                 install.edge_port, install.keyring, readers=3, pipelined=2, per_second=PER_SECOND, rng=rng
@@ -128,12 +133,13 @@ def _full_disk(scale: Scale, progress: Progress, rng: Random) -> tuple[dict[str,
                     "clicks answered meanwhile and before": fate.answered,
                     "lost and counted": lost,
                     "not redirected": readers.cut_off + len(readers.wrong),
+                    "seconds until /readyz said so": round(said, 2),
                     "seconds to recovery": round(recovered, 2),
                 },
                 failed(
                     (lost_since < 0, "the disk did not get full"),
-                    (said < 0, "the worker did not say that it fails"),
-                    (quiet < 0, "the worker did not say that it keeps clicks again"),
+                    (said < 0, "/readyz did not say that clicks are lost"),
+                    (quiet < 0, "/readyz did not say that clicks are kept again"),
                     (not kept_again, "there was no redirect afterwards"),
                     (readers.cut_off or readers.wrong, f"{readers.cut_off} cut off, wrong: {readers.wrong[:1]}"),
                     (fate.missing != lost, f"{fate.missing} are missing and {lost} are counted lost"),
@@ -158,8 +164,12 @@ def _lost(install: Install) -> int:
 
 
 def _says_failing(install: Install) -> bool:
-    status = read_status(install.worker_spool())
-    return status is not None and status.failing is not None
+    """Whether the machine's /readyz names the worker as one that keeps no clicks."""
+    with closing(HTTPConnection("127.0.0.1", install.internal_port, timeout=5)) as asking:
+        asking.request("GET", "/readyz")
+        answer = asking.getresponse()
+        workers = json.loads(answer.read())["workers"]
+    return answer.status == HTTPStatus.SERVICE_UNAVAILABLE and any(worker["failing"] for worker in workers)
 
 
 def _when(holds: Callable[[], bool], seconds: float) -> float:

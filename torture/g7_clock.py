@@ -20,6 +20,7 @@ from waypost.spool.counters import LOST
 
 HOUR, YEAR = 3_600, 365 * 86_400
 CLOCKS = {"right": 0, "an hour back": -HOUR, "a year on": YEAR, "past 2038": 14 * YEAR, "right again": 0}
+LONG_ONLY = ("right", "a year on")
 SECONDS = {Scale.SHORT: 0.8, Scale.FULL: 15.0}
 PER_SECOND = 300.0
 NOTICED_SECONDS = 2.5
@@ -45,12 +46,13 @@ def run(scale: Scale, progress: Progress, rng: Random) -> Result:
     _set(clock, 0)
     settings = _faketime(clock)
     phases: dict[str, Phase] = {}
+    clocks = {name: CLOCKS[name] for name in CLOCKS if scale is Scale.FULL or name not in LONG_ONLY}
     with Install(progress.directory / "install") as install:
         worker = install.edge(settings=settings)
         worker.wait_ready()
         core = install.core()
         wrong: list[str] = []
-        for number, (name, offset) in enumerate(CLOCKS.items()):
+        for number, (name, offset) in enumerate(clocks.items()):
             progress.say(f"the clock is {name}")
             _set(clock, offset)
             time.sleep(NOTICED_SECONDS)
@@ -83,7 +85,7 @@ def run(scale: Scale, progress: Progress, rng: Random) -> Result:
     strange = [name for name, phase in phases.items() if not _as_the_clock_said(phase, times)]
     return Result(
         {
-            "clocks": len(CLOCKS),
+            "clocks": len(clocks),
             "answered clicks": fate.answered,
             "lost": fate.missing,
             "stored twice": fate.repeated,

@@ -164,6 +164,10 @@ class Install:
         """Start control, mail and pipeline; `under` as for `edge`."""
         return self.start("core", [*under, *WAYPOST, "core", *_PARENT], settings)
 
+    def agent(self) -> Started:
+        """Start what tells how the machine is."""
+        return self.start("agent", [*WAYPOST, "agent", *_PARENT])
+
     def up(self, settings: Mapping[str, str] | None = None) -> Started:
         """Start everything as an operator does; needs an Install without `listeners`."""
         return self.start("up", [*WAYPOST, "up"], settings)
