@@ -37,3 +37,36 @@ def socket_of(directory):
     listening.settimeout(10)
     listening.bind(str(directory / "ready"))
     return listening
+
+
+AS_SYSTEMD = (
+    "import os, sys\n"
+    "os.dup2(int(sys.argv[1]), 3)\n"
+    "os.execve(sys.argv[2], sys.argv[2:], os.environ | {'LISTEN_PID': str(os.getpid()), 'LISTEN_FDS': '1'})"
+)
+
+
+def test_a_socket_that_systemd_passes_outlives_the_whole_service_and_nobody_is_refused_meanwhile(tmp_path):
+    create_keyring(keyring_path(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as passed:
+        environment = {
+            "WAYPOST_EDGE__LISTEN": f"127.0.0.1:{passed.getsockname()[1]}",
+            "WAYPOST_EDGE__INTERNAL_LISTEN": f"127.0.0.1:{free_port()}",
+        }
+        waypost = (sys.executable, "-m", "waypost", "edge", "--workers", "2", "--data", str(tmp_path))
+        for _ in range(2):
+            # It comes while nothing runs, and is answered by what starts then.
+            with socket.create_connection(passed.getsockname(), 20) as client:
+                client.sendall(b"GET /robots.txt HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                service = subprocess.Popen(
+                    [sys.executable, "-c", AS_SYSTEMD, str(passed.fileno()), *waypost],
+                    env=os.environ | environment,
+                    pass_fds=[passed.fileno()],
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                )
+                try:
+                    assert client.recv(100).startswith(b"HTTP/1.1 200")
+                finally:
+                    service.terminate()
+                    service.wait(20)
