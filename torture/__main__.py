@@ -11,7 +11,6 @@ import platform
 import random
 import shutil
 import sys
-import time
 import traceback
 from dataclasses import asdict
 from pathlib import Path
@@ -76,14 +75,14 @@ def run(name: str, scale: Scale, *, resume: bool, seed: int | None) -> dict:
     directory.mkdir(parents=True, exist_ok=True)
     seed = _seed(directory / SEED_NAME, seed)
     progress = Progress(directory, show=lambda text: show(name, text))
-    spent = progress.load().get("seconds", 0.0)
     show(name, f"{claim(module)} (seed {seed})")
-    began = time.monotonic()
     try:
         result = module.run(scale, progress, random.Random(seed))
     except Exception:  # noqa: BLE001 -- the other gates run, and this one is told as failed
         traceback.print_exc()
         result = Result({}, (f"it ended with an error: {traceback.format_exc(limit=-1).splitlines()[-1]}",))
+    seconds = progress.seconds()
+    progress.note_seconds()
     if result.held:
         shutil.rmtree(directory, ignore_errors=True)
     else:
@@ -96,7 +95,7 @@ def run(name: str, scale: Scale, *, resume: bool, seed: int | None) -> dict:
         **asdict(result),
         "scale": scale,
         "seed": seed,
-        "seconds": round(spent + time.monotonic() - began, 1),
+        "seconds": seconds,
         "machine": machine(),
     }
 

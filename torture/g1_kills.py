@@ -91,13 +91,11 @@ class Campaign:
         self._scale = scale
         self._progress = progress
         self._path = progress.directory / "answered"
-        self._began = time.monotonic()
-        state = {"kills": {}, "next": 0, "wrong": [], "seconds": 0.0} | progress.load()
+        state = {"kills": {}, "next": 0, "wrong": []} | progress.load()
         self.next: int = state["next"]
         self.kills = Counter[str](state["kills"])
         self.wrong: list[str] = state["wrong"]
         self.answered = array("Q")
-        self._seconds: float = state["seconds"]
         if self._path.exists():
             self.answered.frombytes(self._path.read_bytes())
         self._kills_before, self._answered_before, self._wrong_before = self.kills, self.answered, self.wrong
@@ -123,7 +121,6 @@ class Campaign:
                 "kills": self.kills,
                 "next": readers.asked + GAP,
                 "wrong": self.wrong,
-                "seconds": round(self._seconds + time.monotonic() - self._began, 1),
             }
         )
 

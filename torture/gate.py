@@ -4,6 +4,7 @@ A module's docstring begins with what it shows, in one line: the claim in the ta
 """
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,6 +13,7 @@ from random import Random
 from typing import Protocol
 
 STATE_NAME = "state.json"
+SECONDS_NAME = "seconds"
 
 
 class Scale(StrEnum):
@@ -50,6 +52,16 @@ class Progress:
 
     directory: Path
     show: Callable[[str], None] = field(default=lambda _: None)
+    _began: float = field(default_factory=time.monotonic)
+    _before: float = 0.0
+
+    def __post_init__(self) -> None:
+        spent = self.directory / SECONDS_NAME
+        self._before = float(spent.read_text()) if spent.exists() else 0.0
+
+    def seconds(self) -> float:
+        """Spent so far, runs before a stop included."""
+        return round(self._before + time.monotonic() - self._began, 1)
 
     def say(self, text: str) -> None:
         """Where it is, for who watches."""
@@ -67,6 +79,11 @@ class Progress:
         new = self.directory / f"{STATE_NAME}.new"
         new.write_text(json.dumps(state))
         new.replace(self.directory / STATE_NAME)
+        self.note_seconds()
+
+    def note_seconds(self) -> None:
+        """So that a run that goes on knows what was spent before it."""
+        (self.directory / SECONDS_NAME).write_text(f"{self.seconds()}")
 
 
 def failed(*checks: tuple[object, str]) -> tuple[str, ...]:

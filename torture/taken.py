@@ -24,6 +24,7 @@ TAKEN_SECONDS = 60.0
 
 def prepare(folder: Path) -> Path:
     """A data directory of an installed core, with clicks in its spool."""
+    shutil.rmtree(folder / "collecting", ignore_errors=True)
     with Install(folder / "collecting") as install:
         core = install.core()
         core.wait_ready()
