@@ -26,7 +26,7 @@ def control_database(config: Path | None, data: Path) -> Iterator[tuple[Settings
         click.ClickException: no database here, or the operation was refused.
     """
     settings = load_settings(config, data)
-    if not settings.db.url and not (data / SQLITE_FILE).exists():
+    if not _is_there(settings):
         # A mistyped directory must not become a second, empty install.
         raise click.ClickException(f"there is no control database in {data}: start `waypost up --data {data}` first")
     try:
@@ -41,6 +41,19 @@ def control_database(config: Path | None, data: Path) -> Iterator[tuple[Settings
         raise click.ClickException(str(error)) from error
     except OperationalError as error:
         raise click.ClickException(f"the control database cannot be used: {error.orig}") from error
+
+
+def has_control_database(config: Path | None, data: Path) -> bool:
+    """Whether these settings name a control database; an edge on a machine of its own has none.
+
+    Raises:
+        click.UsageError: the settings are wrong.
+    """
+    return _is_there(load_settings(config, data))
+
+
+def _is_there(settings: Settings) -> bool:
+    return bool(settings.db.url) or (settings.data / SQLITE_FILE).exists()
 
 
 def named_account(database: Database, id_or_email: str) -> Account:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from waypost.cli.options import data_option
+from waypost.cli.key_holders import lacking, wait_for_all
+from waypost.cli.options import config_option, data_option
 from waypost.keyfile import (
     KeyfileError,
     add_key,
@@ -16,12 +17,16 @@ from waypost.keyfile import (
     export_keyring,
     keyring_path,
     load_keyring,
+    promote_key,
     record_export,
     unexported_key_ids,
 )
 from waypost.links.errors import InvalidKeyring
+from waypost.links.keyring import Key
 
 _STDOUT = Path("-")
+_EDGES_SECONDS = 10
+"""For every edge to take a new key: five seconds are promised of those elsewhere."""
 
 
 @click.group()
@@ -52,17 +57,47 @@ def create(data: Path, *, beside_existing_data: bool) -> None:
 
 @keys.command()
 @data_option
-@click.option("--mint", is_flag=True, help="Seal new links with it from the next start. Without: it only opens.")
-def add(data: Path, *, mint: bool) -> None:
-    """Add a key. The edges of this data directory open links with it at once.
+@config_option
+@click.option("--mint", is_flag=True, help="Seal new links with it, once every edge holds it.")
+def add(data: Path, config: Path | None, *, mint: bool) -> None:
+    """Add a key. It opens links at once, and seals none before `waypost keys promote`, or with --mint.
 
-    With edges on several machines, add the key without --mint and bring it to all of them first: a link sealed with a
-    key that an edge does not hold does not open there.
+    Edges read it within a second; those on machines of their own fetch it.
     """
+    path = keyring_path(data)
     with _plain_errors():
-        key = add_key(keyring_path(data), mint=mint).keys[-1]
-    from_when = " New links are sealed with it from the next start of `waypost up`." if mint else ""
-    click.echo(f"Added key {key.key_id} ({key.state}).{from_when} Keep a new copy elsewhere: waypost keys export FILE")
+        key = add_key(path).keys[-1]
+        click.echo(f"Added key {key.key_id}. Keep a new copy elsewhere: waypost keys export FILE")
+        if mint:
+            without = wait_for_all(data, config, key, _EDGES_SECONDS)
+            _refuse_to_mint(key, without)
+            promote_key(path, key.key_id)
+            click.echo(f"New links are sealed with key {key.key_id} from now on.")
+
+
+@keys.command()
+@data_option
+@config_option
+@click.argument("key_id", type=int, metavar="ID")
+def promote(data: Path, config: Path | None, key_id: int) -> None:
+    """Seal new links with key ID from now on, if every edge holds it: else those links would not open everywhere."""
+    path = keyring_path(data)
+    with _plain_errors():
+        key = next((key for key in load_keyring(path).keys if key.key_id == key_id), None)
+        if key is None:
+            raise click.ClickException(f"There is no key {key_id}; `waypost keys list` shows which there are.")
+        _refuse_to_mint(key, lacking(data, config, key))
+        promote_key(path, key_id)
+    click.echo(f"New links are sealed with key {key_id} from now on. Older ones go on opening.")
+
+
+def _refuse_to_mint(key: Key, without: list[str]) -> None:
+    if without:
+        raise click.ClickException(
+            f"Key {key.key_id} does not mint yet, because links sealed with it would not open everywhere:\n  "
+            + "\n  ".join(without)
+            + f"\nOnce they hold it: waypost keys promote {key.key_id}. One that is gone for good: waypost edges remove"
+        )
 
 
 @keys.command("list")

@@ -9,7 +9,8 @@ from waypost.config import Settings
 from waypost.control import boundary
 from waypost.control.analysis.routes import router as analysis
 from waypost.control.blocks.routes import router as blocks
-from waypost.control.context import Control, EventReader
+from waypost.control.context import Control, EventReader, Fleet
+from waypost.control.edges.routes import router as edges
 from waypost.control.links.routes import router as links
 from waypost.control.oauth.routes import router as oauth
 from waypost.control.oauth.signing import SigningKeys
@@ -43,7 +44,7 @@ def routes() -> FastAPI:
         # Any other refusal. Without it FastAPI would document its own 422, which is never given.
         responses={"default": {"model": ErrorBody, "description": "Refused, or failed."}},
     )
-    for router in (oauth, sends, links, blocks, analysis):
+    for router in (oauth, sends, links, blocks, analysis, edges):
         app.include_router(router)
     boundary.install(app)
     return app
@@ -57,6 +58,7 @@ def create_app(
     keyring: Callable[[], Keyring],
     control_key: ControlKey,
     sources: Sources = SYSTEM,
+    fleet: Fleet | None = None,
 ) -> FastAPI:
     """The API, ready to be served.
 
@@ -67,6 +69,7 @@ def create_app(
         keyring: the newest one, to recognise our own links in what is sent.
         control_key: opens the keys that sign access tokens.
         sources: clock and randomness.
+        fleet: what edges on machines of their own need; None: they are not served.
 
     Raises:
         ControlKeyError: `control_key` is not the one this database was used with.
@@ -74,5 +77,5 @@ def create_app(
     app = routes()
     signing_keys = SigningKeys(database, control_key, sources)
     signing_keys.prepare()
-    app.state.control = Control(settings, database, store, keyring, signing_keys, sources)
+    app.state.control = Control(settings, database, store, keyring, signing_keys, sources, fleet)
     return app

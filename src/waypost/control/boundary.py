@@ -12,12 +12,16 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from waypost.control.errors import MAX_BODY_BYTES, BodyTooLargeError, Code, ControlError
+from waypost.control.errors import MAX_BODY_BYTES, BodyTooLargeError, Code, ControlError, UnavailableError
 from waypost.control.fields import SURROGATE
 from waypost.db import UNAVAILABLE
+from waypost.fleet.courier import SEGMENT_BYTES_MAX
 from waypost.store.errors import StoreError
 
 _log = logging.getLogger(__name__)
+
+# Where edges hand over segments: larger than any message, and only for those who have a credential.
+_SEGMENTS = "/internal/spool/"
 
 # What the framework itself refuses. 401 is HTTPBasic's, for credentials that are not base64 or hold no colon.
 _OF_FRAMEWORK: Mapping[int, tuple[Code, str]] = MappingProxyType(
@@ -59,24 +63,26 @@ def install(app: FastAPI) -> None:
     for unavailable in (StoreError, *UNAVAILABLE):
         app.add_exception_handler(unavailable, _unavailable)
     app.add_exception_handler(Exception, _fault)
-    app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)
+    app.add_middleware(BodyLimit, limits={_SEGMENTS: SEGMENT_BYTES_MAX, "": MAX_BODY_BYTES})
 
 
 class BodyLimit:
     """ASGI middleware: answers 413 to a body over the limit, as soon as that is known."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, limits: Mapping[str, int]) -> None:
+        """Limits in bytes by the path's beginning; the first that fits counts."""
         self._app = app
-        self._max_bytes = max_bytes
+        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on with a `receive` that counts."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        max_bytes = next(limit for prefix, limit in self._limits.items() if scope["path"].startswith(prefix))
         declared = dict(scope["headers"]).get(b"content-length", b"")
-        if declared.isdigit() and int(declared) > self._max_bytes:
-            await _answer(Code.BODY_TOO_LARGE, str(BodyTooLargeError()))(scope, receive, send)
+        if declared.isdigit() and int(declared) > max_bytes:
+            await _answer(Code.BODY_TOO_LARGE, str(BodyTooLargeError(max_bytes)))(scope, receive, send)
             return
         received = 0
 
@@ -84,7 +90,7 @@ class BodyLimit:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self._max_bytes:
+            if received > max_bytes:
                 # An HTTPException, because FastAPI takes any other for a body that cannot be parsed.
                 raise HTTPException(Code.BODY_TOO_LARGE.status)
             return message
@@ -107,7 +113,8 @@ def _answer(
 
 async def _refused(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ControlError)  # noqa: S101 - registered for this type only
-    return _answer(error.code, str(error))
+    headers = {"Retry-After": str(error.retry_after_seconds)} if isinstance(error, UnavailableError) else None
+    return _answer(error.code, str(error), headers=headers)
 
 
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:

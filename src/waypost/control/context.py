@@ -12,6 +12,7 @@ from waypost.config import Settings
 from waypost.control.oauth.signing import SigningKeys
 from waypost.control.sources import Sources
 from waypost.db import Database
+from waypost.fleet.courier import Receipt
 from waypost.links.keyring import Keyring
 from waypost.store.rows import Event, Summary
 
@@ -26,6 +27,33 @@ class EventReader(Protocol):
         """Counts by event name over [from_, to) and the period of that length before it."""
 
 
+class PublishedSnapshot(Protocol):
+    """What edges are told; `waypost.control.publishing.service.Publisher` is one."""
+
+    @property
+    def version(self) -> int:
+        """Of `data`."""
+
+    @property
+    def data(self) -> bytes:
+        """The snapshot's text form; empty before the first."""
+
+
+class SegmentIntake(Protocol):
+    """Where segments of edges elsewhere go; `waypost.pipeline.intake.Intake` is one."""
+
+    async def offer(self, segment_id: str, data: bytes) -> Receipt:
+        """Store a segment, then say what became of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """What edges on machines of their own need."""
+
+    published: PublishedSnapshot
+    intake: SegmentIntake
+
+
 @dataclass(frozen=True, slots=True)
 class Control:
     """The parts behind the API."""
@@ -37,6 +65,8 @@ class Control:
     """The newest one."""
     signing_keys: SigningKeys
     sources: Sources
+    fleet: Fleet | None = None
+    """None: this API serves no edges."""
 
 
 async def _control(request: Request) -> Control:

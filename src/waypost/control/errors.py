@@ -11,7 +11,8 @@
     ├── NotFoundError                no such object, or another account's: the two must look alike
     ├── AccountNotApprovedError      the account may not send
     ├── ConflictError                the state of things does not allow it
-    └── BodyTooLargeError            more than MAX_BODY_BYTES
+    ├── BodyTooLargeError            more than MAX_BODY_BYTES
+    └── UnavailableError             not now; says when to come again
 
 Messages are plain sentences for the client; they never quote what it sent unless that has been validated.
 """
@@ -45,6 +46,7 @@ class Code(IntEnum):
     INTERNAL = 50001
     STORE_UNAVAILABLE = 50301
     DATABASE_UNAVAILABLE = 50302
+    UNAVAILABLE = 50303
 
     @property
     def status(self) -> int:
@@ -181,5 +183,19 @@ class BodyTooLargeError(ControlError):
 
     code = Code.BODY_TOO_LARGE
 
-    def __init__(self) -> None:
-        super().__init__(f"the request body is larger than {MAX_BODY_BYTES} bytes")
+    def __init__(self, max_bytes: int = MAX_BODY_BYTES) -> None:
+        super().__init__(f"the request body is larger than {max_bytes} bytes")
+
+
+class UnavailableError(ControlError):
+    """Something this needs is not there now.
+
+    Attributes:
+        retry_after_seconds: when to come again.
+    """
+
+    code = Code.UNAVAILABLE
+
+    def __init__(self, message: str, *, retry_after_seconds: int) -> None:
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(f"{message}: try again later")

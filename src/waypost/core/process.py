@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from waypost.config import HostPort, Settings
 from waypost.control.app import create_app
+from waypost.control.context import Fleet
 from waypost.control.install import Install, open_install
 from waypost.control.keys.service import CreatedApiKey
 from waypost.control.process import serve as serve_api
@@ -15,6 +16,7 @@ from waypost.keyfile import keyring_path
 from waypost.keyfile.watched import LOOK_SECONDS, WatchedKeyring
 from waypost.links.keyring import Keyring
 from waypost.mail.process import run as run_mail
+from waypost.pipeline.intake import Intake
 from waypost.pipeline.process import run as run_pipeline
 from waypost.store import EventStore
 from waypost.telemetry.garbage import spare_the_collector
@@ -61,14 +63,22 @@ async def _run(
     def keyring() -> Keyring:
         return watched.keyring
 
-    api = create_app(settings, database=install.database, store=store, keyring=keyring, control_key=install.control_key)
     publisher = Publisher(settings, install.database, keyring, lambda: datetime.now(UTC))
+    intake = Intake()
+    api = create_app(
+        settings,
+        database=install.database,
+        store=store,
+        keyring=keyring,
+        control_key=install.control_key,
+        fleet=Fleet(publisher, intake),
+    )
     async with asyncio.TaskGroup() as parts:
         parts.create_task(serve_api(api, settings.control.listen, stop))
         parts.create_task(run_mail(settings, install.database, keyring, stop))
         parts.create_task(publisher.run(stop))
         parts.create_task(_watch(watched, stop))
-        parts.create_task(run_pipeline(settings, store, install.database, stop))
+        parts.create_task(run_pipeline(settings, store, install.database, stop, intake=intake))
         parts.create_task(_when_listening(settings.control.listen, on_ready))
 
 

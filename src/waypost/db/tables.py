@@ -192,6 +192,21 @@ class Block(Base, kw_only=True):
     removed_at: Mapped[datetime | None] = mapped_column(default=None)
 
 
+class Edge(Base, kw_only=True):
+    """An edge on a machine of its own."""
+
+    __tablename__ = "edges"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    """Its setting `edge.name`."""
+    credential_hash: Mapped[str] = mapped_column(String(64), unique=True, repr=False)
+    """SHA-256, hex."""
+    report: Mapped[dict[str, Any] | None] = mapped_column(Json, default=None)
+    """What it said last: `waypost.fleet.courier.Report`."""
+    created_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime | None] = mapped_column(default=None)
+
+
 class SnapshotVersion(Base, kw_only=True):
     """One row: the version of what edges are told, raised by every change of it."""
 

@@ -15,7 +15,7 @@ from waypost.keyfile.errors import (
     SnapshotUnwritable,
 )
 from waypost.keyfile.export import export_keyring, record_export, unexported_key_ids
-from waypost.keyfile.file import add_key, create_keyring, load_keyring
+from waypost.keyfile.file import add_key, create_keyring, load_keyring, promote_key
 from waypost.keyfile.start import StartedKeyring, check_new_keyring_is_safe, is_empty, keyring_path, start_keyring
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "is_empty",
     "keyring_path",
     "load_keyring",
+    "promote_key",
     "record_export",
     "start_keyring",
     "unexported_key_ids",

@@ -82,12 +82,11 @@ def create_keyring(path: Path, *, randomness: Randomness = secrets.token_bytes) 
     return keyring
 
 
-def add_key(path: Path, *, mint: bool, randomness: Randomness = secrets.token_bytes) -> Keyring:
-    """The keyring in a file, with one more key, written back.
+def add_key(path: Path, *, randomness: Randomness = secrets.token_bytes) -> Keyring:
+    """The keyring in a file, with one more key, which only opens, written back.
 
     Args:
         path: of the keyring.
-        mint: the new key seals from now on; else it only opens.
         randomness: where the secret comes from.
 
     Raises:
@@ -99,8 +98,22 @@ def add_key(path: Path, *, mint: bool, randomness: Randomness = secrets.token_by
         load_keyring(path)  # says what is missing
     with _unwritable_said(path), changing(path):
         keyring = load_keyring(path).add(randomness(SECRET_BYTES))
-        if mint:
-            keyring = keyring.promote(keyring.keys[-1].key_id)
+        replace_file(path, keyring.dump())
+    return keyring
+
+
+def promote_key(path: Path, key_id: int) -> Keyring:
+    """The keyring in a file, with another key minting, written back. Every edge must hold the key first.
+
+    Raises:
+        KeyfileError: as `load_keyring`.
+        KeyringUnwritable: it cannot be written.
+        InvalidKeyring: there is no such key.
+    """
+    if not path.exists():
+        load_keyring(path)  # says what is missing
+    with _unwritable_said(path), changing(path):
+        keyring = load_keyring(path).promote(key_id)
         replace_file(path, keyring.dump())
     return keyring
 

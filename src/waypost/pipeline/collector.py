@@ -7,7 +7,8 @@ question gives the right answer again. Deduplication by the engine is not relied
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -15,11 +16,13 @@ from typing import Final
 from msgspec import Struct
 
 from waypost.events.hit import Hit
+from waypost.fleet.courier import NotNow, Receipt
 from waypost.pipeline.counts import Count, Counts
 from waypost.pipeline.enrich import Enricher
+from waypost.pipeline.intake import Intake, Offered
 from waypost.pipeline.refusal import insert_all
 from waypost.spool.errors import UnreadableSegmentError
-from waypost.spool.framing import Segment
+from waypost.spool.framing import Segment, decode_segment
 from waypost.spool.ledger import Ledger
 from waypost.spool.reader import purge_done, read_segment, sealed_segments
 from waypost.spool.segments import DONE_SUFFIX, QUARANTINE_SUFFIX
@@ -32,6 +35,12 @@ log = logging.getLogger(__name__)
 _BATCH_RECORDS: Final = 20_000
 # Between looks for segments kept long enough: the setting counts in minutes.
 _PURGE_SECONDS: Final = 5
+# When an edge is to hand a segment over again: one that another collector has in hand, one that could not be stored.
+_HELD_SECONDS: Final = 5
+_FAILED_SECONDS: Final = 2
+
+Hold = Callable[[Iterable[str]], AbstractContextManager[frozenset[str]]]
+"""Holds segments, as many as can be had, while a block runs: `pipeline.hold.hold_segments`."""
 
 
 class _Read(Struct, frozen=True):
@@ -91,6 +100,45 @@ class Collector:
         self._purge()
         return removed
 
+    def collect_offered(self, intake: Intake, held: Hold) -> int:
+        """Store what edges elsewhere handed over, and answer them; returns how many segments are stored.
+
+        Args:
+            intake: where the segments wait.
+            held: holds segments against other collectors while a block runs.
+        """
+        offered = intake.take()
+        if not offered:
+            return 0
+        stored = 0
+        try:
+            with held([each.segment_id for each in offered]) as mine:
+                stored = self._store_offered([each for each in offered if each.segment_id in mine])
+            for each in offered:
+                if each.segment_id not in mine:
+                    each.answer.set_exception(NotNow("another collector has this segment in hand", _HELD_SECONDS))
+        except Exception:
+            for each in offered:
+                if not each.answer.done():
+                    each.answer.set_exception(NotNow("the segment could not be stored", _FAILED_SECONDS))
+            raise
+        return stored
+
+    def _store_offered(self, offered: Sequence[Offered]) -> int:
+        segments: list[tuple[Offered, Segment]] = []
+        for each in offered:
+            try:
+                segments.append((each, decode_segment(each.data, each.segment_id)))
+            except UnreadableSegmentError as error:
+                log.error("segment %s, handed over, cannot be read: %s", each.segment_id, error)  # noqa: TRY400 -- the error says it all
+                each.answer.set_result(Receipt(stored=0, reason=error.reason))
+        refused = self._insert([segment for _, segment in segments])
+        for each, segment in segments:
+            lost = refused[segment.segment_id] + _missing(segment)
+            self._counts.add(Count.DAMAGED, _missing(segment))
+            each.answer.set_result(Receipt(len(segment.records) - refused[segment.segment_id], lost))
+        return len(segments)
+
     def _batches(self, paths: Iterable[Path]) -> Iterator[list[_Read]]:
         batch: list[_Read] = []
         records = 0
@@ -125,7 +173,7 @@ class Collector:
     def _remove(self, path: Path, segment: Segment, refused: int) -> bool:
         """Take away a segment all of whose records are stored; set one aside that holds others."""
         stored = len(segment.records) - refused
-        missing = len(segment.damaged) if segment.missing is None else segment.missing
+        missing = _missing(segment)
         if segment.damaged:
             aside = self._set_aside(
                 path, f"{len(segment.damaged)} damaged stretches: {segment.damaged[:3]}", stored, missing + refused
@@ -204,6 +252,11 @@ class Collector:
             self._skipped.add(path)
             self._counts.add(Count.SKIPPED_SEGMENTS)
             log.error("segment %s stays in the spool for now: %s", path.stem, error)
+
+
+def _missing(segment: Segment) -> int:
+    """Records of a segment that could not be read: at least so many, when its end is missing."""
+    return len(segment.damaged) if segment.missing is None else segment.missing
 
 
 def _span(segment: str, hits: Collection[Hit]) -> SegmentSpan:

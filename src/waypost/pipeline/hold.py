@@ -1,15 +1,52 @@
-"""One collector holds a spool at a time; the kernel lets go of it when the process ends, however it ends."""
+"""One collector holds a spool, or a segment handed over: by locks that end with the process, however it ends."""
 
 import fcntl
+import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from sqlalchemy import text
+
+from waypost.db import Database
 from waypost.pipeline.errors import CollectorRunningError
 
 _LOCK_NAME: Final = "collector.lock"
+
+
+@contextmanager
+def hold_segments(database: Database, segment_ids: Iterable[str]) -> Iterator[frozenset[str]]:
+    """Hold segments that edges hand over, as many of them as no other collector holds, while the block runs.
+
+    Several cores can share PostgreSQL and one event store, and an edge whose request timed out comes again to another
+    of them while the first still inserts. The locks are PostgreSQL's own, of a session: they end with the process that
+    has them, without a lease to wait for. On SQLite there is one core, and `hold` sees to that.
+
+    Raises:
+        SQLAlchemyError: the database cannot be asked.
+    """
+    if database.engine.dialect.name == "sqlite":
+        yield frozenset(segment_ids)
+        return
+    with database.engine.connect() as connection:
+        held = frozenset(
+            segment_id
+            for segment_id in segment_ids
+            if connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _lock_key(segment_id)})
+        )
+        connection.commit()  # the locks are the session's: no transaction stays open while the store works
+        try:
+            yield held
+        finally:
+            connection.execute(text("SELECT pg_advisory_unlock_all()"))
+            connection.commit()
+
+
+def _lock_key(segment_id: str) -> int:
+    """64 bits, signed, as PostgreSQL has them."""
+    return int.from_bytes(hashlib.blake2b(segment_id.encode(), digest_size=8).digest(), signed=True)
 
 
 @contextmanager

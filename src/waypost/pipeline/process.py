@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,8 @@ from waypost.events.client_parser import ClientParser
 from waypost.pipeline.collector import Collector
 from waypost.pipeline.counts import Counts
 from waypost.pipeline.enrich import Enricher, client_step
-from waypost.pipeline.hold import hold
+from waypost.pipeline.hold import hold, hold_segments
+from waypost.pipeline.intake import Intake
 from waypost.pipeline.outbox import OutboxDrain
 from waypost.store import EventStore
 
@@ -53,7 +55,13 @@ class Source(Struct):
 
 
 async def run(
-    settings: Settings, store: EventStore, database: Database, stop: asyncio.Event, counts: Counts | None = None
+    settings: Settings,
+    store: EventStore,
+    database: Database,
+    stop: asyncio.Event,
+    *,
+    counts: Counts | None = None,
+    intake: Intake | None = None,
 ) -> None:
     """Run until `stop` is set; then finish the batch in hand and return.
 
@@ -63,13 +71,17 @@ async def run(
         database: the control database, for its outbox.
         stop: set to end.
         counts: raised as things happen, for metrics.
+        intake: of segments that edges elsewhere hand over.
 
     Raises:
         CollectorRunningError: another process collects this spool.
     """
     with hold(_spool(settings)), ThreadPoolExecutor(1, thread_name_prefix="pipeline") as thread:
         loop = asyncio.get_running_loop()
-        sources = await loop.run_in_executor(thread, _sources, settings, store, database, stop, counts or Counts())
+        made = partial(
+            _sources, settings, store, database, counts or Counts(), intake or Intake(), stopping=stop.is_set
+        )
+        sources = await loop.run_in_executor(thread, made)
         while not stop.is_set():
             done = [await loop.run_in_executor(thread, source.attempt) for source in sources]
             if not any(done):
@@ -77,7 +89,13 @@ async def run(
 
 
 def _sources(
-    settings: Settings, store: EventStore, database: Database, stop: asyncio.Event, counts: Counts
+    settings: Settings,
+    store: EventStore,
+    database: Database,
+    counts: Counts,
+    intake: Intake,
+    *,
+    stopping: Callable[[], bool],
 ) -> tuple[Source, ...]:
     enricher = Enricher([client_step(ClientParser())], counts)
     collector = Collector(
@@ -87,12 +105,13 @@ def _sources(
         counts,
         now=_now,
         keep_seconds=settings.spool.keep_seconds,
-        stopping=stop.is_set,
+        stopping=stopping,
     )
     return (
         # The outbox first: a click may be as fast as the send it belongs to.
         Source("outbox", OutboxDrain(database, store, counts, now=_now).drain),
         Source("spool", collector.collect),
+        Source("intake", lambda: collector.collect_offered(intake, partial(hold_segments, database))),
     )
 
 

@@ -20,7 +20,7 @@ import pytest
 from waypost.config import HostPort
 from waypost.edge.app import listening_socket
 from waypost.events.hit import Hit, HitKind, Outcome
-from waypost.keyfile import add_key, keyring_path
+from waypost.keyfile import add_key, keyring_path, promote_key
 from waypost.spool import read_segment, sealed_segments
 from waypost.spool.counters import LOST, Count, read_counters
 
@@ -272,7 +272,8 @@ def test_clients_that_only_connect_cost_no_click_of_others_and_who_comes_late_wa
 def test_a_key_added_while_it_runs_opens_at_once(edges: Edges) -> None:
     edges.start()
     assert edges.get(f"/c/{edges.click_token(1)}").startswith(b"HTTP/1.1 302")
-    add_key(keyring_path(edges.data), mint=True)
+    add_key(keyring_path(edges.data))
+    promote_key(keyring_path(edges.data), 2)
     eventually(lambda: edges.get(f"/c/{edges.click_token(2)}").startswith(b"HTTP/1.1 302"))
 
 
@@ -315,8 +316,8 @@ FOREIGN = {
 }
 
 
-def test_an_edge_imports_no_database_driver_and_no_http_client() -> None:
-    script = "import sys, waypost.cli.edge; print(*sorted(sys.modules))"
+def test_an_edge_worker_imports_no_database_driver_and_no_http_client() -> None:
+    script = "import sys, waypost.cli.edge_worker; print(*sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     assert "waypost.edge.process" in loaded
     assert FOREIGN & set(loaded) == set()

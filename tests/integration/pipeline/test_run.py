@@ -84,7 +84,7 @@ def drain(database, store, counts=None):
 async def running(settings, store, database, counts):
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as parts:
-        parts.create_task(run(settings, store, database, stop, counts))
+        parts.create_task(run(settings, store, database, stop, counts=counts))
         yield
         stop.set()
 

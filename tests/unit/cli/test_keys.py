@@ -1,13 +1,22 @@
 """`waypost keys` as an operator sees it."""
 
 import re
+import time
 
 import pytest
 from click.testing import CliRunner
 
 from waypost.cli.main import main
-from waypost.keyfile import keyring_path, load_keyring
+from waypost.config import load
+from waypost.control.edges.schema import NewEdge
+from waypost.control.edges.service import add_edge, record_report
+from waypost.control.install import open_database
+from waypost.control.sources import SYSTEM
+from waypost.fleet.courier import HeldByWorker, HeldKey, Report
+from waypost.keyfile import add_key, keyring_path, load_keyring
 from waypost.links.keyring import Keyring
+from waypost.spool.counters import Counters, WorkerStatus
+from waypost.spool.files import Files
 
 
 @pytest.fixture
@@ -19,9 +28,9 @@ def keys(tmp_path):
 
 def test_create_add_list_and_export_tell_the_story_of_a_keyring(keys, tmp_path):
     assert "with key 1" in keys("create").output
-    assert keys("add").output.startswith("Added key 2 (opening). Keep a new copy")
+    assert keys("add").output.startswith("Added key 2. Keep a new copy")
     assert keys("export", str(tmp_path / "copy.json")).output.startswith("Exported 2 key(s)")
-    assert keys("add", "--mint").output.startswith("Added key 3 (minting). New links are sealed with it from")
+    assert keys("add", "--mint").output.endswith("New links are sealed with key 3 from now on.\n")
     listed = [line.split() for line in keys("list").output.splitlines()]
     assert [(line[0], line[1], line[3]) for line in listed] == [
         ("key", "state", "exported"),
@@ -30,6 +39,55 @@ def test_create_add_list_and_export_tell_the_story_of_a_keyring(keys, tmp_path):
         ("3", "minting", "no"),
     ]
     assert all(re.fullmatch("[0-9a-f]{8}", line[2]) for line in listed[1:])
+
+
+def worker(data, *key_ids):
+    """A worker of this data directory that said just now which keys it opens tokens with."""
+    directory = data / "spool" / "edge-0"
+    directory.mkdir(parents=True, exist_ok=True)
+    status = WorkerStatus(int(time.time() * 1000), None, 0, frozenset(key_ids), 0)
+    Counters.open(directory, Files()).report(status)
+
+
+def test_a_key_mints_only_once_every_worker_of_this_machine_holds_it(keys, tmp_path):
+    """L2b: a link sealed with a key that an edge lacks would not open there."""
+    keys("create")
+    keys("add")
+    worker(tmp_path / "data", 1)
+    refused = keys("promote", "2")
+    assert (refused.exit_code, "edge-0, on this machine, has not read it yet" in refused.output) == (1, True)
+    assert load_keyring(keyring_path(tmp_path / "data")).minting.key_id == 1
+    worker(tmp_path / "data", 1, 2)
+    assert keys("promote", "2").exit_code == 0
+    assert load_keyring(keyring_path(tmp_path / "data")).minting.key_id == 2
+
+
+def test_a_worker_that_does_not_run_holds_up_no_key(keys, tmp_path):
+    keys("create")
+    keys("add")
+    directory = tmp_path / "data" / "spool" / "edge-0"
+    directory.mkdir(parents=True)
+    Counters.open(directory, Files()).report(WorkerStatus(1_000, None, 0, frozenset({1}), 0))
+    assert keys("promote", "2").exit_code == 0
+
+
+def test_a_registered_edge_holds_up_a_key_until_it_says_that_it_has_it(keys, tmp_path):
+    data = tmp_path / "data"
+    keys("create")
+    keyring = add_key(keyring_path(data))
+    database = open_database(load(None, {}, data))
+    add_edge(database, SYSTEM, NewEdge(name="paris"))
+    assert "edge paris has not said which keys it holds" in keys("promote", "2").output
+    held = [HeldKey(key.key_id, key.fingerprint) for key in keyring.keys]
+    record_report(database, SYSTEM, "paris", Report("0", held, [HeldByWorker("paris-0", [1, 2], 0, 0)]))
+    database.close()
+    assert keys("promote", "2").exit_code == 0
+
+
+def test_a_key_that_is_not_there_is_not_promoted(keys):
+    keys("create")
+    result = keys("promote", "7")
+    assert (result.exit_code, "There is no key 7" in result.output) == (1, True)
 
 
 def test_an_export_to_standard_output_is_the_keyring_alone_and_counts(keys, tmp_path):

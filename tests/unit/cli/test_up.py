@@ -44,9 +44,9 @@ def test_it_reminds_of_the_keys_without_a_copy_by_their_ids_once_others_have_one
     assert "no copy of the link keys yet" in reminder_of(start_keyring(tmp_path))
     record_export(path, start_keyring(tmp_path).keyring, now=datetime(2024, 6, 3, tzinfo=UTC))
     assert reminder_of(start_keyring(tmp_path)) == ""
-    add_key(path, mint=False)
+    add_key(path)
     assert "no copy of link key 2 yet" in reminder_of(start_keyring(tmp_path))
-    add_key(path, mint=True)
+    add_key(path)
     assert "no copy of link keys 2, 3 yet" in reminder_of(start_keyring(tmp_path))
 
 

@@ -18,6 +18,7 @@ from waypost.keyfile import (
     create_keyring,
     export_keyring,
     load_keyring,
+    promote_key,
     record_export,
     unexported_key_ids,
 )
@@ -65,25 +66,36 @@ def test_creating_never_replaces_a_file(tmp_path, content):
     assert path.read_text() == content
 
 
-@pytest.mark.parametrize(("mint", "minting"), [(False, 1), (True, 2)])
-def test_adding_keeps_the_keys_and_mints_only_when_told(path, mint, minting):
+def test_an_added_key_only_opens_until_it_is_promoted(path):
     before = load_keyring(path)
-    after = add_key(path, mint=mint, randomness=randomness(2))
+    after = add_key(path, randomness=randomness(2))
     assert after == load_keyring(path)
     assert [key.secret for key in after.keys] == [before.keys[0].secret, bytes([2]) * 64]
-    assert after.minting.key_id == minting
+    assert after.minting.key_id == 1
     assert mode(path) == 0o600
+    promoted = promote_key(path, 2)
+    assert promoted == load_keyring(path)
+    assert (promoted.minting.key_id, len(promoted.keys), mode(path)) == (2, 2, 0o600)
+
+
+def test_a_key_that_is_not_there_cannot_be_promoted(path, tmp_path):
+    before = path.read_bytes()
+    with pytest.raises(InvalidKeyring):
+        promote_key(path, 9)
+    assert path.read_bytes() == before
+    with pytest.raises(KeyringMissing):
+        promote_key(tmp_path / "none" / "keyring.json", 1)
 
 
 def test_adding_to_no_keyring_says_so(tmp_path):
     with pytest.raises(KeyringMissing):
-        add_key(tmp_path / "none" / "keyring.json", mint=True)
+        add_key(tmp_path / "none" / "keyring.json")
 
 
 def test_a_key_that_cannot_be_added_changes_nothing(path):
     before = path.read_bytes()
     with pytest.raises(InvalidKeyring):
-        add_key(path, mint=True, randomness=randomness(1))
+        add_key(path, randomness=randomness(1))
     assert path.read_bytes() == before
 
 
@@ -106,7 +118,7 @@ def test_a_failing_disk_leaves_the_old_keyring_whole(path, request):
     before = path.read_bytes()
     request.getfixturevalue("failing_disk")
     with pytest.raises(KeyringUnwritable, match="Input/output error"):
-        add_key(path, mint=True)
+        add_key(path)
     assert path.read_bytes() == before
     assert names(path.parent) == ["keyring.json"]
 
@@ -127,7 +139,7 @@ def test_a_data_directory_that_cannot_be_made_is_one_plain_sentence(tmp_path):
 
 def test_keys_added_at_once_are_all_kept(path):
     with ThreadPoolExecutor(8) as pool:
-        added = {ring.keys[-1] for ring in pool.map(lambda _: add_key(path, mint=False), range(16))}
+        added = {ring.keys[-1] for ring in pool.map(lambda _: add_key(path), range(16))}
     assert len(added) == 16
     assert set(load_keyring(path).keys[1:]) == added
 
@@ -181,7 +193,7 @@ def test_keys_are_unexported_until_they_are_and_so_is_each_added_one(path, tmp_p
     assert unexported_key_ids(path, load_keyring(path)) == (1,)
     export_keyring(path, tmp_path / "1.json", now=NOW)
     assert unexported_key_ids(path, load_keyring(path)) == ()
-    grown = add_key(path, mint=True)
+    grown = add_key(path)
     assert unexported_key_ids(path, grown) == (2,)
     record_export(path, grown, now=NOW)
     assert unexported_key_ids(path, grown) == ()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from waypost.fleet.snapshot import Blocks, Snapshot, encode_snapshot
-from waypost.keyfile import KeyringMissing, SnapshotUnreadable, add_key, create_keyring
+from waypost.keyfile import KeyringMissing, SnapshotUnreadable, add_key, create_keyring, promote_key
 from waypost.keyfile.file import replace_file
 from waypost.keyfile.snapshot import load_snapshot, snapshot_path, write_snapshot
 from waypost.keyfile.watched import WatchedKeyring, WatchedSnapshot
@@ -27,7 +27,10 @@ def keyring_file(tmp_path: Path) -> Path:
 def test_an_added_key_is_taken_at_the_next_look(keyring_file):
     watched = WatchedKeyring(keyring_file)
     assert not watched.look()
-    add_key(keyring_file, mint=True)
+    add_key(keyring_file)
+    assert watched.look()
+    assert sorted(watched.keyring.ciphers) == [1, 2]
+    promote_key(keyring_file, 2)
     assert watched.look()
     assert watched.keyring.minting.key_id == 2
     assert not watched.look()
