@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from waypost.cli.up import LOCK_FILE
+from waypost.cli.machine import LOCK_FILE
 
 
 class BusyError(Exception):

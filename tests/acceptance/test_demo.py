@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from demo import folder
 
-from waypost.cli.up import LOCK_FILE
+from waypost.cli.machine import LOCK_FILE
 
 ROOT = Path(__file__).parents[2]
 
