@@ -66,7 +66,7 @@ class Bare:
         answer(redirect(sys.argv[2]))
 spare_the_collector()
 listener = listening_socket(HostPort("127.0.0.1", int(sys.argv[1])), shared=False)
-asyncio.run(serve(Bare(), listener, asyncio.Event(), time.time))
+asyncio.run(serve(Bare().handle, listener, asyncio.Event(), time.time))
 """
 
 ODD = {
