@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import NamedTuple
 
@@ -53,6 +54,8 @@ KEPT_HEADERS: Mapping[str, int] = {
 """Request headers that tell who reads (a person, a program, which one), with the bytes kept of each. Not Referer and
 not Cookie: they tell where she was, which is none of ours."""
 
+_REMEMBERED = 1024
+"""Hosts and addresses whose spelling is not looked at anew in every request: a front's clients come back."""
 _KEPT = {name.encode(): (name, cap) for name, cap in KEPT_HEADERS.items()}
 _PREFETCH_HEADERS = ("sec-purpose", "purpose", "x-purpose", "x-moz")
 _PREFETCH_WORDS = ("prefetch", "preview", "prerender")
@@ -280,6 +283,7 @@ def split_target(target: bytes, host: bytes) -> tuple[str, str]:
     return "", ""
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def link_domain_of(host: str) -> str:
     """Host name of a Host header: lower case, without port and final dot. An IPv6 literal keeps its brackets."""
     name = host.lower()
@@ -308,6 +312,7 @@ def kept_headers(headers: Mapping[bytes, bytes]) -> dict[str, str]:
     return kept
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def recorded_address(address: str, policy: IpPolicy) -> str:
     """What may be kept of a client address: whole, its /24 (IPv4) or /48 (IPv6) network, or nothing."""
     if policy is IpPolicy.NONE or not address:

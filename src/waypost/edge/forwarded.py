@@ -5,8 +5,8 @@ writes: the other one would reach us as the client sent it.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from waypost.config import ForwardedHeader
@@ -30,10 +30,12 @@ class Front:
 
     networks: tuple[IpNetwork, ...] = ()
     header: ForwardedHeader = ForwardedHeader.X_FORWARDED_FOR
+    trusts: Callable[[str], bool] = field(init=False, repr=False, compare=False)
+    """Whether an address is one of these networks'. Remembers its answers: each request asks about the same few."""
 
-
-NO_FRONT = Front()
-"""Clients connect here themselves."""
+    def __post_init__(self) -> None:
+        trusts = lru_cache(maxsize=4096)(partial(_is_within, self.networks)) if self.networks else _never
+        object.__setattr__(self, "trusts", trusts)
 
 
 def client_of(peer: str, headers: Mapping[bytes, bytes], front: Front) -> str:
@@ -44,7 +46,7 @@ def client_of(peer: str, headers: Mapping[bytes, bytes], front: Front) -> str:
         headers: lower-case names; several lines of `JOINED_HEADERS` joined.
         front: what is trusted.
     """
-    if not front.networks or not _is_trusted(peer, front.networks):
+    if not front.trusts(peer):
         return peer
     name = front.header.value.encode()
     value = headers.get(name)
@@ -58,14 +60,14 @@ def client_of(peer: str, headers: Mapping[bytes, bytes], front: Front) -> str:
         if address is None:
             return ""
         client = str(address)
-        if not _is_trusted(client, front.networks):
+        if not front.trusts(client):
             break
     return client
 
 
 def host_of(host: bytes, peer: str, headers: Mapping[bytes, bytes], front: Front) -> bytes:
     """The host the client asked for: a trusted proxy's word for it if it gives one, else `host`. Arguments as above."""
-    if not front.networks or not _is_trusted(peer, front.networks):
+    if not front.trusts(peer):
         return host
     if front.header is ForwardedHeader.FORWARDED:
         last = headers.get(b"forwarded", b"").decode("latin-1").rpartition(",")[2]
@@ -73,10 +75,13 @@ def host_of(host: bytes, peer: str, headers: Mapping[bytes, bytes], front: Front
     return headers.get(b"x-forwarded-host", b"").rpartition(b",")[2].strip() or host
 
 
-@lru_cache(maxsize=4096)
-def _is_trusted(text: str, networks: tuple[IpNetwork, ...]) -> bool:
+def _is_within(networks: tuple[IpNetwork, ...], text: str) -> bool:
     address = _address(text)
     return address is not None and any(address in network for network in networks)
+
+
+def _never(_: str) -> bool:
+    return False
 
 
 def _address(node: str) -> IpAddress | None:
@@ -110,3 +115,7 @@ _NODES: Mapping[ForwardedHeader, Callable[[str], str]] = {
     ForwardedHeader.X_FORWARDED_FOR: _whole,
     ForwardedHeader.FORWARDED: lambda element: _parameter(element, "for"),
 }
+
+
+NO_FRONT = Front()
+"""Clients connect here themselves."""
