@@ -1,6 +1,7 @@
 """Shows that no reader and no click is lost, by breaking everything: `make torture`, or `python -m torture g1 g2`.
 
-Full runs leave their figures in bench/results/torture-<name>.json. A run that was stopped goes on with --resume.
+Full runs leave their figures in bench/results/torture-<name>.json and in docs/reliability.md. A run that was stopped goes
+on with --resume.
 """
 
 import argparse
@@ -21,8 +22,10 @@ from torture.gate import Progress, Result, Scale
 ROOT = Path(__file__).parents[1]
 WORK = ROOT / "build" / "torture"
 RESULTS = ROOT / "bench" / "results"
+PAGE = ROOT / "docs" / "reliability.md"
+PAGE_MARKS = ("<!-- figures: `make torture` writes them -->\n", "\n<!-- end of figures -->")
 SEED_NAME = "seed"
-TABLE_HEAD = "| gate | shown | figures | seconds | command |\n|---|---|---|---|---|"
+TABLE_HEAD = "| gate | shown | figures | minutes | command |\n|---|---|---|---|---|"
 
 
 def names() -> list[str]:
@@ -118,16 +121,25 @@ def figures(result: dict) -> str:
 
 
 def table() -> str:
-    """Markdown of every result there is."""
+    """Markdown of every result there is, and on which machines they came about."""
     rows = []
+    machines = set()
     for path in sorted(RESULTS.glob("torture-*.json"), key=lambda path: number(path.stem.removeprefix("torture-"))):
         result = json.loads(path.read_text())
+        machines.add("{cores} cores, Linux {kernel}, Python {python}".format_map(result["machine"]))
         verdict = "" if result["held"] else "**fails** "
         rows.append(
-            f"| {result['gate']} | {result['claim']} | {verdict}{figures(result)} | {result['seconds']:,.0f} "
+            f"| {result['gate']} | {result['claim']} | {verdict}{figures(result)} | {result['seconds'] / 60:,.0f} "
             f"| `make torture G={result['gate']}` |"
         )
-    return "\n".join([TABLE_HEAD, *rows])
+    return "\n".join([TABLE_HEAD, *rows, "", f"Machine: {'; '.join(sorted(machines))}."])
+
+
+def page(text: str) -> str:
+    """docs/reliability.md with the results there are."""
+    begin, end = PAGE_MARKS
+    before, _, rest = text.partition(begin)
+    return f"{before}{begin}{table()}{end}{rest.partition(end)[2]}"
 
 
 def main() -> int:
@@ -137,17 +149,14 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="the form that `make test` runs; writes no results")
     parser.add_argument("--resume", action="store_true", help="go on where a stopped run was")
     parser.add_argument("--seed", type=int, help="repeat a run, as far as processes can be repeated")
-    parser.add_argument("--table", action="store_true", help="print the table of bench/results/torture-*.json, no more")
     given = parser.parse_args()
-    if given.table:
-        print(table())
-        return 0
     scale = Scale.SHORT if given.short else Scale.FULL
     results = []
     for name in chosen(given.names):
         result = run(name, scale, resume=given.resume, seed=given.seed)
         if scale is Scale.FULL:
             (RESULTS / f"torture-{name}.json").write_text(json.dumps(result, indent=2) + "\n")
+            PAGE.write_text(page(PAGE.read_text()))
         results.append(result)
     print()
     for result in results:
