@@ -1,6 +1,6 @@
 """Shows that no reader and no click is lost, by breaking everything: `make torture`, or `python -m torture g1 g2`.
 
-Full runs leave their figures in bench/results/torture-<name>.json and in docs/reliability.md. A run that was stopped goes
+Full runs leave their figures in bench/results/torture-<name>.json and in docs/reliability.md. One that was stopped goes
 on with --resume.
 """
 
