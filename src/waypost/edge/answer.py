@@ -97,7 +97,11 @@ def where(destination: str, sender: str, *, blocked: bool) -> Answer:
         sender: domain whose mail the link is in.
         blocked: the link leads nowhere any more.
     """
-    verdict = "It has been switched off because it may have been misused." if blocked else "Looking it up here opened nothing and was not recorded."
+    verdict = (
+        "It has been switched off because it may have been misused."
+        if blocked
+        else "Looking it up here opened nothing and was not recorded."
+    )
     return _page(
         200,
         "Where does this link go?",
