@@ -132,6 +132,17 @@ class Counters:
         counters.to_be_kept = until_kept
         return counters
 
+    @classmethod
+    def copied(cls, directory: Path) -> "Counters":
+        """The counts of another process, to reckon with: what is done to them changes no file.
+
+        Raises:
+            OSError: the file is there and cannot be read.
+        """
+        memory = mmap.mmap(-1, COUNTERS_BYTES)
+        memory[:] = _read_slots(directory).tobytes()
+        return cls(memory)
+
     def keep_in(self, memory: mmap.mmap) -> None:
         """Go on in a file, on top of what earlier processes counted there. Before anything is recovered or written."""
         earlier = Counters(memory)

@@ -28,14 +28,16 @@ from waypost.spool.framing import (
     records_in,
     scan,
 )
+from waypost.spool.names import (
+    DROPPED_SUFFIX,
+    OPEN_SUFFIX,
+    QUARANTINE_SUFFIX,
+    SEALED_SUFFIX,
+    Entry,
+    renamed,
+    segment_uuid,
+)
 
-OPEN_SUFFIX = ".open"
-SEALED_SUFFIX = ".seg"
-QUARANTINE_SUFFIX = ".bad"
-DONE_SUFFIX = ".done"
-"""Stored, and kept for a while."""
-DROPPED_SUFFIX = ".drop"
-"""For the moment between being deleted unread and being gone."""
 LOCK_NAME = "lock"
 
 RETRY_SECONDS = 0.25
@@ -378,15 +380,8 @@ class SegmentWriter:
         log.info("segment %s of a failed or killed edge recovered: %d records", path.stem, len(found.frames))
 
     def _quarantine(self, path: Path, reason: str) -> None:
-        self._files.rename(path, path.with_suffix(QUARANTINE_SUFFIX))
+        hits = self._counters.kept_in(segment_uuid(path)) or 0
+        self._files.rename(path, renamed(path, QUARANTINE_SUFFIX, Entry(quarantined=hits)))
         self._counters.add(Count.QUARANTINED, 1)
-        self._counters.add(Count.QUARANTINED_HITS, self._counters.kept_in(segment_uuid(path)) or 0)
+        self._counters.add(Count.QUARANTINED_HITS, hits)
         log.error("segment %s cannot be read (%s) and was set aside as %s", path.name, reason, QUARANTINE_SUFFIX)
-
-
-def segment_uuid(path: Path) -> UUID:
-    """The UUID of a segment, by its name; all zero for a file that is named otherwise."""
-    try:
-        return UUID(path.stem.rpartition(".")[2])
-    except ValueError:
-        return UUID(int=0)
