@@ -15,7 +15,7 @@ from uuid import UUID
 from waypost.spool.counters import LOST, Count, Counters, read_counters, read_newest
 from waypost.spool.framing import records_in
 from waypost.spool.ledger import read_ledger
-from waypost.spool.names import OPEN_SUFFIX, SEALED_SUFFIX, segment_uuid
+from waypost.spool.names import DROPPED_SUFFIX, OPEN_SUFFIX, SEALED_SUFFIX, segment_uuid
 from waypost.spool.reader import count_records
 
 LOOKS: Final = 5
@@ -124,6 +124,7 @@ def _closed(directory: Path) -> tuple[Mapping[Count, int], Mapping[UUID, int]]:
     """The counts, and the records in each segment left open, as `SegmentWriter` will find them when it starts."""
     counters = Counters.copied(directory)
     counters.settle()
+    counters.dropped(is_gone=any(directory.glob(f"*{DROPPED_SUFFIX}")))
     cut = counters.cut
     left_open = {}
     for path in directory.glob(f"*{OPEN_SUFFIX}"):

@@ -256,6 +256,7 @@ class SegmentWriter:
         Under another name first, in one step: a reader that is at it finds it gone and does not count it as well.
         """
         try:
+            self._finish_dropping()
             sizes = [(path, self._files.size(path)) for path in self._files.names(self._directory, SEALED_SUFFIX)]
             excess = sum(size for _, size in sizes) - self._max_bytes
             for path, size in sizes:
@@ -263,15 +264,23 @@ class SegmentWriter:
                     break
                 hits = records_in(self._files.read(path), path.stem)
                 dropped = path.with_suffix(DROPPED_SUFFIX)
+                self._counters.dropping(hits)
                 self._files.rename(path, dropped)
-                self._counters.add(Count.DROPPED, hits)
+                self._counters.dropped(is_gone=True)
                 self._files.unlink(dropped)
                 excess -= size
                 log.error("segment %s was deleted unread, with %d clicks: spool.max_bytes is reached", path.stem, hits)
         except FileNotFoundError:
             return  # the reader took one meanwhile, so there is less; the next seal looks again
         except OSError as error:
-            log.error("the oldest segments cannot be deleted: %s", error)  # noqa: TRY400 -- the disk's error
+            _cannot_drop(error)
+
+    def _finish_dropping(self) -> None:
+        """Count and delete what a kill, or a failing disk, left halfway: there is one such segment at most."""
+        left = self._files.names(self._directory, DROPPED_SUFFIX)
+        self._counters.dropped(is_gone=bool(left))
+        for path in left:
+            self._files.unlink(path)
 
     def _fail(self, error: OSError, doing: str, unwritten: int = 0) -> Count:
         reason = Count.LOST_NO_SPACE if error.errno in _NO_SPACE else Count.LOST_IO_ERROR
@@ -333,6 +342,10 @@ class SegmentWriter:
 
     def _recover_all(self) -> bool:
         """Seal every segment left open; True when none is left."""
+        try:
+            self._finish_dropping()
+        except OSError as error:
+            _cannot_drop(error)
         cut = self._counters.cut
         done = True
         for path in self._files.names(self._directory, OPEN_SUFFIX):
@@ -385,3 +398,7 @@ class SegmentWriter:
         self._counters.add(Count.QUARANTINED, 1)
         self._counters.add(Count.QUARANTINED_HITS, hits)
         log.error("segment %s cannot be read (%s) and was set aside as %s", path.name, reason, QUARANTINE_SUFFIX)
+
+
+def _cannot_drop(error: OSError) -> None:
+    log.error("the oldest segments cannot be deleted: %s", error)

@@ -76,6 +76,62 @@ def test_the_workers_are_the_directories_of_the_spool(tmp_path) -> None:
     assert [path.name for path in worker_directories(tmp_path)] == ["edge-0", "edge-1"]
 
 
+class Killed(BaseException):
+    pass
+
+
+class KillingFiles(Files):
+    """Dies just before or after a call."""
+
+    def __init__(self, call, *, after) -> None:
+        self.call = call
+        self.after = after
+
+    def rename(self, old, new):
+        self._do("rename", old, new)
+
+    def unlink(self, path):
+        self._do("unlink", path)
+
+    def _do(self, call, *arguments):
+        mine = call == self.call and arguments[-1].suffix == ".drop"
+        if not mine or self.after:
+            getattr(super(), call)(*arguments)
+        if mine:
+            raise Killed
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("call", ["rename", "unlink"])
+def test_a_writer_killed_while_it_drops_a_segment_counts_it_once(tmp_path, make_hit, clock, call, after) -> None:
+    killing, files = KillingFiles(call, after=after), Files()
+
+    def start(files):
+        counters = Counters.open(tmp_path, Files())
+        writer = SegmentWriter(
+            tmp_path, "edge-0", counters, sync=False, segment_bytes=1, segment_seconds=1.0, max_bytes=1,
+            files=files, monotonic=clock, now=clock.now,
+        )  # fmt: skip
+        return writer, counters
+
+    writer, counters = start(killing)
+    writer.write([make_hit(1), make_hit(2)])
+    counters.add(Count.ANSWERED, 2)
+    with pytest.raises(Killed):
+        writer.sync()
+    files.close(writer._lock)
+    assert account(tmp_path, closed=True).difference == 0
+    writer, counters = start(files)
+    gone = (call, after) != ("rename", False)
+    assert counters[Count.DROPPED] == (2 if gone else 0)
+    assert account(tmp_path).difference == 0
+    assert not list(tmp_path.glob("*.drop"))
+    writer.write([make_hit(3)])
+    counters.add(Count.ANSWERED, 1)
+    writer.sync()
+    assert (counters[Count.DROPPED], account(tmp_path).difference) == (3, 0)
+
+
 class Worker:
     """A writer and its counters, to be killed at chosen moments."""
 
