@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from pathlib import Path
 from threading import Event, Thread
 from typing import Final
@@ -18,11 +19,21 @@ from waypost.agent.core import Core
 from waypost.agent.errors import CoreConfused, CoreError, CoreRefused
 from waypost.agent.view import Shipping
 from waypost.fleet.courier import WORKER, Receipt
-from waypost.spool import DONE_SUFFIX, QUARANTINE_SUFFIX, Ledger, purge_done, sealed_segments
+from waypost.spool import (
+    DONE_SUFFIX,
+    QUARANTINE_SUFFIX,
+    Ledger,
+    purge_done,
+    replayed_segments,
+    sealed_segments,
+    segment_id,
+)
 from waypost.spool.reader import count_records
 
 AT_ONCE: Final = 2
 """One on its way while the core stores the other. A segment takes its size in memory, and the agent is to be small."""
+REPLAYED_BATCHES: Final = 10
+"""Of replayed segments before the newest sealed ones get their turn again: a second or so."""
 LOOK_SECONDS: Final = 0.2
 PURGE_SECONDS: Final = 5.0
 POSTPONED_SECONDS: Final = 60.0
@@ -95,7 +106,7 @@ class Shipper:
         self._stopped.set()
 
     def ship(self) -> int:
-        """Hand over what is sealed by now; returns how many segments are gone.
+        """Hand over what is sealed by now, and some of what was replayed; returns how many segments are gone.
 
         Raises:
             CoreError: the core does not take them now; they are all still there.
@@ -120,26 +131,30 @@ class Shipper:
         return shipped
 
     def _batches(self) -> Iterator[list[Path]]:
+        sealed, replayed = sealed_segments(self._spool), replayed_segments(self._spool)
+        self._postponed = {path: self._postponed[path] for path in (*sealed, *replayed) if path in self._postponed}
+        sealed, replayed = self._due(sealed), self._due(replayed)
+        self._tell()
+        yield from chain(_in_batches(sealed), islice(_in_batches(replayed), REPLAYED_BATCHES))
+
+    def _due(self, paths: list[Path]) -> list[Path]:
+        """Those to offer now."""
         now = self._monotonic()
-        paths = sealed_segments(self._spool)
-        self._postponed = {path: self._postponed[path] for path in paths if path in self._postponed}
         due = []
         for path in paths:
             if (named := WORKER.fullmatch(path.parent.name)) is None or named["edge"] != self._edge:
                 self._postpone(path, f"segments of {path.parent.name} are not this edge's, whose name is {self._edge}")
             elif path not in self._postponed or self._postponed[path][0] <= now:
                 due.append(path)
-        self._tell()
-        for at in range(0, len(due), AT_ONCE):
-            yield due[at : at + AT_ONCE]
+        return due
 
     def _offer(self, path: Path) -> _Settled | _Postponed:
         data = path.read_bytes()
         try:
-            receipt = self._core.store(path.parent.name, path.stem, gzip.compress(data, 1, mtime=0))
+            receipt = self._core.store(path.parent.name, segment_id(path), gzip.compress(data, 1, mtime=0))
         except CoreRefused as error:
             if error.status == _TOO_LARGE:
-                return _Postponed(f"the core refuses segment {path.stem} as too large")
+                return _Postponed(f"the core refuses segment {segment_id(path)} as too large")
             raise
         return self._judge(path, receipt)
 
@@ -165,7 +180,9 @@ class Shipper:
             ledger = self._ledgers[path.parent] = Ledger.open(path.parent)
         ledger.settle(path, outcome.suffix, stored=outcome.stored, quarantined=outcome.quarantined)
         if outcome.suffix == QUARANTINE_SUFFIX:
-            log.error("segment %s was set aside as %s: the core cannot store all of it", path.stem, QUARANTINE_SUFFIX)
+            log.error(
+                "segment %s was set aside as %s: the core cannot store all of it", segment_id(path), QUARANTINE_SUFFIX
+            )
         self._postponed.pop(path, None)
         self._tell()
         self._shipping = replace(
@@ -204,6 +221,11 @@ class Shipper:
                     log.info("clicks are handed over to %s again", self._core.url)
                 failures = 0
                 pause = 0.0 if shipped else LOOK_SECONDS
+
+
+def _in_batches(paths: list[Path]) -> Iterator[list[Path]]:
+    for at in range(0, len(paths), AT_ONCE):
+        yield paths[at : at + AT_ONCE]
 
 
 def _unforeseen(error: Exception) -> bool:

@@ -12,8 +12,8 @@ from waypost.keyfile.snapshot import snapshot_path
 from waypost.keyfile.watched import WatchedKeyring, WatchedSnapshot
 from waypost.spool.conservation import account, worker_directories
 from waypost.spool.counters import read_seen, read_status
+from waypost.spool.names import SEALED_SUFFIX
 from waypost.spool.reader import count_records
-from waypost.spool.segments import SEALED_SUFFIX
 
 LOOK_SECONDS: Final = 1.0
 

@@ -29,6 +29,7 @@ COMMANDS = {
     "edge": _Mounted("waypost.cli.edge:edge", "Serve redirects on this machine: an agent and N workers.", "edge"),
     "edge-worker": _Mounted("waypost.cli.edge_worker:edge_worker", "", "edge"),
     "agent": _Mounted("waypost.cli.agent:agent", "Tell how this machine's edge is; `up` and `edge` run it.", "edge"),
+    "spool": _Mounted("waypost.cli.spool:spool", "Account for clicks, check their files, read them again.", "edge"),
     "caddyfile": _Mounted("waypost.cli.caddyfile:caddyfile", "Print the TLS front's configuration.", "edge"),
     "core": _Mounted("waypost.cli.core:core", "Run the API, mail and pipeline, without edges.", "server"),
     "accounts": _Mounted("waypost.cli.accounts:accounts", "Create, list and approve accounts.", "server"),

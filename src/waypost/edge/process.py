@@ -23,7 +23,8 @@ from waypost.spool import SpoolInUseError
 from waypost.spool.commit import GroupCommit
 from waypost.spool.counters import Counters, WorkerStatus
 from waypost.spool.files import Files
-from waypost.spool.segments import OPEN_SUFFIX, SegmentWriter
+from waypost.spool.names import OPEN_SUFFIX
+from waypost.spool.segments import SegmentWriter
 from waypost.telemetry.garbage import spare_the_collector
 
 OTHER_DESCRIPTORS = 32

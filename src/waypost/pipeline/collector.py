@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
+from itertools import chain, islice
 from pathlib import Path
 from typing import Final
 
@@ -24,8 +25,8 @@ from waypost.pipeline.refusal import insert_all
 from waypost.spool.errors import UnreadableSegmentError
 from waypost.spool.framing import Segment, decode_segment
 from waypost.spool.ledger import Ledger
-from waypost.spool.reader import purge_done, read_segment, sealed_segments
-from waypost.spool.segments import DONE_SUFFIX, QUARANTINE_SUFFIX
+from waypost.spool.names import DONE_SUFFIX, QUARANTINE_SUFFIX, segment_id
+from waypost.spool.reader import purge_done, read_segment, replayed_segments, sealed_segments
 from waypost.store import EventStore, HitRow, SegmentSpan
 
 log = logging.getLogger(__name__)
@@ -87,13 +88,14 @@ class Collector:
         self._skipped: set[Path] = set()
 
     def collect(self) -> int:
-        """Store and remove every segment sealed by now; returns how many are gone.
+        """Store and remove every segment sealed by now, and a batch of replayed ones; returns how many are gone.
 
         Raises:
             StoreFailed: the segments not yet stored are all still there.
         """
         removed = 0
-        for batch in self._batches(sealed_segments(self._spool)):
+        replayed = islice(self._batches(replayed_segments(self._spool)), 1)
+        for batch in chain(self._batches(sealed_segments(self._spool)), replayed):
             if self._stopping():
                 break
             removed += self._collect(batch)
@@ -131,11 +133,11 @@ class Collector:
                 segments.append((each, decode_segment(each.data, each.segment_id)))
             except UnreadableSegmentError as error:
                 log.error("segment %s, handed over, cannot be read: %s", each.segment_id, error)  # noqa: TRY400 -- the error says it all
-                each.answer.set_result(Receipt(stored=0, reason=error.reason))
+                each.answer.set_result(Receipt(stored=0, quarantined=error.known, reason=error.reason))
         refused = self._insert([segment for _, segment in segments])
         for each, segment in segments:
-            lost = refused[segment.segment_id] + _missing(segment)
-            self._counts.add(Count.DAMAGED, _missing(segment))
+            lost = refused[segment.segment_id] + segment.unreadable
+            self._counts.add(Count.DAMAGED, segment.unreadable)
             each.answer.set_result(Receipt(len(segment.records) - refused[segment.segment_id], lost))
         return len(segments)
 
@@ -161,7 +163,7 @@ class Collector:
             if error.reason == "version":
                 self._skip(path, error)
             else:
-                self._set_aside(path, str(error))
+                self._set_aside(path, str(error), damaged=error.known)
         except OSError as error:
             self._skip(path, error)
         return None
@@ -173,14 +175,9 @@ class Collector:
     def _remove(self, path: Path, segment: Segment, refused: int) -> bool:
         """Take away a segment all of whose records are stored; set one aside that holds others."""
         stored = len(segment.records) - refused
-        missing = _missing(segment)
         if segment.damaged:
-            aside = self._set_aside(
-                path, f"{len(segment.damaged)} damaged stretches: {segment.damaged[:3]}", stored, missing + refused
-            )
-            if aside:
-                self._counts.add(Count.DAMAGED, missing)
-            return aside
+            reason = f"{len(segment.damaged)} damaged stretches: {segment.damaged[:3]}"
+            return self._set_aside(path, reason, stored, refused, damaged=segment.unreadable)
         if refused:
             return self._set_aside(path, "the store cannot hold some of its records", stored, refused)
         return self._settle(path, DONE_SUFFIX if self._keep_seconds else None, stored)
@@ -216,11 +213,12 @@ class Collector:
             unenriched=facts.unenriched,
         )
 
-    def _set_aside(self, path: Path, reason: str, stored: int = 0, quarantined: int = 0) -> bool:
-        aside = self._settle(path, QUARANTINE_SUFFIX, stored, quarantined)
+    def _set_aside(self, path: Path, reason: str, stored: int = 0, refused: int = 0, damaged: int = 0) -> bool:
+        aside = self._settle(path, QUARANTINE_SUFFIX, stored, refused + damaged)
         if aside:
+            self._counts.add(Count.DAMAGED, damaged)
             self._counts.add(Count.QUARANTINED_SEGMENTS)
-            log.error("segment %s was set aside as %s: %s", path.stem, QUARANTINE_SUFFIX, reason)
+            log.error("segment %s was set aside as %s: %s", segment_id(path), QUARANTINE_SUFFIX, reason)
         return aside
 
     def _settle(self, path: Path, suffix: str | None, stored: int, quarantined: int = 0) -> bool:
@@ -251,12 +249,7 @@ class Collector:
         if path not in self._skipped:
             self._skipped.add(path)
             self._counts.add(Count.SKIPPED_SEGMENTS)
-            log.error("segment %s stays in the spool for now: %s", path.stem, error)
-
-
-def _missing(segment: Segment) -> int:
-    """Records of a segment that could not be read: at least so many, when its end is missing."""
-    return len(segment.damaged) if segment.missing is None else segment.missing
+            log.error("segment %s stays in the spool for now: %s", segment_id(path), error)
 
 
 def _span(segment: str, hits: Collection[Hit]) -> SegmentSpan:

@@ -3,8 +3,8 @@
 from waypost.spool.errors import SpoolError, SpoolInUseError, UnreadableSegmentError
 from waypost.spool.framing import Damage, DamageReason, Segment
 from waypost.spool.ledger import Ledger
-from waypost.spool.reader import purge_done, read_segment, sealed_segments
-from waypost.spool.segments import DONE_SUFFIX, QUARANTINE_SUFFIX
+from waypost.spool.names import DONE_SUFFIX, QUARANTINE_SUFFIX, segment_id
+from waypost.spool.reader import purge_done, read_segment, replayed_segments, sealed_segments
 
 __all__ = [
     "DONE_SUFFIX",
@@ -18,5 +18,7 @@ __all__ = [
     "UnreadableSegmentError",
     "purge_done",
     "read_segment",
+    "replayed_segments",
     "sealed_segments",
+    "segment_id",
 ]

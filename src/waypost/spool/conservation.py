@@ -4,14 +4,26 @@ Taken from files alone, by any process, while the others run: a hit on its way f
 neither or both for a moment. At rest the difference is zero.
 """
 
+import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+from uuid import UUID
 
-from waypost.spool.counters import LOST, Count, read_counters, read_newest
+from waypost.spool.counters import LOST, Count, Counters, read_counters, read_newest
+from waypost.spool.framing import records_in
 from waypost.spool.ledger import read_ledger
+from waypost.spool.names import DROPPED_SUFFIX, OPEN_SUFFIX, SEALED_SUFFIX, segment_uuid
 from waypost.spool.reader import count_records
-from waypost.spool.segments import OPEN_SUFFIX, SEALED_SUFFIX
+
+LOOKS: Final = 5
+"""At an account that does not add up, before that is believed: a busy one is seen at an odd moment now and then."""
+LOOK_AGAIN_SECONDS: Final = 0.2
+IN_HAND_SECONDS: Final = 0.05
+"""A hit is answered 25 ms after it came at the latest, unless `spool.sync_wait_seconds` says otherwise: what is on its
+way when an account is taken has arrived by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,40 +58,92 @@ class Account:
         known = self.stored + self.backlog.records + self.quarantined + self.lost + self.counts[Count.DROPPED]
         return owed - known
 
+    def moved_until(self, later: "Account") -> int:
+        """How many steps hits took, from one place to the next, between this account and a later one."""
+        counts = sum(abs(later.counts[count] - self.counts[count]) for count in self.counts)
+        return counts + abs(later.stored - self.stored) + abs(later.quarantined - self.quarantined)
+
 
 def worker_directories(spool: Path) -> list[Path]:
     """The directories of all workers, by name; none where there is no spool yet."""
     return sorted(path for path in spool.glob("*") if path.is_dir())
 
 
-def account(directory: Path, records_of: Callable[[Path], int] = count_records) -> Account:
+def account(directory: Path, records_of: Callable[[Path], int] = count_records, *, closed: bool = False) -> Account:
     """The account of one worker's directory.
 
     Args:
         directory: of the worker.
         records_of: how many records a sealed segment has; a caller who asks often remembers it.
+        closed: as the worker's next start will close it. For one that does not run: a kill leaves hits behind that it
+            had in hand, which only then are counted as lost or unanswered.
 
     Raises:
         OSError: the directory cannot be read.
     """
-    counts = read_counters(directory)
+    left_open: Mapping[UUID, int] | None = None
+    if closed:
+        counts, left_open = _closed(directory)
+    else:
+        counts = read_counters(directory)
     entries = read_ledger(directory)
+    if left_open is None:
+        left_open = dict([read_newest(directory)])  # at the last moment: it grows
     return Account(
         counts=counts,
-        backlog=_backlog(directory, records_of),
+        backlog=_backlog(directory, records_of, left_open),
         stored=entries.stored,
         quarantined=entries.quarantined + counts[Count.QUARANTINED_HITS],
     )
 
 
-def _backlog(directory: Path, records_of: Callable[[Path], int]) -> Backlog:
-    newest, kept = read_newest(directory)
+def steady_account(
+    directory: Path,
+    records_of: Callable[[Path], int] = count_records,
+    *,
+    closed: bool = False,
+    sleep: Callable[[float], None] = time.sleep,
+) -> tuple[Account, bool]:
+    """The account, and whether it adds up: a difference counts that stays, and is more than moved meanwhile.
+
+    Arguments and errors as for `account`.
+    """
+    for look in range(LOOKS):
+        if look:
+            sleep(LOOK_AGAIN_SECONDS)
+        now = account(directory, records_of, closed=closed)
+        if not now.difference:
+            return now, True
+        sleep(IN_HAND_SECONDS)
+        if abs(now.difference) <= now.moved_until(account(directory, records_of, closed=closed)):
+            return now, True
+    return now, False
+
+
+def _closed(directory: Path) -> tuple[Mapping[Count, int], Mapping[UUID, int]]:
+    """The counts, and the records in each segment left open, as `SegmentWriter` will find them when it starts."""
+    counters = Counters.copied(directory)
+    counters.settle()
+    counters.dropped(is_gone=any(directory.glob(f"*{DROPPED_SUFFIX}")))
+    cut = counters.cut
+    left_open = {}
+    for path in directory.glob(f"*{OPEN_SUFFIX}"):
+        uuid = segment_uuid(path)
+        with suppress(FileNotFoundError):  # it has started meanwhile
+            data = path.read_bytes()[: cut[1] if cut and cut[0] == uuid else None]
+            left_open[uuid] = records_in(data, path.stem)
+            counters.recovered(uuid, left_open[uuid])
+    return counters.snapshot(), left_open
+
+
+def _backlog(directory: Path, records_of: Callable[[Path], int], left_open: Mapping[UUID, int]) -> Backlog:
     records = size = segments = 0
     oldest: float | None = None
     for path in _segments(directory):
         try:
             stat = path.stat()
-            records += kept if path.suffix == OPEN_SUFFIX and path.stem.endswith(str(newest)) else records_of(path)
+            known = left_open.get(segment_uuid(path)) if path.suffix == OPEN_SUFFIX else None
+            records += records_of(path) if known is None else known
         except FileNotFoundError:
             continue  # stored, or sealed, meanwhile
         segments += 1

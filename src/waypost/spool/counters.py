@@ -91,6 +91,7 @@ _CUT_OFFSET = 65
 _CUT_SEGMENT = 66  # and 67
 _OPEN_SEGMENT = 68  # and 69
 _KEPT_BEFORE = 70
+_DROPPED_AFTER = 71
 _HEARTBEAT = 72
 _FAILING = 73
 _SNAPSHOT = 74
@@ -131,6 +132,17 @@ class Counters:
         counters = cls(mmap.mmap(-1, COUNTERS_BYTES))
         counters.to_be_kept = until_kept
         return counters
+
+    @classmethod
+    def copied(cls, directory: Path) -> "Counters":
+        """The counts of another process, to reckon with: what is done to them changes no file.
+
+        Raises:
+            OSError: the file is there and cannot be read.
+        """
+        memory = mmap.mmap(-1, COUNTERS_BYTES)
+        memory[:] = _read_slots(directory).tobytes()
+        return cls(memory)
 
     def keep_in(self, memory: mmap.mmap) -> None:
         """Go on in a file, on top of what earlier processes counted there. Before anything is recovered or written."""
@@ -207,6 +219,17 @@ class Counters:
             self._slots[_OWED] = 0
             self._found = self[Count.KEPT] + sum(self[count] for count in LOST) - self[Count.ANSWERED]
             self._slots[_COUNTS[Count.UNANSWERED]] = max(0, self._found)
+
+    def dropping(self, amount: int) -> None:
+        """A segment of so many hits is about to be taken away unread. Say with `dropped` what came of it."""
+        self._slots[_DROPPED_AFTER] = self[Count.DROPPED] + amount
+
+    def dropped(self, *, is_gone: bool) -> None:
+        """Count the segment that was about to be taken away, if one was: once, in whichever process."""
+        after = self._slots[_DROPPED_AFTER]
+        if after and is_gone:
+            self._slots[_COUNTS[Count.DROPPED]] = after
+        self._slots[_DROPPED_AFTER] = 0
 
     @property
     def cut(self) -> tuple[UUID, int] | None:

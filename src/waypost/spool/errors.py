@@ -34,11 +34,13 @@ class UnreadableSegmentError(SpoolError):
     Attributes:
         reason: `foreign` (not a segment, or damaged beyond its first record) or `version` (written by a later release;
             upgrade the reader, the file is whole).
+        known: records it had, when a foreign one's trailer still says so; else 0.
     """
 
     code = "unreadable_segment"
 
-    def __init__(self, segment: str, reason: str) -> None:
+    def __init__(self, segment: str, reason: str, known: int = 0) -> None:
         super().__init__(f"segment {segment} cannot be read: {reason}")
         self.segment = segment
         self.reason = reason
+        self.known = known

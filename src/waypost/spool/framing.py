@@ -84,12 +84,20 @@ class Segment:
         damaged: stretches that hold no readable record.
         missing: records known to have been there and not among `records`; None when the trailer is gone and the number
             cannot be known.
+        known: records it had, as far as can be told: by the trailer, or else by the last good record. The one number by
+            which a segment is counted, wherever it is counted.
     """
 
     segment_id: str
     records: list[tuple[int, Hit]]
     damaged: list[Damage]
     missing: int | None
+    known: int
+
+    @property
+    def unreadable(self) -> int:
+        """Of those it had, how many are not among `records`."""
+        return self.known - len(self.records)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +116,13 @@ class Scan:
     damaged: list[Damage]
     end: int
     trailer: int | None
+
+    @property
+    def known(self) -> int:
+        """As `Segment.known`."""
+        if self.trailer is not None:
+            return self.trailer
+        return self.frames[-1][0] + 1 if self.frames else 0
 
 
 def frame_seed(segment_id: str) -> int:
@@ -185,12 +200,9 @@ def records_in(data: bytes, name: str) -> int:
     if (records := trailer_records(data, name)) is not None:
         return records
     try:
-        found = scan(data, name)
+        return scan(data, name).known
     except UnreadableSegmentError:
         return 0
-    if found.trailer is not None:
-        return found.trailer
-    return found.frames[-1][0] + 1 if found.frames else 0
 
 
 def decode_segment(data: bytes, name: str) -> Segment:
@@ -201,7 +213,7 @@ def decode_segment(data: bytes, name: str) -> Segment:
     """
     found = scan(data, name)
     if found.header is None and not found.frames:
-        raise UnreadableSegmentError(name, "foreign")
+        raise UnreadableSegmentError(name, "foreign", found.known)
     damaged = list(found.damaged)
     records: list[tuple[int, Hit]] = []
     for number, offset, length in found.frames:
@@ -212,7 +224,7 @@ def decode_segment(data: bytes, name: str) -> Segment:
     if found.trailer is None:
         damaged.append(Damage(DamageReason.TRUNCATED, len(data), 0))
     missing = None if found.trailer is None else found.trailer - len(records)
-    return Segment(found.header.segment_id if found.header else name, records, damaged, missing)
+    return Segment(found.header.segment_id if found.header else name, records, damaged, missing, found.known)
 
 
 def _read_header(data: bytes, name: str) -> tuple[SegmentHeader | None, int]:

@@ -3,6 +3,9 @@
 Written by whoever reads a spool directory, one process at a time: the collector, or on a machine of its own the agent
 that ships segments. A mapped file like the writer's counters: it needs no room on a full disk and survives a kill. The
 slots are wire format: append, never reorder.
+
+A segment that is read again, because it was replayed, is entered anew in place of what it was counted as: its name says
+what that was. So the sums hold at every instant of a replay, and nobody but the reader has to write them.
 """
 
 import logging
@@ -12,18 +15,22 @@ from pathlib import Path
 from uuid import UUID
 
 from waypost.spool.files import COUNTERS_BYTES, Files
-from waypost.spool.segments import SEALED_SUFFIX, segment_uuid
+from waypost.spool.names import QUARANTINE_SUFFIX, REPLAY_SUFFIX, SEALED_SUFFIX, Entry, entry_of, renamed, segment_uuid
 
 LEDGER_NAME = "ledger"
 _MAGIC = int.from_bytes(b"WPLEDGE\x01", "little")
 _STORED = 1
 _QUARANTINED = 2
-# One entry under way: what the two become once the file of that segment is gone.
+# One entry under way: what the two sums become once the segment is gone from the name it was read by: that
+# name's suffix (one of _READ_AS, counted from 1) and, of a replayed one, its numbers.
 _PENDING = 8
 _PENDING_SEGMENT = 9  # and 10
 _PENDING_STORED = 11
 _PENDING_QUARANTINED = 12
+_PENDING_BEFORE = 13  # and 14
+_READ_AS = (SEALED_SUFFIX, REPLAY_SUFFIX)
 _SLOT_BITS = 64
+_SLOT_MASK = (1 << _SLOT_BITS) - 1
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +41,7 @@ class Entries:
 
     stored: int
     quarantined: int
+    """Below zero when segments were stored after all that the writer set aside: its counters count those."""
 
 
 class Ledger:
@@ -70,13 +78,13 @@ class Ledger:
     @property
     def entries(self) -> Entries:
         """The sums so far."""
-        return Entries(self._slots[_STORED], self._slots[_QUARANTINED])
+        return _signed(self._slots, _STORED, _QUARANTINED)
 
     def settle(self, path: Path, suffix: str | None, *, stored: int, quarantined: int = 0) -> None:
-        """Enter a sealed segment and take it away, in one step that a kill cannot halve.
+        """Enter a segment and take it away, in one step that a kill cannot halve.
 
         Args:
-            path: of the segment.
+            path: of the segment: a sealed one, or a replayed one, which is entered in place of what it was counted as.
             suffix: of the name it is kept under: DONE_SUFFIX, or QUARANTINE_SUFFIX for one that is set aside; None: it
                 is deleted.
             stored: its records that are in the store.
@@ -86,10 +94,16 @@ class Ledger:
             OSError: it could not be taken away; nothing is entered. FileNotFoundError: the writer deleted it unread
                 meanwhile, to stay within its bound, and counted it itself.
         """
-        self._begin(path, self._slots[_STORED] + stored, self._slots[_QUARANTINED] + quarantined)
+        before, sums = entry_of(path), self.entries
+        self._begin(
+            path,
+            before,
+            Entries(sums.stored + stored - before.stored, sums.quarantined + quarantined - before.quarantined),
+        )
         try:
             if suffix:
-                self._files.rename(path, path.with_suffix(suffix))
+                entry = Entry(stored, quarantined) if suffix == QUARANTINE_SUFFIX else None
+                self._files.rename(path, renamed(path, suffix, entry))
             else:
                 self._files.unlink(path)
         except OSError:
@@ -97,25 +111,14 @@ class Ledger:
             raise
         self._enter()
 
-    def replay(self, path: Path, *, stored: int = 0, quarantined: int = 0) -> Path:
-        """Put a segment back among the sealed ones and take its records off the sums. Returns its new name.
-
-        Raises:
-            OSError: it could not be put back; nothing is changed.
-        """
-        sealed = path.with_suffix(SEALED_SUFFIX)
-        self._files.rename(path, sealed)
-        self._slots[_STORED] = max(0, self._slots[_STORED] - stored)
-        self._slots[_QUARANTINED] = max(0, self._slots[_QUARANTINED] - quarantined)
-        return sealed
-
-    def _begin(self, path: Path, stored: int, quarantined: int) -> None:
+    def _begin(self, path: Path, before: Entry, sums: Entries) -> None:
         uuid = segment_uuid(path)
         self._slots[_PENDING_SEGMENT] = uuid.int >> _SLOT_BITS
-        self._slots[_PENDING_SEGMENT + 1] = uuid.int & (1 << _SLOT_BITS) - 1
-        self._slots[_PENDING_STORED] = stored
-        self._slots[_PENDING_QUARANTINED] = quarantined
-        self._slots[_PENDING] = 1  # last: with it, the entry is whole
+        self._slots[_PENDING_SEGMENT + 1] = uuid.int & _SLOT_MASK
+        self._slots[_PENDING_STORED] = sums.stored & _SLOT_MASK
+        self._slots[_PENDING_QUARANTINED] = sums.quarantined & _SLOT_MASK
+        self._slots[_PENDING_BEFORE], self._slots[_PENDING_BEFORE + 1] = before.stored, before.quarantined
+        self._slots[_PENDING] = 1 + _READ_AS.index(path.suffix)  # last: with it, the entry is whole
 
     def _enter(self) -> None:
         self._slots[_STORED] = self._slots[_PENDING_STORED]
@@ -123,16 +126,29 @@ class Ledger:
         self._slots[_PENDING] = 0
 
     def _finish_pending(self) -> None:
-        """After a kill: enter what is pending if its segment is gone from among the sealed ones."""
-        uuid = UUID(int=self._slots[_PENDING_SEGMENT] << _SLOT_BITS | self._slots[_PENDING_SEGMENT + 1])
-        if any(self._directory.glob(f"*.{uuid}{SEALED_SUFFIX}")):
-            self._slots[_PENDING] = 0
-        else:
+        """After a kill: enter what is pending, if its segment was taken away."""
+        if _is_taken_away(self._slots, self._directory):
             self._enter()
+        else:
+            self._slots[_PENDING] = 0
+
+
+def _is_taken_away(slots: memoryview, directory: Path) -> bool:
+    """Whether the segment of the pending entry is gone from the name it was read by."""
+    uuid = UUID(int=slots[_PENDING_SEGMENT] << _SLOT_BITS | slots[_PENDING_SEGMENT + 1])
+    suffix = _READ_AS[slots[_PENDING] - 1]
+    before = Entry(slots[_PENDING_BEFORE], slots[_PENDING_BEFORE + 1]) if suffix == REPLAY_SUFFIX else None
+    return not any(directory.glob(renamed(Path(f"*.{uuid}{suffix}"), suffix, before).name))
+
+
+def _signed(slots: memoryview, stored: int, quarantined: int) -> Entries:
+    """Two sums, in two's complement, by their slots."""
+    signed = slots.cast("B").cast("q")
+    return Entries(signed[stored], signed[quarantined])
 
 
 def read_ledger(directory: Path) -> Entries:
-    """The sums as another process sees them; zero where there is no ledger.
+    """The sums as another process sees them, what a killed reader left pending included; zero where there is no ledger.
 
     Raises:
         OSError: the file is there and cannot be read.
@@ -142,4 +158,8 @@ def read_ledger(directory: Path) -> Entries:
     except FileNotFoundError:
         data = b""
     slots = memoryview(data.ljust(COUNTERS_BYTES, b"\0")[:COUNTERS_BYTES]).cast("Q")
-    return Entries(slots[_STORED], slots[_QUARANTINED]) if slots[0] == _MAGIC else Entries(0, 0)
+    if slots[0] != _MAGIC:
+        return Entries(0, 0)
+    if slots[_PENDING] and _is_taken_away(slots, directory):
+        return _signed(slots, _PENDING_STORED, _PENDING_QUARANTINED)
+    return _signed(slots, _STORED, _QUARANTINED)

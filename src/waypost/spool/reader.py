@@ -1,13 +1,14 @@
 """The pipeline's side: sealed segments are immutable, the writer makes them and only the reader takes them away.
 
 A reader stores `records`, then has its `Ledger` settle the segment. An `UnreadableSegmentError` of reason "foreign" is
-to be set aside; one of reason "version" waits for an upgrade.
+to be set aside; one of reason "version" waits for an upgrade. Replayed segments are read in the same way, a few at a
+time behind the sealed ones: the clicks of this minute do not wait for those of a day.
 """
 
 from pathlib import Path
 
 from waypost.spool.framing import FRAME_BYTES, Segment, decode_segment, records_in, trailer_records
-from waypost.spool.segments import DONE_SUFFIX, SEALED_SUFFIX
+from waypost.spool.names import DONE_SUFFIX, REPLAY_SUFFIX, SEALED_SUFFIX, segment_id
 
 
 def sealed_segments(directory: Path) -> list[Path]:
@@ -16,8 +17,18 @@ def sealed_segments(directory: Path) -> list[Path]:
     Args:
         directory: of one edge, or the one that holds the directories of all edges. May not exist yet.
     """
-    found = [*directory.glob(f"*{SEALED_SUFFIX}"), *directory.glob(f"*/*{SEALED_SUFFIX}")]
-    return sorted(found, key=lambda path: path.stem.rpartition(".")[2])
+    return oldest_first(directory, SEALED_SUFFIX)
+
+
+def replayed_segments(directory: Path) -> list[Path]:
+    """Segments that were handed back, oldest first. Argument as for `sealed_segments`."""
+    return oldest_first(directory, REPLAY_SUFFIX)
+
+
+def oldest_first(directory: Path, suffix: str) -> list[Path]:
+    """Segments whose names end so, oldest first. Argument as for `sealed_segments`."""
+    found = [*directory.glob(f"*{suffix}"), *directory.glob(f"*/*{suffix}")]
+    return sorted(found, key=lambda path: segment_id(path).rpartition(".")[2])
 
 
 def read_segment(path: Path) -> Segment:
@@ -27,7 +38,7 @@ def read_segment(path: Path) -> Segment:
         UnreadableSegmentError: nothing can be.
         OSError: the file cannot be read.
     """
-    return decode_segment(path.read_bytes(), path.stem)
+    return decode_segment(path.read_bytes(), segment_id(path))
 
 
 def count_records(path: Path) -> int:
@@ -39,10 +50,10 @@ def count_records(path: Path) -> int:
     with path.open("rb") as file:
         size = file.seek(0, 2)
         file.seek(max(0, size - FRAME_BYTES))
-        if (records := trailer_records(file.read(), path.stem)) is not None:
+        if (records := trailer_records(file.read(), segment_id(path))) is not None:
             return records
         file.seek(0)
-        return records_in(file.read(), path.stem)
+        return records_in(file.read(), segment_id(path))
 
 
 def purge_done(directory: Path, now: float, keep_seconds: float) -> int:
@@ -58,8 +69,11 @@ def purge_done(directory: Path, now: float, keep_seconds: float) -> int:
     """
     purged = 0
     for path in [*directory.glob(f"*{DONE_SUFFIX}"), *directory.glob(f"*/*{DONE_SUFFIX}")]:
-        # The time of its last change of name; a clock that was set back must not keep it for ever.
-        if abs(now - path.stat().st_ctime) > keep_seconds:
-            path.unlink(missing_ok=True)
-            purged += 1
+        try:
+            # The time of its last change of name; a clock that was set back must not keep it for ever.
+            if abs(now - path.stat().st_ctime) > keep_seconds:
+                path.unlink()
+                purged += 1
+        except FileNotFoundError:
+            continue  # it was handed back meanwhile, to be read again
     return purged

@@ -28,14 +28,16 @@ from waypost.spool.framing import (
     records_in,
     scan,
 )
+from waypost.spool.names import (
+    DROPPED_SUFFIX,
+    OPEN_SUFFIX,
+    QUARANTINE_SUFFIX,
+    SEALED_SUFFIX,
+    Entry,
+    renamed,
+    segment_uuid,
+)
 
-OPEN_SUFFIX = ".open"
-SEALED_SUFFIX = ".seg"
-QUARANTINE_SUFFIX = ".bad"
-DONE_SUFFIX = ".done"
-"""Stored, and kept for a while."""
-DROPPED_SUFFIX = ".drop"
-"""For the moment between being deleted unread and being gone."""
 LOCK_NAME = "lock"
 
 RETRY_SECONDS = 0.25
@@ -254,6 +256,7 @@ class SegmentWriter:
         Under another name first, in one step: a reader that is at it finds it gone and does not count it as well.
         """
         try:
+            self._finish_dropping()
             sizes = [(path, self._files.size(path)) for path in self._files.names(self._directory, SEALED_SUFFIX)]
             excess = sum(size for _, size in sizes) - self._max_bytes
             for path, size in sizes:
@@ -261,15 +264,23 @@ class SegmentWriter:
                     break
                 hits = records_in(self._files.read(path), path.stem)
                 dropped = path.with_suffix(DROPPED_SUFFIX)
+                self._counters.dropping(hits)
                 self._files.rename(path, dropped)
-                self._counters.add(Count.DROPPED, hits)
+                self._counters.dropped(is_gone=True)
                 self._files.unlink(dropped)
                 excess -= size
                 log.error("segment %s was deleted unread, with %d clicks: spool.max_bytes is reached", path.stem, hits)
         except FileNotFoundError:
             return  # the reader took one meanwhile, so there is less; the next seal looks again
         except OSError as error:
-            log.error("the oldest segments cannot be deleted: %s", error)  # noqa: TRY400 -- the disk's error
+            _cannot_drop(error)
+
+    def _finish_dropping(self) -> None:
+        """Count and delete what a kill, or a failing disk, left halfway: there is one such segment at most."""
+        left = self._files.names(self._directory, DROPPED_SUFFIX)
+        self._counters.dropped(is_gone=bool(left))
+        for path in left:
+            self._files.unlink(path)
 
     def _fail(self, error: OSError, doing: str, unwritten: int = 0) -> Count:
         reason = Count.LOST_NO_SPACE if error.errno in _NO_SPACE else Count.LOST_IO_ERROR
@@ -331,6 +342,10 @@ class SegmentWriter:
 
     def _recover_all(self) -> bool:
         """Seal every segment left open; True when none is left."""
+        try:
+            self._finish_dropping()
+        except OSError as error:
+            _cannot_drop(error)
         cut = self._counters.cut
         done = True
         for path in self._files.names(self._directory, OPEN_SUFFIX):
@@ -378,15 +393,12 @@ class SegmentWriter:
         log.info("segment %s of a failed or killed edge recovered: %d records", path.stem, len(found.frames))
 
     def _quarantine(self, path: Path, reason: str) -> None:
-        self._files.rename(path, path.with_suffix(QUARANTINE_SUFFIX))
+        hits = self._counters.kept_in(segment_uuid(path)) or 0
+        self._files.rename(path, renamed(path, QUARANTINE_SUFFIX, Entry(quarantined=hits)))
         self._counters.add(Count.QUARANTINED, 1)
-        self._counters.add(Count.QUARANTINED_HITS, self._counters.kept_in(segment_uuid(path)) or 0)
+        self._counters.add(Count.QUARANTINED_HITS, hits)
         log.error("segment %s cannot be read (%s) and was set aside as %s", path.name, reason, QUARANTINE_SUFFIX)
 
 
-def segment_uuid(path: Path) -> UUID:
-    """The UUID of a segment, by its name; all zero for a file that is named otherwise."""
-    try:
-        return UUID(path.stem.rpartition(".")[2])
-    except ValueError:
-        return UUID(int=0)
+def _cannot_drop(error: OSError) -> None:
+    log.error("the oldest segments cannot be deleted: %s", error)

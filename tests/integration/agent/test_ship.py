@@ -18,9 +18,11 @@ from waypost.fleet.snapshot import Blocks, Snapshot, encode_snapshot
 from waypost.keyfile import create_keyring, keyring_path, load_keyring
 from waypost.keyfile.snapshot import load_snapshot, snapshot_path
 from waypost.spool import sealed_segments
+from waypost.spool.conservation import account
 from waypost.spool.counters import Counters
 from waypost.spool.files import Files
-from waypost.spool.ledger import read_ledger
+from waypost.spool.ledger import Entries, read_ledger
+from waypost.spool.replay import Settled, hand_back, settled_segments
 from waypost.spool.segments import SegmentWriter
 
 from .scripted_core import ScriptedCore
@@ -120,7 +122,7 @@ def test_what_the_core_cannot_hold_is_set_aside_and_what_it_cannot_read_yet_wait
     core.answers["spool"] = lambda segment: (too_new if segment == first.stem else in_part)(segment)
     assert ship.ship() == 1
     assert sealed_segments(worker) == [first]
-    assert second.with_suffix(".bad").exists()
+    assert second.with_name(f"{second.stem}.1-1.bad").exists()
     assert "upgrade" in ship().waiting[0]
     core.answers["spool"] = receipt(stored=3)
     assert ship.ship() == 0  # not at once again
@@ -128,6 +130,44 @@ def test_what_the_core_cannot_hold_is_set_aside_and_what_it_cannot_read_yet_wait
     assert ship.ship() == 1
     assert (sealed_segments(worker), ship().waiting) == ([], ())
     assert (read_ledger(worker).stored, read_ledger(worker).quarantined) == (4, 1)
+
+
+def test_a_segment_that_is_handed_back_is_shipped_again_and_counted_once(core, settings, worker):
+    """The core lost its event store: what an edge elsewhere still keeps brings its clicks back."""
+    ship = shipper(settings)
+    contents = {path.stem: path.read_bytes() for path in sealed_segments(worker)}
+    core.answers["spool"] = lambda segment: receipt(stored=3 if segment == min(contents) else 2)(segment)
+    assert ship.ship() == 2
+    before = account(worker)
+    for path in settled_segments(worker, Settled.STORED):
+        hand_back(path)
+    core.segments.clear()
+    assert ship.ship() == 2
+    assert dict(core.segments) == contents
+    assert account(worker) == before
+    assert [path.stem for path in settled_segments(worker, Settled.STORED)] == sorted(contents)
+
+
+def test_what_was_set_aside_ships_again_once_the_core_can_hold_it(core, settings, worker):
+    ship = shipper(settings)
+    core.answers["spool"] = receipt(stored=1, quarantined=2)
+    assert ship.ship() == 2
+    for path in settled_segments(worker, Settled.QUARANTINED):
+        hand_back(path)
+    core.answers["spool"] = receipt(stored=3)
+    assert ship.ship() == 2
+    assert read_ledger(worker) == Entries(stored=6, quarantined=0)
+
+
+def test_newly_sealed_segments_do_not_wait_for_all_that_is_handed_back(core, settings, worker, monkeypatch):
+    monkeypatch.setattr("waypost.agent.ship.REPLAYED_BATCHES", 1)
+    monkeypatch.setattr("waypost.agent.ship.AT_ONCE", 1)
+    ship = shipper(settings)
+    core.answers["spool"] = receipt(stored=3)
+    assert ship.ship() == 2
+    for path in settled_segments(worker, Settled.STORED):
+        hand_back(path)
+    assert [ship.ship() for _ in range(3)] == [1, 1, 0]
 
 
 def facts(settings, view=None):

@@ -1,7 +1,8 @@
-"""A collector in a process of its own, to be killed: `collect.py DATA [BATCH_RECORDS] [--die INSTANT]`.
+"""A collector in a process of its own, to be killed: `collect.py DATA [BATCH_RECORDS] [--die INSTANT] [--keep]`.
 
-INSTANT is "before-insert", "after-insert" or "between-deletes". Prints "collecting" when it begins, and when done what
-the store holds as JSON: [segment, record, how often].
+INSTANT is "before-insert", "after-insert", "before-count" (the segment is renamed and not in the ledger yet) or
+"between-deletes"; --keep keeps what is stored. Prints "collecting" when it begins, and when done what the store holds
+as JSON: [segment, record, how often].
 """
 
 import argparse
@@ -16,6 +17,7 @@ from waypost.pipeline import collector
 from waypost.pipeline.counts import Counts
 from waypost.pipeline.enrich import Enricher, client_step
 from waypost.pipeline.hold import hold
+from waypost.spool.files import Files
 from waypost.store import EventStore
 
 
@@ -37,6 +39,7 @@ arguments = argparse.ArgumentParser()
 arguments.add_argument("data", type=Path)
 arguments.add_argument("batch", type=int, nargs="?", default=20_000)
 arguments.add_argument("--die", default="")
+arguments.add_argument("--keep", action="store_true")
 given = arguments.parse_args()
 
 collector._BATCH_RECORDS = given.batch
@@ -45,6 +48,8 @@ match given.die:
         EventStore.insert_hits = die
     case "after-insert":
         EventStore.insert_hits = after(EventStore.insert_hits)
+    case "before-count":
+        Files.rename = after(Files.rename)
     case "between-deletes":
         collector.Ledger.settle = after(collector.Ledger.settle)
 
@@ -53,7 +58,10 @@ counts = Counts()
 with hold(spool):
     store = EventStore.open("", given.data)
     enricher = Enricher([client_step(ClientParser())], counts)
-    running = collector.Collector(spool, store, enricher, counts, now=lambda: datetime.now(UTC))
+    keep_seconds = 3600 if given.keep else 0
+    running = collector.Collector(
+        spool, store, enricher, counts, now=lambda: datetime.now(UTC), keep_seconds=keep_seconds
+    )
     print("collecting", flush=True)
     running.collect()
     held = store._query("test", "SELECT segment, record, count() FROM events GROUP BY 1, 2")

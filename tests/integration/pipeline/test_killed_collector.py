@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,10 @@ from pathlib import Path
 
 from tests.unit.pipeline.segments import seal
 from tests.unit.store.rows import hit, send_id
+
+from waypost.spool import replayed_segments
+from waypost.spool.ledger import read_ledger
+from waypost.spool.replay import Settled, hand_back, settled_segments
 
 HERE = Path(__file__).parent
 
@@ -74,3 +79,26 @@ def test_killed_at_random_instants_a_collector_stores_every_record_exactly_once(
     assert stored(start(tmp_path, "40")) == dict.fromkeys(expected, 1)
     assert left(tmp_path) == []
     assert killed_at_work, "no kill hit the collector at work: make the spool larger"
+
+
+def hand_back_all(data):
+    return [hand_back(path) for path in settled_segments(data / "spool", Settled.STORED)]
+
+
+def counted(data):
+    return sum(read_ledger(directory).stored for directory in (data / "spool").glob("edge-*"))
+
+
+def test_killed_while_it_reads_what_was_handed_back_a_collector_stores_and_counts_every_record_once(tmp_path):
+    expected = fill(tmp_path, segments=4, records=25)
+    assert stored(start(tmp_path, "--keep")) == dict.fromkeys(expected, 1)
+    shutil.rmtree(tmp_path / "store")
+    assert (len(hand_back_all(tmp_path)), counted(tmp_path)) == (4, 100)
+    for instant, segments_left in [("after-insert", 4), ("before-count", 3)]:
+        assert kill_status(start(tmp_path, "--keep", "--die", instant)) == -signal.SIGKILL
+        assert len(replayed_segments(tmp_path / "spool")) == segments_left
+        assert counted(tmp_path) == 100
+    # The one that was read is handed back once more: now nothing of it is lost.
+    assert len(hand_back_all(tmp_path)) == 1
+    assert stored(start(tmp_path, "--keep")) == dict.fromkeys(expected, 1)
+    assert (replayed_segments(tmp_path / "spool"), counted(tmp_path)) == ([], 100)

@@ -10,8 +10,10 @@ from waypost.pipeline import collector as collector_module
 from waypost.pipeline.collector import Collector
 from waypost.pipeline.counts import Count, Counts
 from waypost.pipeline.enrich import Enricher, Step, StepName
+from waypost.spool.conservation import account
 from waypost.spool.ledger import Entries, read_ledger
-from waypost.store import StoreFailed
+from waypost.spool.replay import Settled, hand_back, settled_segments
+from waypost.store import StoreFailed, StoreRefused
 
 
 def name_phone(_hit, facts):
@@ -64,6 +66,12 @@ def rig(tmp_path, store, account):
 
 def read_only(*_, **__):
     raise OSError("read-only")
+
+
+def damage(path, at):
+    data = bytearray(path.read_bytes())
+    data[at] ^= 0x10
+    path.write_bytes(data)
 
 
 def rows_of(path, count):
@@ -161,6 +169,85 @@ def test_only_the_missing_records_of_a_segment_stored_in_part_are_inserted(rig):
     assert rig.counted() == {Count.STORED: 4, Count.REPEATED: 2}
 
 
+def replay(rig, settled):
+    return [hand_back(path) for path in settled_segments(rig.spool, settled)]
+
+
+def test_a_stored_segment_that_is_replayed_is_not_stored_or_counted_again(rig):
+    first, second = seal(rig.edge, rig.hits(3)), seal(rig.spool / "edge-1", rig.hits(2))
+    collector = rig.collector(keep_seconds=10**9)
+    collector.collect()
+    for _ in range(2):
+        assert len(replay(rig, Settled.STORED)) == 2
+        assert collector.collect() == 2
+        assert rig.stored() == sorted(rows_of(first, 3) + rows_of(second, 2))
+        assert [path.suffix for path in rig.edge.glob("*.*")] == [".done"]
+        assert (read_ledger(rig.edge).stored, read_ledger(rig.spool / "edge-1").stored) == (3, 2)
+
+
+def test_a_repaired_segment_that_is_replayed_is_stored_as_far_as_it_was_not(rig):
+    path = seal(rig.edge, rig.hits(3))
+    whole = path.read_bytes()
+    damage(path, 200)
+    rig.collector().collect()
+    assert read_ledger(rig.edge) == Entries(stored=2, quarantined=1)
+    (aside,) = settled_segments(rig.edge, Settled.QUARANTINED)
+    aside.write_bytes(whole)
+    replay(rig, Settled.QUARANTINED)
+    rig.collector().collect()
+    assert rig.stored() == rows_of(path, 3)
+    assert read_ledger(rig.edge) == Entries(stored=3, quarantined=0)
+    assert rig.files() == []
+
+
+def test_a_segment_replayed_without_a_repair_is_set_aside_again_and_counted_as_before(rig):
+    path = seal(rig.edge, rig.hits(3))
+    damage(path, 200)
+    rig.collector().collect()
+    for _ in range(2):
+        replay(rig, Settled.QUARANTINED)
+        rig.collector().collect()
+        assert rig.files() == [f"{path.stem}.2-1.bad"]
+        assert read_ledger(rig.edge) == Entries(stored=2, quarantined=1)
+    assert len(rig.stored()) == 2
+
+
+def test_what_the_store_refused_is_stored_when_it_is_replayed_after_an_upgrade(rig):
+    path = seal(rig.edge, rig.hits(3))
+
+    class Older:
+        """Cannot hold the second record."""
+
+        stored_records = rig.store.stored_records
+
+        def insert_hits(self, rows):
+            if any(row.record == 1 for row in rows):
+                raise StoreRefused("insert", "too new")
+            rig.store.insert_hits(rows)
+
+    rig.collector(Older()).collect()
+    assert (rig.files(), read_ledger(rig.edge)) == ([f"{path.stem}.2-1.bad"], Entries(2, 1))
+    replay(rig, Settled.QUARANTINED)
+    rig.collector().collect()
+    assert rig.stored() == rows_of(path, 3)
+    assert read_ledger(rig.edge) == Entries(3, 0)
+
+
+def test_replayed_segments_are_read_a_batch_at_a_time_behind_the_sealed_ones(rig, monkeypatch):
+    """The clicks of this minute do not wait for those of a day."""
+    monkeypatch.setattr(collector_module, "_BATCH_RECORDS", 2)
+    for _ in range(3):
+        seal(rig.edge, rig.hits(2))
+    collector = rig.collector(keep_seconds=10**9)
+    collector.collect()
+    replay(rig, Settled.STORED)
+    for _ in range(2):
+        seal(rig.edge, rig.hits(2))
+    assert collector.collect() == 3
+    assert sorted(path.suffix for path in rig.edge.glob("*.*")) == [".done"] * 3 + [".replay"] * 2
+    assert [collector.collect() for _ in range(3)] == [1, 1, 0]
+
+
 class DyingStore:
     """The real store, except that it dies around an insert."""
 
@@ -189,29 +276,39 @@ def test_a_store_that_dies_in_an_insert_loses_and_doubles_nothing(rig, after):
 def test_a_damaged_record_is_quarantined_and_its_neighbours_are_stored(rig, caplog):
     hits = rig.hits(3)
     path = seal(rig.edge, hits)
-    data = bytearray(path.read_bytes())
-    data[data.index(hits[1].event_id.bytes)] ^= 0x10
-    path.write_bytes(data)
+    damage(path, path.read_bytes().index(hits[1].event_id.bytes))
     whole = seal(rig.edge, rig.hits(2))
 
     assert rig.collector().collect() == 2
 
     assert rig.stored() == sorted([(path.stem, 0), (path.stem, 2), *rows_of(whole, 2)])
-    assert rig.files() == [path.with_suffix(".bad").name]
+    assert rig.files() == [f"{path.stem}.2-1.bad"]
     assert rig.counted() == {Count.STORED: 4, Count.DAMAGED: 1, Count.QUARANTINED_SEGMENTS: 1}
     assert path.stem in caplog.text
 
 
 def test_a_damaged_segment_that_cannot_be_set_aside_is_counted_once(rig, monkeypatch):
     path = seal(rig.edge, rig.hits(2))
-    path.write_bytes(path.read_bytes()[:-40])
+    damage(path, 200)
     collector = rig.collector()
     with monkeypatch.context() as broken:
         broken.setattr(Path, "rename", read_only)
         assert collector.collect() == 0
     assert collector.collect() == 1
-    assert rig.stored() == rows_of(path, 1)
-    assert rig.counts.snapshot()[Count.DAMAGED] == 2  # a record cut short, and the end that is missing
+    assert rig.stored() == [(path.stem, 1)]
+    assert rig.counts.snapshot()[Count.DAMAGED] == 1
+
+
+@pytest.mark.parametrize("at", [-3, 20, 200], ids=["in the trailer", "in the header", "in a record"])
+def test_a_segment_counts_as_many_records_stored_and_quarantined_as_it_did_spooled(rig, at):
+    """Else the account of its directory would not add up once it is read."""
+    path = seal(rig.edge, rig.hits(3))
+    damage(path, at)
+    spooled = account(rig.edge).backlog.records
+    rig.collector().collect()
+    ledger = read_ledger(rig.edge)
+    assert ledger.stored + ledger.quarantined == spooled == 3
+    assert ledger.quarantined == (1 if at == 200 else 0)
 
 
 def test_a_file_that_is_no_segment_is_set_aside_and_stops_nothing(rig):
@@ -221,6 +318,15 @@ def test_a_file_that_is_no_segment_is_set_aside_and_stops_nothing(rig):
     assert rig.collector().collect() == 1
     assert rig.stored() == rows_of(path, 1)
     assert [name.endswith(".bad") for name in rig.files()] == [True]
+
+
+def test_a_segment_of_which_only_the_trailer_is_left_counts_as_quarantined_what_that_says(rig):
+    path = seal(rig.edge, rig.hits(3))
+    data = path.read_bytes()
+    path.write_bytes(bytes(len(data) - 16) + data[-16:])
+    rig.collector().collect()
+    assert read_ledger(rig.edge) == Entries(stored=0, quarantined=3)
+    assert rig.counted() == {Count.DAMAGED: 3, Count.QUARANTINED_SEGMENTS: 1}
 
 
 def test_a_segment_of_a_later_version_waits_and_is_reported_once(rig, caplog, monkeypatch):
@@ -254,7 +360,7 @@ def test_a_record_the_store_cannot_hold_is_quarantined_and_the_others_are_stored
     other = seal(rig.edge, rig.hits(2))
     rig.collector().collect()
     assert rig.stored() == sorted([*((path.stem, number) for number in (0, 1, 3, 4)), *rows_of(other, 2)])
-    assert rig.files() == [path.with_suffix(".bad").name]
+    assert rig.files() == [f"{path.stem}.4-1.bad"]
     assert rig.counted() == {Count.STORED: 6, Count.REFUSED: 1, Count.QUARANTINED_SEGMENTS: 1}
 
 

@@ -102,6 +102,12 @@ def test_what_is_no_segment_is_said_to_be_none_and_stops_nothing(rig, monkeypatc
     assert answers == [Receipt(0, reason="foreign"), Receipt(1), Receipt(0, reason="version")]
 
 
+def test_a_segment_of_which_only_the_trailer_is_left_is_answered_with_what_that_says(rig):
+    segment_id, data = rig.segment(3)
+    trailer = data[-16:]
+    assert rig.hand_over((segment_id, bytes(100) + trailer)) == [Receipt(0, quarantined=3, reason="foreign")]
+
+
 def test_a_store_that_fails_acknowledges_nothing(rig, monkeypatch):
     segment = rig.segment(2)
 

@@ -192,7 +192,7 @@ def test_an_old_segment_that_cannot_be_read_does_not_stop_new_ones(
     clock.seconds += 2
     writer.tick()
     assert stored(spool) == [1, 2]
-    assert [path.name for path in spool.glob("*.bad")] == ["edge-0.old.bad"]
+    assert [path.name for path in spool.glob("*.bad")] == ["edge-0.old.0-0.bad"]
 
 
 def kill(writer: SegmentWriter) -> None:
@@ -278,7 +278,7 @@ def test_a_foreign_file_is_set_aside_and_counted(make_writer: MakeWriter, counte
     spool.mkdir()
     (spool / "notes.open").write_bytes(b"not a segment")
     make_writer()
-    assert (spool / "notes.bad").read_bytes() == b"not a segment"
+    assert (spool / "notes.0-0.bad").read_bytes() == b"not a segment"
     assert counters[Count.QUARANTINED] == 1
 
 
