@@ -28,7 +28,7 @@ DURING = 0.6
 """How many kills are aimed at the time before it serves; some of them miss."""
 FIRST_READY_SECONDS = {"edge": 0.4, "core": 2.0}
 LOOKS_A_CHECKPOINT = 5
-LEFTOVERS = (".open", ".seg", ".bad", ".dropped")
+LEFTOVERS = (".open", ".seg", ".bad", ".drop")
 GAP = 1_000_000
 """Numbers left out after a stop of this program: those asked since the last checkpoint are unknown."""
 SETTINGS = {"WAYPOST_SPOOL__KEEP_SECONDS": "2"}

@@ -59,7 +59,7 @@ def _clicks(workers: tuple[Worker, ...]) -> Iterator[Metric]:
     lost = CounterMetricFamily("waypost_clicks_lost", "Answered and not kept, by reason.", labels=["worker", "reason"])
     seen = CounterMetricFamily("waypost_requests", "Requests, by what became of them.", labels=["worker", "seen"])
     stored = CounterMetricFamily("waypost_clicks_stored", "Handed over and in the event store.", labels=["worker"])
-    aside = CounterMetricFamily("waypost_clicks_quarantined", "In segments set aside.", labels=["worker"])
+    aside = GaugeMetricFamily("waypost_clicks_quarantined", "In segments set aside.", labels=["worker"])
     for worker in workers:
         for count in LOST:
             lost.add_metric([worker.name, count.removeprefix("lost_")], worker.account.counts[count])
