@@ -73,7 +73,9 @@ class Site:
     https_port: int
 
     @contextlib.contextmanager
-    def connected(self, name: str, *protocols: str, source: str = LOOPBACK) -> Iterator[ssl.SSLSocket]:
+    def connected(
+        self, name: str, *protocols: str, source: str = LOOPBACK, seconds: float = VISIT_SECONDS
+    ) -> Iterator[ssl.SSLSocket]:
         """A TLS connection to `name`, offering application protocols.
 
         Raises:
@@ -85,7 +87,7 @@ class Site:
         context.verify_mode = ssl.CERT_NONE
         context.set_alpn_protocols(list(protocols or ("http/1.1",)))
         with (
-            socket.create_connection((self.address, self.https_port), VISIT_SECONDS, (source, 0)) as plain,
+            socket.create_connection((self.address, self.https_port), seconds, (source, 0)) as plain,
             context.wrap_socket(plain, server_hostname=name) as connection,
         ):
             yield connection
@@ -102,9 +104,9 @@ class Site:
             connection.sendall(_request(name, path, ""))
             return b"".join(iter(lambda: connection.recv(65_536), b""))
 
-    def certificate(self, name: str) -> x509.Certificate:
+    def certificate(self, name: str, *, seconds: float = VISIT_SECONDS) -> x509.Certificate:
         """The one that a visitor of `name` is shown. Raises as `connected`."""
-        with self.connected(name) as connection:
+        with self.connected(name, seconds=seconds) as connection:
             shown = connection.getpeercert(binary_form=True)
         assert shown is not None
         return x509.load_der_x509_certificate(shown)
@@ -151,7 +153,7 @@ class Authority:
         self._under = under
         self._port, management, self._dns, self._names = free_ports(4)
         self.directory = f"https://{address}:{self._port}/dir"
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self.processes: list[subprocess.Popen[bytes]] = []
         self._write_certificate()
         self._config.write_text(
             json.dumps(
@@ -172,7 +174,11 @@ class Authority:
         )
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except NotComeError:
+            self.stop()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -190,10 +196,10 @@ class Authority:
 
     def stop(self) -> None:
         """With SIGKILL."""
-        for process in self._processes:
+        for process in self.processes:
             process.kill()
             process.wait()
-        self._processes.clear()
+        self.processes.clear()
 
     def resolve(self, name: str, *addresses: str) -> None:
         """The name is at these IPv4 addresses from now on: the authority comes to one of them."""
@@ -219,7 +225,7 @@ class Authority:
             process = subprocess.Popen(
                 [*self._under, *command], env=os.environ | environment, stdout=output, stderr=output
             )
-        self._processes.append(process)
+        self.processes.append(process)
 
     def _write_certificate(self) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
@@ -253,7 +259,7 @@ class CaddyFront:
         install: its edge and agent are started by somebody else.
         authority: of its certificates.
         site: where it listens.
-        options: more for the Caddyfile.
+        options: more for the Caddyfile; without any, Caddy's socket for reloads is left out.
         under: a command that runs it, such as `ip netns exec NAME`.
     """
 
@@ -272,7 +278,7 @@ class CaddyFront:
         self.log = self.folder / "caddy.log"
         self._under = under
         self._process: subprocess.Popen[bytes] | None = None
-        given = options or Front()
+        given = options or Front(admin="off")
         front = replace(
             given,
             acme_directory=authority.directory,
@@ -286,7 +292,11 @@ class CaddyFront:
         self.caddyfile.write_text(text.replace("{\n", f"{{\n\tdefault_bind {site.address}\n", 1))
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except NotComeError:
+            self.kill()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -294,13 +304,13 @@ class CaddyFront:
 
     def start(self) -> None:
         """Return once it listens."""
-        command = [str(require("caddy", "caddy")), "run", "--adapter", "caddyfile", "--config", str(self.caddyfile)]
-        home = {"HOME": str(self.folder), "XDG_DATA_HOME": str(self.folder), "XDG_CONFIG_HOME": str(self.folder)}
         with self.log.open("ab") as output:
-            self._process = subprocess.Popen(
-                [*self._under, *command], env=os.environ | home, stdout=output, stderr=output
-            )
+            self._process = subprocess.Popen(self._command("run"), env=self._environment, stdout=output, stderr=output)
         wait_for(lambda: listens(self.site.address, self.site.https_port), f"Caddy ({self.log})")
+
+    def reload(self) -> None:
+        """As `systemctl reload` does; needs an `admin` of the options."""
+        subprocess.run(self._command("reload", "--force"), env=self._environment, check=True, capture_output=True)
 
     def kill(self) -> None:
         """With SIGKILL."""
@@ -308,6 +318,15 @@ class CaddyFront:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def _command(self, *words: str) -> list[str]:
+        caddy = str(require("caddy", "caddy"))
+        return [*self._under, caddy, *words, "--adapter", "caddyfile", "--config", str(self.caddyfile)]
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        home = dict.fromkeys(("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"), str(self.folder))
+        return os.environ | home
 
 
 def publish(install: Install, *names: str) -> None:
