@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +51,7 @@ def listen(settings: Settings, held: ExitStack, environ: Mapping[str, str]) -> S
     passed = passed_sockets(environ)
     if passed:
         listening = [socket.socket(fileno=os.dup(passed[worker % len(passed)])) for worker in range(workers)]
+        _check_passed(listening, len(passed), settings)
     else:
         refuse_taken({"edge.listen": settings.edge.listen})
         # Shared among several only: one alone leaves no room for the edge of another install, which lacks our keys.
@@ -67,6 +68,22 @@ def passed_sockets(environ: Mapping[str, str]) -> range:
     if environ.get("LISTEN_PID") != str(os.getpid()):
         return range(0)
     return range(_FIRST_PASSED, _FIRST_PASSED + int(environ.get("LISTEN_FDS", "0")))
+
+
+def _check_passed(listening: Sequence[socket.socket], passed: int, settings: Settings) -> None:
+    """Refuse what a socket unit and the settings do not agree on: some readers would wait for nobody."""
+    edge = settings.edge
+    if passed > edge.workers:
+        raise click.ClickException(
+            f"systemd listens on {passed} sockets, and edge.workers is {edge.workers}: who connects to the others would"
+            " wait for ever. Make as many workers, or fewer ListenStream= lines."
+        )
+    for each in listening:
+        address = each.getsockname()
+        if not isinstance(address, tuple) or address[1] != edge.listen.port:
+            raise click.ClickException(
+                f"systemd listens on {address}, and edge.listen is {edge.listen}: make it and ListenStream= the same."
+            )
 
 
 def refuse_taken(addresses: Mapping[str, HostPort]) -> None:
