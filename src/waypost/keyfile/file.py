@@ -136,6 +136,15 @@ def replace_file(path: Path, text: str) -> None:
     _sync_directory(path.parent)
 
 
+def file_stamp(path: Path) -> tuple[int, int, int] | None:
+    """Another one for each file that is put in place at a path; None when there is none, or it cannot be asked for."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
 def write_new_file(path: Path, text: str) -> None:
     """Write a file of mode 0600 durably, where there is none.
 

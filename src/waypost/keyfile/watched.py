@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from waypost.keyfile.errors import KeyfileError
-from waypost.keyfile.file import load_keyring
+from waypost.keyfile.file import file_stamp, load_keyring
 from waypost.keyfile.snapshot import load_snapshot
 from waypost.links.keyring import Keyring
 
@@ -34,12 +34,12 @@ class WatchedKeyring:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._stamp = _stamp(path)
+        self._stamp = file_stamp(path)
         self.keyring = load_keyring(path)
 
     def look(self) -> bool:
         """Read the file again if it changed. True when the keyring is another one now."""
-        stamp = _stamp(self._path)
+        stamp = file_stamp(self._path)
         if stamp == self._stamp:
             return False
         self._stamp = stamp
@@ -85,7 +85,7 @@ class WatchedSnapshot:
         A version below the one that is held is refused: an old snapshot put back would lift blocks.
         """
         keyring = self._keyring()
-        seen = (_stamp(self._path), keyring)
+        seen = (file_stamp(self._path), keyring)
         if seen == self._seen:
             return False
         self._seen = seen
@@ -107,11 +107,3 @@ class WatchedSnapshot:
             log.error("%s", complaint)
         self._complaint = complaint
         return False
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return stat.st_mtime_ns, stat.st_size, stat.st_ino
