@@ -8,7 +8,6 @@ import os
 import signal
 import time
 from contextlib import ExitStack
-from pathlib import Path
 from random import Random
 
 from torture.gate import Progress, Result, Scale, failed
@@ -88,10 +87,10 @@ def run(scale: Scale, progress: Progress, rng: Random) -> Result:
 
 def _roll(up: Started) -> None:
     """Have the workers started again; return when all of them are new."""
-    before = _children(up, WORKER_COMMAND)
+    before = up.children(WORKER_COMMAND)
     os.kill(up.process.pid, signal.SIGUSR1)
     deadline = time.monotonic() + ROUND_SECONDS
-    while before & (now := _children(up, WORKER_COMMAND)) or len(now) < WORKERS:
+    while before & (now := up.children(WORKER_COMMAND)) or len(now) < WORKERS:
         if time.monotonic() > deadline:
             raise AssertionError(f"the workers were not all started again: {before} became {now}")
         time.sleep(0.05)
@@ -100,20 +99,7 @@ def _roll(up: Started) -> None:
 def _end_core(up: Started, rng: Random) -> int:
     """Stop it, kill it, or leave it; how many were ended."""
     choice = rng.choice((signal.SIGTERM, signal.SIGKILL, None))
-    cores = _children(up, "core") if choice else set()
+    cores = up.children("core") if choice else set()
     for core in cores:
         os.kill(core, choice)
     return len(cores)
-
-
-def _children(up: Started, command: str) -> set[int]:
-    pid = up.process.pid
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return {int(child) for child in children if command in _arguments(child)}
-
-
-def _arguments(pid: str) -> list[str]:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
-    except OSError:
-        return []  # it ended meanwhile

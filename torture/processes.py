@@ -71,6 +71,12 @@ class Started:
             return b"READY=1" in self.ready.recv(4096).split(b"\n")
         return False
 
+    def children(self, command: str) -> set[int]:
+        """Processes that it started and that run now, with that word on their command line."""
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return {int(child) for child in children if command in _arguments(child)}
+
     def kill(self) -> None:
         """With SIGKILL, and everything it started."""
         if not self._reaped:
@@ -91,6 +97,13 @@ class Started:
             raise NotStoppedError(f"{self.name}: {self.log.read_text(errors='replace')[-2000:]}")
         finally:
             self.kill()
+
+
+def _arguments(pid: str) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    except OSError:
+        return []  # it ended meanwhile
 
 
 class Install:

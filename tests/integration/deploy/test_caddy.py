@@ -1,31 +1,52 @@
-"""L5, HTTPS by itself, and S7, certificates only for known names: the shipped front, a real edge, a real authority."""
+"""L5, HTTPS by itself, and S7, certificates only for known names: the shipped front, a real edge, a real authority.
 
-import json
+There is no control plane in these tests: all of it works while the core is down.
+"""
+
+import os
+import signal
+import socket
 import ssl
+import subprocess
+import threading
 import time
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
-from pathlib import Path
-from uuid import UUID
 
 import pytest
 from cryptography import x509
+from tests.debian import require
+from tests.unit.edge.test_repair import SEEN_IN_MAIL
+from torture.front import LOOPBACK, Authority, CaddyFront, Site, publish, wait_for
+from torture.processes import free_ports
 
 from waypost.cli.caddyfile import Front, caddyfile_of
 from waypost.config import load
-from waypost.links.token import Sealer
-from waypost.spool import read_segment, sealed_segments
+from waypost.keyfile.snapshot import snapshot_path
 
-from .conftest import wait_for
+from .conftest import DESTINATION, DOMAIN, is_redirect, new_machine
 
-DOMAIN = "links.example.com"
-DESTINATION = "https://shop.example/a?b=c"
-SEND = UUID("019cb7d4-0d59-7000-8000-000000000001")
-SHIPPED = Path(__file__).parents[3] / "deploy" / "Caddyfile"
+SHORT_SECONDS = 15
+"""Caddy renews when a third is left: five seconds are enough for an order on a slow machine."""
+SLOW_SECONDS = 15
+"""What a client is given for the head of a request, and for a handshake."""
 
 
-def click_path(fronted, domain=DOMAIN):
-    sealer = Sealer(fronted.install.keyring, domain, account=7, profile=8)
-    return f"/c/{sealer.click(SEND, 3, DESTINATION)}"
+@pytest.fixture(scope="module")
+def caddy(machine, authority, ports):
+    with CaddyFront(machine.install, authority, Site(LOOPBACK, *ports)) as caddy:
+        yield caddy
+
+
+@pytest.fixture(scope="module", autouse=True)
+def slow_clients(caddy, machine):
+    """Opened before the first test, so that their time passes during the others; since when, and by what they do."""
+    site = caddy.site
+    with ExitStack() as held:
+        mute = held.enter_context(socket.create_connection((site.address, site.https_port)))
+        trickling = held.enter_context(site.connected(DOMAIN))
+        trickling.sendall(f"GET /c/{machine.token()} HTTP/1.1\r\nHost: {DOMAIN}\r\nX".encode())
+        yield time.monotonic(), (mute, trickling)
 
 
 def names(certificate):
@@ -33,106 +54,260 @@ def names(certificate):
     return extension.value.get_values_for_type(x509.DNSName)
 
 
-def test_the_shipped_file_is_what_the_command_prints(tmp_path):
-    assert SHIPPED.read_text() == caddyfile_of(load(None, {}, tmp_path), Front())
+def test_a_link_domain_has_a_certificate_from_its_first_visit_and_redirects(machine, caddy):
+    assert machine.redirects(caddy.site)
+    assert names(caddy.site.certificate(DOMAIN)) == [DOMAIN]
 
 
-def test_a_link_domain_has_a_certificate_from_its_first_visit_and_redirects(fronted):
-    started = time.monotonic()
-    answer = fronted.get(DOMAIN, click_path(fronted))
-    assert answer.startswith(b"HTTP/1.1 302"), answer[:200]
-    assert f"Location: {DESTINATION}\r\n".encode() in answer
-    assert b"Server:" not in answer
-    assert time.monotonic() - started < 20
-    assert names(fronted.certificate(DOMAIN)) == [DOMAIN]
-
-
-def test_a_domain_published_later_needs_nothing_but_a_visit(fronted):
-    fronted.publish(DOMAIN, "go.other.example")
-    assert fronted.get("go.other.example", click_path(fronted, "go.other.example")).startswith(b"HTTP/1.1 302")
-    assert fronted.get("go.other.example", "/").startswith(b"HTTP/1.1 302")
-    assert names(fronted.certificate("go.other.example")) == ["go.other.example"]
-
-
-@pytest.mark.parametrize("name", ["unknown.example", "evil.links.example.com", "localhost"])
-def test_for_an_unknown_name_nothing_is_ordered(fronted, name):
-    before = fronted.authority.log.read_text(errors="replace")
+def test_a_domain_published_later_needs_nothing_but_a_visit_and_was_refused_before(machine, caddy):
     with pytest.raises(ssl.SSLError):
-        fronted.certificate(name)
-    time.sleep(0.5)
-    assert name not in fronted.authority.log.read_text(errors="replace")[len(before) :]
+        caddy.site.certificate("go.other.example")
+    publish(machine.install, DOMAIN, "go.other.example")
+    assert machine.redirects(caddy.site, "go.other.example")
+    assert names(caddy.site.certificate("go.other.example")) == ["go.other.example"]
 
 
-def test_a_certificate_once_had_is_served_though_the_agent_and_the_authority_are_gone(fronted):
-    serial = fronted.certificate(DOMAIN).serial_number
-    fronted.authority.stop()
-    fronted.stop_caddy()
-    try:
-        fronted.start_caddy()
-        assert fronted.certificate(DOMAIN).serial_number == serial
-        assert fronted.get(DOMAIN, click_path(fronted)).startswith(b"HTTP/1.1 302")
-    finally:
-        fronted.authority.start()
+@pytest.mark.parametrize("name", ["unknown.example", f"evil.{DOMAIN}", "localhost"])
+def test_for_an_unknown_name_nothing_is_ordered(caddy, authority, name):
+    before = authority.orders
+    with pytest.raises(ssl.SSLError):
+        caddy.site.certificate(name)
+    assert authority.orders == before
 
 
-def test_a_certificate_is_renewed_before_it_ends_and_no_visit_fails(fronted):
-    fronted.authority.stop()
-    fronted.authority.start(validity_seconds=20)
-    try:
-        fronted.publish(DOMAIN, "short.example")
-        first = fronted.certificate("short.example")
-        assert (first.not_valid_after_utc - first.not_valid_before_utc).total_seconds() < 30
-        path = click_path(fronted, "short.example")
-        serials = set()
-        end = time.monotonic() + 30
-        while len(serials) < 2 and time.monotonic() < end:
-            assert fronted.get("short.example", path).startswith(b"HTTP/1.1 302")
-            shown = fronted.certificate("short.example")
+def test_where_there_is_no_snapshot_yet_the_settings_say_which_names_are_known(tmp_path, authority, ports):
+    settings = {"WAYPOST_EDGE__LINK_DOMAINS": "first.example"}
+    with (
+        new_machine(tmp_path, settings) as machine,
+        CaddyFront(machine.install, authority, Site("127.0.0.3", *ports)) as caddy,
+    ):
+        authority.resolve("first.example", "127.0.0.3")
+        assert not snapshot_path(machine.install.data).exists()
+        assert machine.redirects(caddy.site, "first.example")
+        with pytest.raises(ssl.SSLError):
+            caddy.site.certificate("second.example")
+
+
+@pytest.mark.parametrize("reached", ["HTTP-01", "TLS-ALPN-01"])
+def test_either_way_of_asking_is_enough_for_the_authority(machine, tmp_path, reached):
+    """The other of the two ports is closed to it, as by a firewall."""
+    http_port, https_port, closed = free_ports(3)
+    ports = (http_port, closed) if reached == "HTTP-01" else (closed, https_port)
+    with (
+        Authority(tmp_path, *ports) as authority,
+        CaddyFront(machine.install, authority, Site("127.0.0.4", http_port, https_port)) as caddy,
+    ):
+        authority.resolve(DOMAIN, "127.0.0.4")
+        assert machine.redirects(caddy.site)
+
+
+def test_an_order_goes_on_when_the_visitor_does_not_wait_for_it(machine, caddy, authority):
+    publish(machine.install, DOMAIN, "slow.example")
+    for process in authority.processes:
+        process.send_signal(signal.SIGSTOP)
+    with pytest.raises(TimeoutError):
+        caddy.site.certificate("slow.example", seconds=0.5)
+    before = authority.orders
+    for process in authority.processes:
+        process.send_signal(signal.SIGCONT)
+    wait_for(lambda: authority.orders > before, "the order")
+    assert machine.redirects(caddy.site, "slow.example")
+    assert authority.orders == before + 1
+
+
+def test_certificates_are_renewed_and_served_whatever_goes_away_and_no_visit_fails(machine, tmp_path):
+    """The agent, which says whether one may be had, is killed again and again; then the authority is gone for good."""
+    ports = free_ports(2)
+    with (
+        Authority(tmp_path, *ports, validity_seconds=SHORT_SECONDS) as authority,
+        CaddyFront(machine.install, authority, Site("127.0.0.5", *ports)) as caddy,
+    ):
+        authority.resolve(DOMAIN, "127.0.0.5")
+        first = shown = caddy.site.certificate(DOMAIN)
+        visits = 0
+        while shown == first:
+            if visits % 10 == 0:
+                machine.kill_agent()
+            visits += 1
+            assert machine.redirects(caddy.site)
+            shown = caddy.site.certificate(DOMAIN)
             assert shown.not_valid_after_utc > datetime.now(UTC)
-            serials.add(shown.serial_number)
-            time.sleep(0.5)
-        assert len(serials) == 2
-    finally:
-        fronted.authority.stop()
-        fronted.authority.start()
+            time.sleep(0.2)
+        authority.stop()
+        assert machine.redirects(caddy.site)
+        caddy.kill()
+        caddy.start()
+        assert machine.redirects(caddy.site)
 
 
-def test_plain_http_goes_to_https(fronted):
-    answer = fronted.plain(DOMAIN, "/c/x?y=z")
+def test_plain_http_goes_to_https(caddy):
+    answer = caddy.site.get_plain(DOMAIN, "/c/x?y=z")
     assert answer.startswith(b"HTTP/1.1 308")
-    assert f"Location: https://{DOMAIN}:{fronted.https_port}/c/x?y=z\r\n".encode() in answer
+    assert f"Location: https://{DOMAIN}:{caddy.site.https_port}/c/x?y=z\r\n".encode() in answer
 
 
-def test_http_2_is_spoken(fronted):
-    assert fronted.protocol(DOMAIN) == "h2"
+@pytest.mark.parametrize(("version", "cookies"), [("1.1", 65), ("2", 62)])
+def test_64_kilobytes_of_cookies_cost_no_reader_her_link(machine, caddy, tmp_path, version, cookies):
+    """Over HTTP/2 curl itself sends no more than 64 KB in all."""
+    header = tmp_path / "header"
+    header.write_text("Cookie: " + "; ".join(f"name{number}={'x' * 1_000}" for number in range(cookies)))
+    assert curl(caddy.site, machine, f"--http{version}", "--header", f"@{header}") == f"{version} 302 {DESTINATION}"
 
 
-def hits(fronted):
-    return [hit for path in sealed_segments(fronted.install.spool) for _, hit in read_segment(path).records]
+def curl(site, machine, *options):
+    """What a click by curl brings: HTTP version, status, destination."""
+    done = subprocess.run(
+        [
+            *(require("curl", "curl"), "--silent", "--insecure", "--output", os.devnull),
+            *("--resolve", f"{DOMAIN}:{site.https_port}:{site.address}"),
+            *("--write-out", "%{http_version} %{http_code} %{redirect_url}"),
+            *(*options, f"https://{DOMAIN}:{site.https_port}/c/{machine.token()}"),
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout
 
 
-def test_the_client_is_who_connected_to_the_front_whatever_it_says_of_itself(fronted):
+@pytest.mark.parametrize("name", SEEN_IN_MAIL)
+def test_what_mail_programs_do_to_links_is_mended_behind_the_front_too(machine, caddy, name):
+    path = SEEN_IN_MAIL[name](machine.token())
+    assert is_redirect(caddy.site.get(DOMAIN, path))
+
+
+def test_the_client_is_who_connected_to_the_front_whatever_it_says_of_itself(machine, caddy):
     lies = "X-Forwarded-For: 198.51.100.9\r\nForwarded: for=198.51.100.9\r\nX-Forwarded-Host: evil.example\r\n"
-    before = len(hits(fronted))
-    answer = fronted.get(DOMAIN, click_path(fronted), lies + "User-Agent: liar\r\n")
-    assert answer.startswith(b"HTTP/1.1 302")
-    wait_for(lambda: len(hits(fronted)) > before, "the click's segment")
-    (hit,) = [hit for hit in hits(fronted) if hit.headers.get("user-agent") == "liar"]
-    assert (hit.client_address, hit.link_domain) == ("127.0.0.1", DOMAIN)
+    answer = caddy.site.get(DOMAIN, f"/c/{machine.token()}", f"{lies}User-Agent: liar\r\n", source="127.0.0.77")
+    assert is_redirect(answer)
+    wait_for(lambda: machine.hits("liar"), "the click's segment")
+    assert [(hit.client_address, hit.link_domain) for hit in machine.hits("liar")] == [("127.0.0.77", DOMAIN)]
 
 
-def test_64_kilobytes_of_cookies_cost_no_reader_her_link(fronted):
-    cookies = f"Cookie: {'a' * 60_000}\r\n"
-    assert fronted.get(DOMAIN, click_path(fronted), cookies).startswith(b"HTTP/1.1 302")
+def test_what_is_no_link_gets_the_edges_own_plain_page(caddy):
+    answer = caddy.site.get(DOMAIN, "/wp-login.php")
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    assert b"Server:" not in answer
+    assert b"Caddy" not in answer.partition(b"\r\n\r\n")[0]
 
 
-def test_a_worker_that_is_killed_costs_no_redirect(fronted):
-    """Its socket is the supervisor's: who comes meanwhile waits, as under `waypost up`."""
-    fronted.install._started[0].kill()
-    fronted.install.edge()
-    assert fronted.get(DOMAIN, click_path(fronted)).startswith(b"HTTP/1.1 302")
+def test_a_reader_who_comes_while_the_edge_is_started_again_waits_for_it(machine, caddy):
+    """All of it, with the sockets that its supervisor holds: an edge under systemd's socket is not away at all."""
+    assert machine.edge.stop() == 0
+    answered = []
+    reader = threading.Thread(target=lambda: answered.append(machine.redirects(caddy.site)))
+    reader.start()
+    machine.start()
+    reader.join()
+    assert answered == [True]
 
 
-def test_the_front_writes_no_access_log(fronted):
-    for line in fronted.log.read_text().splitlines():
-        assert json.loads(line).get("logger", "").partition(".")[0] != "http.log.access", line
+def test_where_the_edge_is_away_the_log_says_so_but_neither_who_came_nor_for_which_link(machine, authority, ports):
+    authority.resolve(DOMAIN, "127.0.0.7")
+    caddy = CaddyFront(machine.install, authority, Site("127.0.0.7", *ports))
+    text = caddy.caddyfile.read_text().replace(f":{machine.install.edge_port}", f":{free_ports(1)[0]}")
+    caddy.caddyfile.write_text(text.replace("lb_try_duration 10s", "lb_try_duration 0s"))
+    with caddy:
+        answer = caddy.site.get(DOMAIN, "/c/Secret", "User-Agent: Her Browser\r\n", source="127.0.0.77")
+    assert answer.startswith(b"HTTP/1.1 502 ")
+    log = caddy.log.read_text()
+    assert "connection refused" in log
+    assert [secret for secret in ("Secret", "Her Browser", "127.0.0.77") if secret in log] == []
+
+
+def test_fronts_with_one_storage_answer_for_each_other_and_share_certificates(machine, authority, ports, tmp_path):
+    options = Front(admin="off", storage=str(tmp_path / "shared by both"))
+    first, second = (
+        CaddyFront(machine.install, authority, Site(address, *ports), options=options)
+        for address in ("127.0.0.8", "127.0.0.9")
+    )
+    publish(machine.install, DOMAIN, "shared.example")
+    authority.resolve("shared.example", "127.0.0.9")
+    with first, second:
+        before = authority.orders
+        assert machine.redirects(first.site, "shared.example")
+        assert machine.redirects(second.site, "shared.example")
+        assert authority.orders == before + 1
+        assert first.site.certificate("shared.example") == second.site.certificate("shared.example")
+
+
+def test_fronts_with_storages_of_their_own_pass_on_what_the_authority_asks_of_the_other(machine, authority, ports):
+    here, there = "127.0.0.10", "127.0.0.11"
+    first, second = (
+        CaddyFront(
+            machine.install,
+            authority,
+            Site(address, *ports),
+            options=Front(admin="off", challenge_peer=f"{peer}:{ports[0]}"),
+        )
+        for address, peer in ((here, there), (there, here))
+    )
+    publish(machine.install, DOMAIN, "passed.example")
+    with first, second:
+        for ordering, asked in ((first, there), (second, here)):
+            authority.resolve("passed.example", asked)
+            assert machine.redirects(ordering.site, "passed.example")
+        serials = {each.site.certificate("passed.example").serial_number for each in (first, second)}
+        assert len(serials) == 2
+        # What neither of them knows comes back to none of them.
+        unknown = first.site.get_plain("passed.example", "/.well-known/acme-challenge/unknown")
+        assert unknown.startswith(b"HTTP/1.1 308")
+
+
+def test_its_configuration_is_loaded_again_and_a_reader_who_is_cut_off_by_that_need_only_try_again(
+    machine, authority, ports, tmp_path
+):
+    socket_path = tmp_path / "admin.sock"
+    options = Front(admin=f"unix/{socket_path}")
+    with CaddyFront(machine.install, authority, Site("127.0.0.12", *ports), options=options) as caddy:
+        authority.resolve(DOMAIN, "127.0.0.12")
+        assert machine.redirects(caddy.site)
+        assert socket_path.stat().st_mode & 0o022 == 0  # who cannot write to it cannot connect
+        stop, redirected = threading.Event(), []
+
+        def click():
+            while not stop.is_set():
+                redirected.append(machine.redirects(caddy.site) or machine.redirects(caddy.site))
+
+        reader = threading.Thread(target=click)
+        reader.start()
+        for _ in range(3):
+            caddy.reload()
+        stop.set()
+        reader.join()
+        assert redirected
+        assert all(redirected)
+
+
+def test_slow_clients_are_let_go(slow_clients):
+    since, connections = slow_clients
+    for connection in connections:
+        connection.settimeout(max(1, since + SLOW_SECONDS + 10 - time.monotonic()))
+        with suppress(ConnectionError):
+            while connection.recv(4096):
+                pass
+
+
+def test_there_is_no_access_log(caddy):
+    assert "http.log.access" not in caddy.log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "settings"),
+    [
+        (Front(), {}),
+        (Front(email="ops@example.com", storage="/srv/our certificates"), {}),
+        (Front(api="core.example.com", http_port=8080, https_port=8443), {}),
+        (Front(api="core.example.com", challenge_peer="edge-b.example.com", storage="/srv/a,b"), {}),
+        (Front(challenge_peer="[2001:db8::2]:80"), {"WAYPOST_EDGE__LISTEN": "[::]:8026"}),
+    ],
+    ids=str,
+)
+def test_caddy_takes_the_file_and_would_format_it_in_the_same_way(tmp_path, options, settings):
+    path = tmp_path / "Caddyfile"
+    path.write_text(caddyfile_of(load(None, settings, tmp_path), options))
+    caddy, home = require("caddy", "caddy"), {"HOME": str(tmp_path)}
+    validate = [caddy, "validate", "--adapter", "caddyfile", "--config", path]
+    done = subprocess.run(validate, check=False, env=os.environ | home, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert subprocess.run([caddy, "fmt", path], check=True, capture_output=True, text=True).stdout == path.read_text()
