@@ -137,12 +137,15 @@ def replace_file(path: Path, text: str) -> None:
 
 
 def file_stamp(path: Path) -> tuple[int, int, int] | None:
-    """Another one for each file that is put in place at a path; None when there is none, or it cannot be asked for."""
+    """Another one whenever the file at a path may be another; None when there is none, or it cannot be asked for.
+
+    By the time of its last change, chmod's included: a copy that keeps the file's own time is noticed too.
+    """
     try:
         found = path.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return found.st_ctime_ns, found.st_size, found.st_ino
 
 
 def write_new_file(path: Path, text: str) -> None:

@@ -28,6 +28,10 @@ class WatchedKeyring:
     Args:
         path: keyring file.
 
+    Attributes:
+        keyring: the newest good one.
+        problem: why what the file holds now is not used, in a sentence; empty when it is.
+
     Raises:
         KeyfileError: it cannot be read.
     """
@@ -36,6 +40,7 @@ class WatchedKeyring:
         self._path = path
         self._stamp = file_stamp(path)
         self.keyring = load_keyring(path)
+        self.problem = ""
 
     def look(self) -> bool:
         """Read the file again if it changed. True when the keyring is another one now."""
@@ -46,21 +51,24 @@ class WatchedKeyring:
         try:
             keyring = load_keyring(self._path)
         except KeyfileError as error:
-            log.error("the changed keyring is not used: %s", error)  # noqa: TRY400 -- the message says it all
-            return False
-        if (
-            not {key.key_id: key.secret for key in self.keyring.keys}.items()
-            <= {key.key_id: key.secret for key in keyring.keys}.items()
-        ):
-            log.error(
-                "the changed keyring %s is not used: it lacks a key of the one before, or has another", self._path
+            return self._refuse(str(error))
+        offered = {key.key_id: key.secret for key in keyring.keys}
+        lost = [str(key.key_id) for key in self.keyring.keys if offered.get(key.key_id) != key.secret]
+        if lost:
+            return self._refuse(
+                f"The keyring {self._path} lacks key {', '.join(lost)}, or has another in its place. The one before is "
+                "in use until the next restart: put the newest copy back before."
             )
-            return False
         changed = keyring != self.keyring
-        self.keyring = keyring
+        self.keyring, self.problem = keyring, ""
         if changed:
             log.info("keyring read again: %d keys, minting with %d", len(keyring.keys), keyring.minting.key_id)
         return changed
+
+    def _refuse(self, problem: str) -> bool:
+        self.problem = problem
+        log.error("the changed keyring is not used: %s", problem)
+        return False
 
 
 class WatchedSnapshot:
