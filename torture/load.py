@@ -28,9 +28,7 @@ PIPELINED_MAX = 16
 ANSWER_SECONDS = 60.0
 """A reader that has waited so long counts as not redirected; a core starts within it, so an edge does."""
 _HEADERS = (
-    "Host: localhost\r\n"
-    "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\r\n"
-    "Accept: text/html\r\n\r\n"
+    "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\r\nAccept: text/html\r\n\r\n"
 )
 
 
@@ -49,13 +47,14 @@ def destination(number: int) -> str:
     return f"https://shop.example/{number}"
 
 
-def sealer(keyring: Keyring) -> Sealer:
-    return Sealer(keyring, LINK_DOMAIN, account=ACCOUNT, profile=PROFILE)
+def sealer(keyring: Keyring, link_domain: str = LINK_DOMAIN) -> Sealer:
+    return Sealer(keyring, link_domain, account=ACCOUNT, profile=PROFILE)
 
 
-def request(click: Sealer, number: int) -> bytes:
+def request(click: Sealer, number: int, link_domain: str = LINK_DOMAIN) -> bytes:
     """A click, as bytes."""
-    return f"GET /c/{click.click(send_id(number), 0, destination(number))} HTTP/1.1\r\n{_HEADERS}".encode()
+    token = click.click(send_id(number), 0, destination(number))
+    return f"GET /c/{token} HTTP/1.1\r\nHost: {link_domain}\r\n{_HEADERS}".encode()
 
 
 def redirects(answer: bytes, number: int) -> bool:
@@ -81,8 +80,7 @@ class Connection:
             OSError: the connection ended, or nothing came in time.
         """
         if self._socket is None:
-            self._socket = socket.create_connection(self._address, self._seconds)
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._socket = self._open()
             self._buffer = b""
         self._socket.sendall(b"".join(requests))
         for _ in requests:
@@ -100,6 +98,11 @@ class Connection:
             self._socket.close()
             self._socket = None
             self.used = False
+
+    def _open(self) -> socket.socket:
+        opened = socket.create_connection(self._address, self._seconds)
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return opened
 
 
 class Readers:
@@ -148,7 +151,7 @@ class Readers:
         self.wrong: list[str] = []
         """Answers that were not the click's redirect."""
         self._threads = [
-            threading.Thread(target=self._click, args=(reader, Random(rng.random())), daemon=True)
+            threading.Thread(target=self._read, args=(reader, Random(rng.random())), daemon=True)
             for reader in range(readers)
         ]
 
@@ -188,40 +191,54 @@ class Readers:
         """One more than the highest number asked."""
         return next(self._numbers)
 
-    def _click(self, reader: int, rng: Random) -> None:
-        connection = Connection(self._port)
+    def _read(self, reader: int, rng: Random) -> None:
+        connection = self._connection(rng)
         while not self._stop.is_set():
             began = time.monotonic()
-            numbers = [next(self._numbers) for _ in range(rng.randint(1, self._pipelined))]
-            self._ask(connection, reader, numbers)
+            questions = rng.randint(1, self._pipelined)
+            self._ask(connection, reader, questions, rng)
             if self._fresh:
                 connection.close()
-            rest = self._pause * len(numbers) - (time.monotonic() - began)
+            rest = self._pause * questions - (time.monotonic() - began)
             if rest > 0:
                 self._stop.wait(rest)
         connection.close()
 
-    def _ask(self, connection: Connection, reader: int, numbers: list[int]) -> None:
-        done = 0
+    def _ask(self, connection: Connection, reader: int, questions: int, rng: Random) -> None:
         began = time.monotonic()
-        try:
-            for head in connection.ask([request(self._sealer, number) for number in numbers]):
-                if redirects(head, numbers[done]):
-                    self._answered[reader].append(numbers[done])
-                else:
-                    self.wrong.append(head.decode("latin-1"))
-                done += 1
-        except OSError:
-            again = self._retries and not done and connection.used
-            connection.close()
-            if again:
+        while True:
+            numbers = [next(self._numbers) for _ in range(questions)]
+            done = 0
+            try:
+                for head in connection.ask([self._request(number, rng) for number in numbers]):
+                    if redirects(head, numbers[done]):
+                        self._answered[reader].append(numbers[done])
+                    else:
+                        self.wrong.append(head.decode("latin-1"))
+                    done += 1
+            except OSError:
+                again = not done and self._asks_again(connection, time.monotonic() - began)
+                connection.close()
+                if not again:
+                    self.cut_off += questions - done
+                    self._stop.wait(0.01)
+                    return
                 self.retried += 1
-                self._ask(connection, reader, [next(self._numbers) for _ in numbers])
             else:
-                self.cut_off += len(numbers) - done
-                self._stop.wait(0.01)
-        else:
-            self._seconds[reader].append(time.monotonic() - began)
+                self._seconds[reader].append(time.monotonic() - began)
+                return
+
+    def _connection(self, _: Random) -> Connection:
+        """One for each reader."""
+        return Connection(self._port)
+
+    def _request(self, number: int, _: Random) -> bytes:
+        """The click of that number."""
+        return request(self._sealer, number)
+
+    def _asks_again(self, connection: Connection, _: float) -> bool:
+        """Whether to ask once more when nothing was answered; given the seconds since it asked first."""
+        return self._retries and connection.used
 
 
 def click_once(port: int, keyring: Keyring, number: int, seconds: float = ANSWER_SECONDS) -> bool:

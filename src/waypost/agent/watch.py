@@ -79,7 +79,7 @@ class Watch:
                 load_keyring(path)
         except KeyfileError as error:
             return str(error)
-        return ""
+        return self._keyring.problem
 
     def _workers(self) -> tuple[tuple[Worker, ...], str]:
         spool = self._data / "spool"

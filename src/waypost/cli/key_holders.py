@@ -1,13 +1,16 @@
-"""Who must hold a link key before links are sealed with it: the edges here, and those registered elsewhere."""
+"""Which link keys the edges hold, here and elsewhere: all must hold a key before links are sealed with it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import click
+
 if TYPE_CHECKING:
-    from waypost.links.keyring import Key
+    from waypost.db import Database
+    from waypost.links.keyring import Key, Keyring
 
 ALIVE_SECONDS: Final = 10
 """A worker says every second that it lives."""
@@ -19,13 +22,39 @@ def lacking(data: Path, config: Path | None, key: "Key") -> list[str]:
     Raises:
         click.ClickException: the control database, which knows the edges elsewhere, cannot be asked.
     """
-    found = []
-    # The bare install has neither edges nor a database.
-    if find_spec("msgspec"):
-        found += _workers_without(data, key)
-    if find_spec("sqlalchemy"):
-        found += _edges_without(data, config, key)
-    return found
+    here = [
+        f"{worker}, on this machine, has not read it yet"
+        for worker, key_ids in _workers(data).items()
+        if key.key_id not in key_ids
+    ]
+
+    def elsewhere(database: "Database") -> list[str]:
+        from waypost.control.edges.service import edges_without  # noqa: PLC0415 -- the bare install has no edges
+
+        return edges_without(database, key)
+
+    return here + _ask(data, config, elsewhere)
+
+
+def beyond(data: Path, config: Path | None, keyring: "Keyring") -> list[str]:
+    """What is to be said of each edge that holds a key which this keyring lacks; empty: the keyring is the newest.
+
+    Raises:
+        click.ClickException: as `lacking`.
+    """
+    known = {key.key_id for key in keyring.keys}
+    here = [
+        f"{worker}, on this machine, holds key {', '.join(map(str, sorted(key_ids - known)))}"
+        for worker, key_ids in _workers(data).items()
+        if key_ids - known
+    ]
+
+    def elsewhere(database: "Database") -> list[str]:
+        from waypost.control.edges.service import edges_beyond  # noqa: PLC0415 -- as said above
+
+        return edges_beyond(database, keyring)
+
+    return here + _ask(data, config, elsewhere)
 
 
 def wait_for_all(
@@ -38,24 +67,35 @@ def wait_for_all(
     return found
 
 
-def _workers_without(data: Path, key: "Key") -> list[str]:
+def _workers(data: Path) -> Mapping[str, frozenset[int]]:
+    """The key ids of each worker that lives on this data directory."""
+    if not find_spec("msgspec"):
+        return {}
     from waypost.spool.conservation import worker_directories  # noqa: PLC0415 -- as said above
     from waypost.spool.counters import read_status  # noqa: PLC0415
 
-    found = []
-    for directory in worker_directories(data / "spool"):
-        status = read_status(directory)
-        alive = status is not None and abs(time.time() - status.heartbeat_at_ms / 1000) < ALIVE_SECONDS
-        if status is not None and alive and key.key_id not in status.key_ids:
-            found.append(f"{directory.name}, on this machine, has not read it yet")
-    return found
+    found = {directory.name: read_status(directory) for directory in worker_directories(data / "spool")}
+    return {
+        name: status.key_ids
+        for name, status in found.items()
+        if status is not None and abs(time.time() - status.heartbeat_at_ms / 1000) < ALIVE_SECONDS
+    }
 
 
-def _edges_without(data: Path, config: Path | None, key: "Key") -> list[str]:
-    from waypost.cli.control_database import control_database, has_control_database  # noqa: PLC0415
-    from waypost.control.edges.service import edges_without  # noqa: PLC0415
-
-    if not has_control_database(config, data):
+def _ask(data: Path, config: Path | None, question: "Callable[[Database], list[str]]") -> list[str]:
+    """The answer of the control database; none where there is none, as on the machine of an edge."""
+    if not find_spec("sqlalchemy"):
         return []
-    with control_database(config, data) as (_, database):
-        return edges_without(database, key)
+    from waypost.cli.control_database import control_database, has_control_database  # noqa: PLC0415 -- as said above
+    from waypost.db import CONTROL_KEY_FILE  # noqa: PLC0415
+
+    if has_control_database(config, data):
+        with control_database(config, data) as (_, database):
+            return question(database)
+    if (data / CONTROL_KEY_FILE).exists():
+        # Taken for an install without edges elsewhere, it would have links sealed that do not open there.
+        raise click.ClickException(
+            f"{data} is the core's, and its control database, which knows the edges elsewhere, is not there: name the "
+            "settings that the core is started with (--config FILE, or WAYPOST_DB__URL)."
+        )
+    return []

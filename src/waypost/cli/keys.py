@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from waypost.cli.key_holders import lacking, wait_for_all
+from waypost.cli.key_holders import beyond, lacking, wait_for_all
 from waypost.cli.options import config_option, data_option
 from waypost.keyfile import (
     KeyfileError,
@@ -66,6 +66,7 @@ def add(data: Path, config: Path | None, *, mint: bool) -> None:
     """
     path = keyring_path(data)
     with _plain_errors():
+        _refuse_old_copy(path, beyond(data, config, load_keyring(path)))
         key = add_key(path).keys[-1]
         click.echo(f"Added key {key.key_id}. Keep a new copy elsewhere: waypost keys export FILE")
         if mint:
@@ -89,6 +90,17 @@ def promote(data: Path, config: Path | None, key_id: int) -> None:
         _refuse_to_mint(key, lacking(data, config, key))
         promote_key(path, key_id)
     click.echo(f"New links are sealed with key {key_id} from now on. Older ones go on opening.")
+
+
+def _refuse_old_copy(path: Path, holding: list[str]) -> None:
+    """A key added to it would have the id of one that links are sealed with: no edge could ever hold both."""
+    if holding:
+        raise click.ClickException(
+            f"No key is added, because {path} lacks keys that edges hold:\n  "
+            + "\n  ".join(holding)
+            + f"\nIt is an old copy, or another one: put the newest back (cp COPY {path} && chmod 600 {path}). An edge "
+            "elsewhere has one in its data directory; one that is gone for good: waypost edges remove"
+        )
 
 
 def _refuse_to_mint(key: Key, without: list[str]) -> None:

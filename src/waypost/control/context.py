@@ -31,10 +31,6 @@ class PublishedSnapshot(Protocol):
     """What edges are told; `waypost.control.publishing.service.Publisher` is one."""
 
     @property
-    def version(self) -> int:
-        """Of `data`."""
-
-    @property
     def data(self) -> bytes:
         """The snapshot's text form; empty before the first."""
 

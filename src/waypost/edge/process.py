@@ -88,6 +88,9 @@ async def _run(
             listening_socket(settings.edge.listen, shared=True) if listener is None else socket.socket(fileno=listener)
         )
         app = EdgeApp(facts, spool, seen=counters.seen, now=lambda: datetime.now(UTC), randomness=os.urandom)
+        # In this order: whoever adds a key sees a worker that lacks it, or the worker sees the key before it serves.
+        counters.report(_status(facts(), segments, connections=0))
+        facts.look()
         facts.start()
         spare_the_collector()
         serving = loop.create_task(

@@ -1,6 +1,6 @@
 """What an edge on a machine of its own and the core say to each other over HTTP.
 
-    GET  /internal/snapshot                If-None-Match: "<version>"    the snapshot's bytes, or 304
+    GET  /internal/snapshot                If-None-Match: "<MAC>"        the snapshot's bytes, or 304
     GET  /internal/keyring                 If-None-Match: "<digest>"     the keyring as its file has it, or 304
     PUT  /internal/edges/{edge}            Report                        204
     POST /internal/spool/{worker}/{id}     a segment file, gzip          Receipt, once all of it is stored

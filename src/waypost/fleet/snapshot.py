@@ -103,6 +103,11 @@ def encode_snapshot(snapshot: Snapshot, keyring: Keyring) -> bytes:
     return b"%s %d %s\n%s" % (_FORMAT, key.key_id, _mac(key, body).encode(), body)
 
 
+def snapshot_mac(data: bytes) -> str:
+    """The MAC of a text form, which tells it from every other: of other facts, or made with another key."""
+    return data[: data.index(b"\n")].rpartition(b" ")[2].decode()
+
+
 def decode_snapshot(data: bytes, keyring: Keyring) -> Snapshot:
     """The snapshot that `encode_snapshot` wrote.
 

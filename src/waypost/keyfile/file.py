@@ -136,6 +136,18 @@ def replace_file(path: Path, text: str) -> None:
     _sync_directory(path.parent)
 
 
+def file_stamp(path: Path) -> tuple[int, int, int] | None:
+    """Another one whenever the file at a path may be another; None when there is none, or it cannot be asked for.
+
+    By the time of its last change, chmod's included: a copy that keeps the file's own time is noticed too.
+    """
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ctime_ns, found.st_size, found.st_ino
+
+
 def write_new_file(path: Path, text: str) -> None:
     """Write a file of mode 0600 durably, where there is none.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from waypost.keyfile.errors import KeyfileError
-from waypost.keyfile.file import load_keyring
+from waypost.keyfile.file import file_stamp, load_keyring
 from waypost.keyfile.snapshot import load_snapshot
 from waypost.links.keyring import Keyring
 
@@ -28,39 +28,47 @@ class WatchedKeyring:
     Args:
         path: keyring file.
 
+    Attributes:
+        keyring: the newest good one.
+        problem: why what the file holds now is not used, in a sentence; empty when it is.
+
     Raises:
         KeyfileError: it cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._stamp = _stamp(path)
+        self._stamp = file_stamp(path)
         self.keyring = load_keyring(path)
+        self.problem = ""
 
     def look(self) -> bool:
         """Read the file again if it changed. True when the keyring is another one now."""
-        stamp = _stamp(self._path)
+        stamp = file_stamp(self._path)
         if stamp == self._stamp:
             return False
         self._stamp = stamp
         try:
             keyring = load_keyring(self._path)
         except KeyfileError as error:
-            log.error("the changed keyring is not used: %s", error)  # noqa: TRY400 -- the message says it all
-            return False
-        if (
-            not {key.key_id: key.secret for key in self.keyring.keys}.items()
-            <= {key.key_id: key.secret for key in keyring.keys}.items()
-        ):
-            log.error(
-                "the changed keyring %s is not used: it lacks a key of the one before, or has another", self._path
+            return self._refuse(str(error))
+        offered = {key.key_id: key.secret for key in keyring.keys}
+        lost = [str(key.key_id) for key in self.keyring.keys if offered.get(key.key_id) != key.secret]
+        if lost:
+            return self._refuse(
+                f"The keyring {self._path} lacks key {', '.join(lost)}, or has another in its place. The one before is "
+                "in use until the next restart: put the newest copy back before."
             )
-            return False
         changed = keyring != self.keyring
-        self.keyring = keyring
+        self.keyring, self.problem = keyring, ""
         if changed:
             log.info("keyring read again: %d keys, minting with %d", len(keyring.keys), keyring.minting.key_id)
         return changed
+
+    def _refuse(self, problem: str) -> bool:
+        self.problem = problem
+        log.error("the changed keyring is not used: %s", problem)
+        return False
 
 
 class WatchedSnapshot:
@@ -85,7 +93,7 @@ class WatchedSnapshot:
         A version below the one that is held is refused: an old snapshot put back would lift blocks.
         """
         keyring = self._keyring()
-        seen = (_stamp(self._path), keyring)
+        seen = (file_stamp(self._path), keyring)
         if seen == self._seen:
             return False
         self._seen = seen
@@ -107,11 +115,3 @@ class WatchedSnapshot:
             log.error("%s", complaint)
         self._complaint = complaint
         return False
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return stat.st_mtime_ns, stat.st_size, stat.st_ino

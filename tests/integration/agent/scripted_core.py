@@ -18,6 +18,7 @@ class ScriptedCore:
     Attributes:
         answers: by what is asked (`keyring`, `snapshot`, `spool`, `edges`), given the last part of the path.
         segments: what was handed over, by segment id, each time.
+        etags: what was said to be here already, when it was asked for last.
     """
 
     def __init__(self) -> None:
@@ -27,6 +28,7 @@ class ScriptedCore:
             "edges": lambda _: (204, {}, b""),
         }
         self.segments: list[tuple[str, bytes]] = []
+        self.etags: dict[str, str] = {}
         core = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -34,6 +36,7 @@ class ScriptedCore:
 
             def answer(self) -> None:
                 _, _, what, *rest = self.path.split("/")
+                core.etags[what] = self.headers.get("If-None-Match", "")
                 body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
                 if what == "spool":
                     core.segments.append((rest[1], gzip.decompress(body)))

@@ -2,20 +2,20 @@
 
 import http.client
 import itertools
-import re
 import signal
+import socket
 import time
-import urllib.error
 import urllib.request
-from contextlib import closing
-from pathlib import Path
+from contextlib import ExitStack, closing, suppress
 from uuid import UUID
 
 import pytest
 from tests.acceptance.operator import eventually
-from torture.processes import WAYPOST, Install
+from torture.machines import EdgeMachine, operate
+from torture.processes import Install
 
 from waypost.keyfile import keyring_path, load_keyring
+from waypost.keyfile.snapshot import snapshot_path
 from waypost.links.token import Sealer
 from waypost.spool import sealed_segments
 from waypost.spool.conservation import account
@@ -23,58 +23,82 @@ from waypost.spool.conservation import account
 SEND = UUID("019cb7d4-0d59-7000-8000-000000000001")
 
 
-class Far(Install):
-    """The edge machine."""
+class Core(Install):
+    """A core that ends now and then."""
+
+    running = None
+
+    def begin(self):
+        self.running = self.core()
+        self.running.wait_ready()
+
+
+class Far(EdgeMachine):
+    """An edge machine, and its readers."""
 
     def click(self, token):
-        with closing(http.client.HTTPConnection("127.0.0.1", self.edge_port, timeout=10)) as connection:
+        with closing(http.client.HTTPConnection("127.0.0.1", self.edge_port, timeout=20)) as connection:
             connection.request("GET", f"/c/{token}", headers={"Host": "localhost"})
             return connection.getresponse().status
 
-    def told(self, path):
-        """Status and body of the internal listener."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.internal_port}{path}", timeout=5) as response:
-                return response.status, response.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read().decode()
+    def first_answer(self, token):
+        """Status of the first answer that a machine which is being started gives."""
+        while True:
+            with suppress(ConnectionRefusedError):
+                return self.click(token)
+
+    def metrics(self):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.internal_port}/metrics", timeout=5) as response:
+            return response.read().decode()
 
     def is_green(self):
-        return self.told("/readyz")[0] == 200
+        return self.readiness().get("ready", False)
 
     @property
     def worker(self):
-        return self.spool / "far-0"
+        return self.spool / f"{self.name}-0"
 
 
-@pytest.fixture
-def core(tmp_path):
-    with Install(tmp_path / "core", listeners=False) as install:
+@pytest.fixture(scope="module")
+def install(tmp_path_factory):
+    """A core takes seconds to start: who kills it leaves that to the next test."""
+    with Core(tmp_path_factory.mktemp("core"), listeners=False) as install:
         yield install
 
 
 @pytest.fixture
-def far(tmp_path, core):
-    running = core.core()
-    running.wait_ready()
-    credential = re.search(r"wpe_[A-Za-z0-9_-]{43}", core.run("edges", "add", "far"))[0]
-    settings = {
-        "WAYPOST_EDGE__NAME": "far",
-        "WAYPOST_EDGE__CONTROL_URL": f"http://127.0.0.1:{core.control_port}",
-        "WAYPOST_EDGE__CREDENTIAL": credential,
-    }
-    with Far(tmp_path / "far", settings, listeners=False) as install:
-        keyring_path(install.data).unlink()  # a machine on which nothing was done yet
-        install.data.rmdir()
-        install.running_core = running
-        yield install
+def core(install):
+    if install.running is None or install.running.process.poll() is not None:
+        install.begin()
+    return install
+
+
+@pytest.fixture
+def machine(tmp_path, core):
+    """Makes a machine on which nothing was done yet, given its name."""
+    with ExitStack() as held:
+
+        def make(name):
+            made = held.enter_context(Far(tmp_path / name, core, name, f"http://127.0.0.1:{core.control_port}"))
+            held.callback(operate, core, "edges", "remove", name)
+            return made
+
+        yield make
+
+
+@pytest.fixture
+def far(machine):
+    return machine("far")
 
 
 def edge(far, *options):
-    started = far.start("edge", [*WAYPOST, "edge", *options])
+    started = far.begin(*options)
     started.wait_ready()
     return started
+
+
+def sealer_of(core):
+    return Sealer(load_keyring(keyring_path(core.data)), "localhost", account=7, profile=8)
 
 
 def test_it_fetches_its_keyring_redirects_and_hands_its_clicks_over_with_the_core_dying_meanwhile(core, far):
@@ -82,42 +106,72 @@ def test_it_fetches_its_keyring_redirects_and_hands_its_clicks_over_with_the_cor
     keyring = load_keyring(keyring_path(core.data))
     assert load_keyring(keyring_path(far.data)) == keyring
     eventually(far.is_green, seconds=10)
-    sealer = Sealer(keyring, "localhost", account=7, profile=8)
+    sealer = sealer_of(core)
     tokens = [sealer.click(SEND, number, f"https://shop.example/{number}") for number in range(60)]
     assert {far.click(token) for token in tokens[:20]} == {302}
     eventually(lambda: account(far.worker).stored == 20, seconds=20)
 
-    far.running_core.kill()
+    core.running.kill()
     assert {far.click(token) for token in tokens[20:40]} == {302}
     eventually(lambda: len(sealed_segments(far.worker)) > 0, seconds=10)
     time.sleep(1)
     assert account(far.worker).stored == 20
     assert far.is_green()  # a core that is down takes no edge out of rotation
 
-    core.core().wait_ready()
+    core.begin()
     assert {far.click(token) for token in tokens[40:]} == {302}
     eventually(lambda: account(far.worker).stored == 60, seconds=30)
     assert account(far.worker).difference == 0
-    eventually(lambda: 'waypost_clicks_stored_total{worker="far-0"} 60.0' in far.told("/metrics")[1], seconds=5)
+    eventually(lambda: 'waypost_clicks_stored_total{worker="far-0"} 60.0' in far.metrics(), seconds=5)
 
 
-def test_a_block_is_obeyed_within_five_seconds_and_after_a_restart_without_the_core(core, far):
+def test_every_edge_obeys_a_block_within_five_seconds_and_after_a_restart_without_the_core(core, machine):
+    """S3, the kill switch."""
+    machines = [machine(name) for name in ("paris", "rome", "oslo")]
+    for each in machines:
+        each.begin()
+    token = sealer_of(core).click(SEND, 0, "https://evil.example/")
+    for each in machines:
+        each.running.wait_ready()
+        eventually(each.is_green, seconds=10)
+        assert each.click(token) == 302
+    operate(core, "block", "add", "host", "evil.example", "--reason", "phishing")
+    eventually(lambda: {each.click(token) for each in machines} == {410}, seconds=5)
+    core.running.kill()
+    for each in machines:
+        each.kill()
+        each.begin()
+    assert [each.first_answer(token) for each in machines] == [410] * 3
+
+
+def test_an_edge_restored_from_a_backup_opens_new_links_and_obeys_new_blocks_from_its_first_answer_on(core, far):
     started = edge(far)
     eventually(far.is_green, seconds=10)
-    sealer = Sealer(load_keyring(keyring_path(core.data)), "localhost", account=7, profile=8)
-    token = sealer.click(SEND, 0, "https://evil.example/")
-    assert far.click(token) == 302
-    core.run("block", "add", "host", "evil.example", "--reason", "phishing")
-    eventually(lambda: far.click(token) == 410, seconds=5)
-    far.running_core.kill()
-    assert started.stop() == 0
-    edge(far)
-    assert far.click(token) == 410
+    files = (keyring_path(far.data), snapshot_path(far.data))
+    backup = [path.read_bytes() for path in files]
+    operate(core, "keys", "add")
+    eventually(lambda: operate(core, "keys", "promote", "2").exit_code == 0, seconds=60)
+    operate(core, "block", "add", "host", "evil.test", "--reason", "phishing")
+    started.stop()
+    for path, old in zip(files, backup, strict=True):
+        path.write_bytes(old)
+    far.begin()
+    assert far.first_answer(sealer_of(core).click(SEND, 0, "https://shop.example/")) == 302
+    assert far.click(sealer_of(core).click(SEND, 0, "https://evil.test/")) == 410
 
 
-def test_without_keyring_and_core_it_says_what_to_do(far):
-    far.running_core.kill()
-    started = far.start("edge", [*WAYPOST, "edge"])
+def test_a_core_that_says_nothing_holds_up_no_start_for_long(core, far):
+    edge(far).stop()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        far.settings["WAYPOST_EDGE__CONTROL_URL"] = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        started = edge(far)
+        assert far.click(sealer_of(core).click(SEND, 0, "https://shop.example/")) == 302
+        assert "gives no news: no answer in 3 s" in started.log.read_text()
+
+
+def test_without_keyring_and_core_it_says_what_to_do(core, far):
+    core.running.kill()
+    started = far.begin()
     assert started.process.wait(20) == 1
     said = started.log.read_text()
     assert "waypost edges add" in said
@@ -127,7 +181,7 @@ def test_without_keyring_and_core_it_says_what_to_do(far):
 def test_a_rolling_restart_under_load_fails_no_reader_and_loses_no_click(core, far):
     started = edge(far, "--workers", "2")
     eventually(far.is_green, seconds=10)
-    sealer = Sealer(load_keyring(keyring_path(core.data)), "localhost", account=7, profile=8)
+    sealer = sealer_of(core)
     before = pids(far)
     started.process.send_signal(signal.SIGUSR1)
     answers = []
@@ -146,5 +200,4 @@ def test_a_rolling_restart_under_load_fails_no_reader_and_loses_no_click(core, f
 
 def pids(far):
     """Of the agent and the workers."""
-    [supervisor] = [each.process.pid for each in far._started if each.name == "edge" and each.process.poll() is None]
-    return set(Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split())
+    return set(far.processes()[1:])

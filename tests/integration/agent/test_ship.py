@@ -25,7 +25,7 @@ from waypost.spool.ledger import Entries, read_ledger
 from waypost.spool.replay import Settled, hand_back, settled_segments
 from waypost.spool.segments import SegmentWriter
 
-from .scripted_core import ScriptedCore
+from .scripted_core import NOT_CHANGED, ScriptedCore
 
 NOW = datetime(2026, 3, 4, tzinfo=UTC)
 
@@ -216,3 +216,24 @@ def test_a_keyring_with_more_keys_is_written_and_one_without_a_held_key_is_not(c
     with pytest.raises(CoreError, match="keyring"):
         fetching.fetch()
     assert load_keyring(path) == more
+
+
+def test_a_file_that_an_old_backup_took_the_place_of_is_fetched_again(core, settings):
+    """The core has nothing newer than what was fetched, and what is here is older."""
+    keyring_file, snapshot_file = keyring_path(settings.data), snapshot_path(settings.data)
+    old = keyring_file.read_bytes()
+    keyring = load_keyring(keyring_file).add(bytes(range(64)))
+    snapshots = [encode_snapshot(Snapshot(version, NOW, {}, Blocks()), keyring) for version in (7, 8)]
+    for what, data in (("keyring", keyring.dump().encode()), ("snapshot", snapshots[1])):
+        core.answers[what] = lambda _, what=what, data=data: (
+            NOT_CHANGED if core.etags[what] == '"newest"' else (200, {"ETag": '"newest"'}, data)
+        )
+    fetching = facts(settings)
+    fetching.fetch()
+    keyring_file.write_bytes(old)
+    snapshot_file.write_bytes(snapshots[0])
+    fetching.fetch()
+    assert load_keyring(keyring_file) == keyring
+    assert snapshot_file.read_bytes() == snapshots[1]
+    fetching.fetch()
+    assert core.etags == {"keyring": '"newest"', "snapshot": '"newest"'}

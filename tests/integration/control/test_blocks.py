@@ -189,6 +189,9 @@ def test_what_is_published_is_written_for_the_edges_of_this_machine_and_kept_for
     assert "localhost" in there.link_domains
     snapshot_path(tmp_path).unlink()
     assert publisher.publish()
+    snapshot_path(tmp_path).write_bytes(b"an old backup")
+    assert publisher.publish()
+    assert load_snapshot(snapshot_path(tmp_path), keyring) == there
     keyring = keyring.add(os.urandom(64)).promote(2)
     assert publisher.publish()  # a new minting key authenticates it
     assert load_snapshot(snapshot_path(tmp_path), Keyring(keyring.keys)) == there

@@ -21,7 +21,7 @@ from waypost.control.install import open_install
 from waypost.control.publishing.service import Publisher
 from waypost.control.sources import SYSTEM
 from waypost.fleet.courier import HeldByWorker, HeldKey, Receipt, Report, keyring_digest
-from waypost.fleet.snapshot import decode_snapshot
+from waypost.fleet.snapshot import decode_snapshot, snapshot_mac
 from waypost.keyfile import create_keyring
 from waypost.links.keyring import Keyring
 from waypost.pipeline.collector import Collector
@@ -115,6 +115,7 @@ def test_a_snapshot_is_given_once_and_then_only_when_it_changed(core):
     core.publisher.publish()
     first = core.call("GET", "/internal/snapshot")
     assert decode_snapshot(first.content, core.keyring).version == core.publisher.version
+    assert first.headers["ETag"] == f'"{snapshot_mac(first.content)}"'
     again = core.call("GET", "/internal/snapshot", headers={"If-None-Match": first.headers["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
     stale = core.call("GET", "/internal/snapshot", headers={"If-None-Match": '"1.1"'})

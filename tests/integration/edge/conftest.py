@@ -35,6 +35,8 @@ class Edges:
     environment: dict[str, str] = field(default_factory=dict)
     descriptors_max: int | None = None
     """Descriptors a worker may have; none: as many as the tests."""
+    under: tuple[str, ...] = ()
+    """A command that runs the workers, as strace does."""
     listener: socket.socket | None = None
     """What the workers serve on; none: they listen for themselves."""
     _numbers: Iterator[int] = field(default_factory=itertools.count)
@@ -55,6 +57,7 @@ class Edges:
         process = subprocess.Popen(
             [
                 *(["prlimit", f"--nofile={self.descriptors_max}"] if self.descriptors_max else []),
+                *self.under,
                 *WAYPOST,
                 *("edge-worker", "--data", str(self.data), "--worker", str(worker)),
                 *(f"--listener={descriptor}" for descriptor in descriptors),

@@ -16,6 +16,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import pytest
+from tests.debian import require
 
 from waypost.config import HostPort
 from waypost.edge.app import listening_socket
@@ -275,6 +276,21 @@ def test_a_key_added_while_it_runs_opens_at_once(edges: Edges) -> None:
     add_key(keyring_path(edges.data))
     promote_key(keyring_path(edges.data), 2)
     eventually(lambda: edges.get(f"/c/{edges.click_token(2)}").startswith(b"HTTP/1.1 302"))
+
+
+def test_a_key_that_comes_while_a_worker_starts_opens_from_its_first_answer_on(edges: Edges) -> None:
+    """L2b: nothing tells of a worker that does not serve yet, so no key waits for it."""
+    strace = str(require("strace", binary="strace"))
+    late = ("-e", "trace=listen", "-e", "inject=listen:delay_enter=2000000")
+    edges.under = (strace, "-D", "-f", "-qq", "-o", "/dev/null", *late)
+    with ThreadPoolExecutor(1) as pool:
+        started = pool.submit(edges.start)
+        while not (edges.data / "spool" / "edge-0" / "counters").exists():
+            time.sleep(0.01)
+        add_key(keyring_path(edges.data))
+        promote_key(keyring_path(edges.data), 2)
+        started.result()
+    assert edges.get(f"/c/{edges.click_token(1)}").startswith(b"HTTP/1.1 302")
 
 
 def test_a_spool_directory_belongs_to_one_process(edges: Edges) -> None:

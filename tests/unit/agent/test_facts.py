@@ -1,6 +1,7 @@
 """Which keyrings are taken, and when there is something to report."""
 
-from waypost.agent.facts import refusal_of, report_of, same_holdings
+from waypost.agent.documents import refusal_of
+from waypost.agent.facts import report_of, same_holdings
 from waypost.links.keyring import Keyring
 
 from .machine import KEYRING, view, worker

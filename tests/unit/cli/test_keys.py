@@ -12,6 +12,7 @@ from waypost.control.edges.schema import NewEdge
 from waypost.control.edges.service import add_edge, record_report
 from waypost.control.install import open_database
 from waypost.control.sources import SYSTEM
+from waypost.db import create_control_key
 from waypost.fleet.courier import HeldByWorker, HeldKey, Report
 from waypost.keyfile import add_key, keyring_path, load_keyring
 from waypost.links.keyring import Keyring
@@ -82,6 +83,37 @@ def test_a_registered_edge_holds_up_a_key_until_it_says_that_it_has_it(keys, tmp
     record_report(database, SYSTEM, "paris", Report("0", held, [HeldByWorker("paris-0", [1, 2], 0, 0)]))
     database.close()
     assert keys("promote", "2").exit_code == 0
+
+
+def test_no_key_is_added_to_an_old_copy_of_the_keyring(keys, tmp_path):
+    """Two keys of one id: no edge could hold both."""
+    data = tmp_path / "data"
+    keys("create")
+    path = keyring_path(data)
+    old = path.read_bytes()
+    newest = add_key(path)
+    worker(data, 1, 2)
+    database = open_database(load(None, {}, data))
+    add_edge(database, SYSTEM, NewEdge(name="paris"))
+    held = [HeldKey(key.key_id, key.fingerprint) for key in newest.keys]
+    record_report(database, SYSTEM, "paris", Report("0", held, [HeldByWorker("paris-0", [1, 2], 0, 0)]))
+    database.close()
+    path.write_bytes(old)
+    refused = keys("add", "--mint")
+    assert refused.exit_code == 1
+    assert "edge-0, on this machine, holds key 2" in refused.output
+    assert "edge paris holds key 2" in refused.output
+    assert path.read_bytes() == old
+    path.write_text(newest.dump())
+    assert keys("add").exit_code == 0
+
+
+def test_a_core_whose_database_is_named_nowhere_is_not_taken_for_one_without_edges(keys, tmp_path):
+    keys("create")
+    create_control_key(tmp_path / "data")
+    for command in (("add",), ("promote", "1")):
+        refused = keys(*command)
+        assert (refused.exit_code, "--config FILE" in refused.output) == (1, True)
 
 
 def test_a_key_that_is_not_there_is_not_promoted(keys):

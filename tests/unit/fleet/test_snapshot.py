@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from waypost.fleet.errors import SnapshotForged, SnapshotKeyUnknown, SnapshotMalformed
@@ -15,6 +16,7 @@ from waypost.fleet.snapshot import (
     destination_host,
     encode_snapshot,
     link_digest,
+    snapshot_mac,
 )
 from waypost.links.keyring import Keyring
 from waypost.links.token import Kind, Payload
@@ -42,6 +44,18 @@ def test_an_edge_believes_a_snapshot_of_any_key_it_holds():
     with pytest.raises(SnapshotKeyUnknown) as raised:
         decode_snapshot(encode_snapshot(SNAPSHOT, rolled.promote(2)), KEYRING)
     assert raised.value.key_id == 2
+
+
+def test_two_snapshots_of_other_facts_or_another_key_have_other_macs():
+    rolled = KEYRING.add(b"n" * 64)
+    later = msgspec.structs.replace(SNAPSHOT, blocks=Blocks())
+    made = [
+        encode_snapshot(SNAPSHOT, KEYRING),
+        encode_snapshot(SNAPSHOT, rolled.promote(2)),
+        encode_snapshot(later, KEYRING),
+    ]
+    assert len({snapshot_mac(data) for data in made}) == len(made)
+    assert snapshot_mac(made[0]) == snapshot_mac(encode_snapshot(SNAPSHOT, rolled))
 
 
 def test_no_altered_byte_passes():

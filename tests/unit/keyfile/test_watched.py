@@ -54,7 +54,24 @@ def test_a_keyring_that_lacks_a_key_is_not_taken(keyring_file, caplog):
     replace_file(keyring_file, Keyring.new(bytes(64)).dump())
     assert not watched.look()
     assert watched.keyring == held
-    assert "lacks a key" in caplog.text
+    assert "lacks key 1, or has another in its place" in caplog.text
+    assert "put the newest copy back" in watched.problem
+    replace_file(keyring_file, held.add(bytes(64)).dump())
+    assert watched.look()
+    assert watched.problem == ""
+
+
+def test_a_keyring_whose_mode_is_put_right_afterwards_is_taken(keyring_file):
+    watched = WatchedKeyring(keyring_file)
+    copy = watched.keyring.add(bytes(64)).dump()
+    keyring_file.unlink()
+    keyring_file.write_text(copy)
+    keyring_file.chmod(0o644)
+    assert not watched.look()
+    assert "chmod 600" in watched.problem
+    keyring_file.chmod(0o600)
+    assert watched.look()
+    assert watched.problem == ""
 
 
 def test_a_process_does_not_start_without_a_keyring(tmp_path):

@@ -18,6 +18,7 @@ from waypost.control.errors import (
 )
 from waypost.db.tables import Edge
 from waypost.fleet.courier import SEGMENT_BYTES_MAX, WORKER, NotNow, Report, keyring_digest
+from waypost.fleet.snapshot import snapshot_mac
 
 router = APIRouter(prefix="/internal", include_in_schema=False)
 
@@ -43,11 +44,11 @@ def _fleet(control: Control) -> Fleet:
 @router.get("/snapshot")
 def snapshot(control: ControlParts, _caller: Caller, if_none_match: Annotated[str, Header()] = "") -> Response:
     """What edges are to know."""
-    published = _fleet(control).published
-    if not published.data:
+    # Read once: it is replaced on another thread, and a name that is not its own would hide it from the edge.
+    data = _fleet(control).published.data
+    if not data:
         raise UnavailableError("nothing has been published yet", retry_after_seconds=1)
-    # With the key that authenticates it: an edge that lacks that key must get it again once it has it.
-    return _unless_known(published.data, f'"{published.version}.{control.keyring().minting.key_id}"', if_none_match)
+    return _unless_known(data, f'"{snapshot_mac(data)}"', if_none_match)
 
 
 @router.get("/keyring")

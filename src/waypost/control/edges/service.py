@@ -12,7 +12,7 @@ from waypost.control.sources import Sources
 from waypost.db import Database
 from waypost.db.tables import Edge
 from waypost.fleet.courier import CREDENTIAL_PREFIX, Report
-from waypost.links.keyring import Key
+from waypost.links.keyring import Key, Keyring
 
 
 def add_edge(database: Database, sources: Sources, new: NewEdge) -> str:
@@ -89,6 +89,18 @@ def edges_without(database: Database, key: Key) -> list[str]:
         elif not report.holds(key.key_id, key.fingerprint):
             lacking.append(f"edge {edge.name} does not hold it (last heard {edge.last_seen_at:%Y-%m-%d %H:%M:%S})")
     return lacking
+
+
+def edges_beyond(database: Database, keyring: Keyring) -> list[str]:
+    """What is to be said of each registered edge that holds a key which this keyring lacks."""
+    known = {(key.key_id, key.fingerprint) for key in keyring.keys}
+    found = []
+    for edge in list_edges(database):
+        report = report_of(edge)
+        more = [key for key in report.keys if (key.key_id, key.fingerprint) not in known] if report else []
+        if more:
+            found.append(f"edge {edge.name} holds key {', '.join(str(key.key_id) for key in more)}")
+    return found
 
 
 def _hash(credential: str) -> str:

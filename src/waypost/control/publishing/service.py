@@ -17,6 +17,7 @@ from waypost.db import Database
 from waypost.db.tables import Block, LinkDomain, Profile, SnapshotVersion
 from waypost.fleet.snapshot import BlockKind, Blocks, PublishedDomain, Snapshot, encode_snapshot
 from waypost.keyfile import SnapshotUnwritable
+from waypost.keyfile.file import file_stamp
 from waypost.keyfile.snapshot import snapshot_path, write_snapshot
 from waypost.links.keyring import Keyring
 
@@ -114,7 +115,8 @@ class Publisher:
         self._keyring = keyring
         self._now = now
         self._path = snapshot_path(settings.data)
-        self._published: tuple[int, int] | None = None
+        self._published: tuple[int, int, object] | None = None
+        """Version, key, and the file that was written."""
         self.version = 0
         self.data = b""
         """As `encode_snapshot` makes it; empty before the first `publish`."""
@@ -128,13 +130,13 @@ class Publisher:
         """
         keyring = self._keyring()
         version = snapshot_version(self._database)
-        if self._published == (version, keyring.minting.key_id) and version and self._path.exists():
+        if version and self._published == (version, keyring.minting.key_id, file_stamp(self._path)):
             return False
         snapshot = snapshot_of(self._database, self._settings.links.development_domains, self._now())
         self.data = encode_snapshot(snapshot, keyring)
         self.version = snapshot.version
         write_snapshot(self._path, snapshot, keyring)
-        self._published = (snapshot.version, keyring.minting.key_id)
+        self._published = (snapshot.version, keyring.minting.key_id, file_stamp(self._path))
         return True
 
     async def run(self, stop: asyncio.Event) -> None:

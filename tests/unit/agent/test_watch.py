@@ -1,0 +1,17 @@
+"""What the agent sees in a data directory."""
+
+from waypost.agent.watch import Watch
+from waypost.keyfile import add_key, create_keyring, keyring_path
+
+
+def test_an_old_keyring_put_back_is_told_before_a_restart_makes_links_dead(tmp_path):
+    path = keyring_path(tmp_path)
+    create_keyring(path)
+    backup = path.read_bytes()
+    newest = add_key(path)
+    watch = Watch(tmp_path, (), lambda: 0.0)
+    watch.look()
+    assert watch().keyring_problem == ""
+    path.write_bytes(backup)
+    watch.look()
+    assert (watch().keyring, "lacks key 2" in watch().keyring_problem) == (newest, True)
