@@ -1,6 +1,5 @@
-"""L4, tolerance: what mail programs do to links is undone, and S1: nothing else opens."""
+"""L4, tolerance: what mail programs do to links is undone. Nothing else opens: `test_altered_tokens.py`."""
 
-import random
 import time
 from urllib.parse import unquote_to_bytes
 
@@ -90,43 +89,6 @@ def test_any_path_is_looked_at_in_no_time_and_gives_four_candidates_at_most(path
     started = time.perf_counter()
     assert len(list(candidates(path))) <= 4
     assert time.perf_counter() - started < 0.5
-
-
-ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_=.%&/ "
-
-
-def altered(text, other, rng):
-    at = rng.randrange(len(text))
-    match rng.randrange(5):
-        case 0:
-            return text[:at] + rng.choice(ALPHABET[:64]) + text[at + 1 :]
-        case 1:
-            return text[:at] + text[at + 1 :]
-        case 2:
-            return text[:at] + rng.choice(ALPHABET) + text[at:]
-        case 3:
-            return text[:at] + other[at:]
-        case _:
-            return text[:at]
-
-
-@pytest.mark.parametrize("count", [20_000])
-def test_what_is_altered_beyond_that_table_never_redirects(count, edge, token, request_for):
-    """S1: whatever opens is, once repaired, exactly the token that was sealed."""
-    rng = random.Random(8)
-    text, other = token(), token(account=9, destination="https://other.example/")
-    opened = 0
-    for _ in range(count):
-        path = f"/c/{altered(text, other, rng)}"
-        decision = decide(request_for(path), edge, NOW, RANDOMNESS)
-        if decision.hit is None:
-            assert decision.answer.status == 404
-            continue
-        opened += 1
-        assert decision.answer.headers[0] in {("Location", DESTINATION), ("Location", "https://other.example/")}
-        tried = [path.removeprefix("/c/"), *(each.token for each in candidates(path))]
-        assert text in tried or other in tried
-    assert 0 < opened < count / 10
 
 
 def test_no_repair_opens_a_token_of_another_domain_or_keyring(edge, token, request_for):
