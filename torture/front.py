@@ -154,6 +154,7 @@ class Authority:
         self._under = under
         self._port, management, self._dns, self._names = free_ports(4)
         self.directory = f"https://{address}:{self._port}/dir"
+        self._management = f"https://{address}:{management}"
         self.processes: list[subprocess.Popen[bytes]] = []
         write_certificate(self.root, self._key, x509.IPAddress(ip_address(address)))
         self._config.write_text(
@@ -213,6 +214,12 @@ class Authority:
             )
             with urllib.request.urlopen(request, timeout=WAIT_SECONDS):
                 pass
+
+    def issuing_root(self) -> str:
+        """The root certificate that visitors must trust, as PEM; another one after each start."""
+        context = ssl.create_default_context(cafile=str(self.root))
+        with urllib.request.urlopen(f"{self._management}/roots/0", context=context, timeout=WAIT_SECONDS) as answer:
+            return answer.read().decode()
 
     @property
     def orders(self) -> int:

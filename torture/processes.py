@@ -114,15 +114,22 @@ class Install:
         settings: by their environment names.
         workers: of the edge.
         listeners: hold the edge's sockets here, as `waypost up` does: who connects to a dead worker waits.
+        keyring: make one where there is none; an edge of a core elsewhere fetches it.
     """
 
     def __init__(
-        self, folder: Path, settings: Mapping[str, str] | None = None, *, workers: int = 1, listeners: bool = True
+        self,
+        folder: Path,
+        settings: Mapping[str, str] | None = None,
+        *,
+        workers: int = 1,
+        listeners: bool = True,
+        keyring: bool = True,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.data = folder / "data"
-        if not keyring_path(self.data).exists():
+        if keyring and not keyring_path(self.data).exists():
             create_keyring(keyring_path(self.data))
         self.workers = workers
         # Together, so that no two are the same.
