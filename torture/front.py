@@ -82,7 +82,8 @@ class Site:
             ssl.SSLError: there is no certificate for the name.
             OSError: nobody answers.
         """
-        context = ssl.create_default_context()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         context.set_alpn_protocols(list(protocols or ("http/1.1",)))
@@ -118,7 +119,7 @@ class Site:
 
 
 def _request(name: str, path: str, headers: str) -> bytes:
-    return f"GET {path} HTTP/1.1\r\nHost: {name}\r\n{headers}Connection: close\r\n\r\n".encode()
+    return f"GET {path} HTTP/1.1\r\nHost: {name}\r\n{headers}Connection: close\r\n\r\n".encode("latin-1")
 
 
 class Authority:
@@ -153,8 +154,9 @@ class Authority:
         self._under = under
         self._port, management, self._dns, self._names = free_ports(4)
         self.directory = f"https://{address}:{self._port}/dir"
+        self._management = f"https://{address}:{management}"
         self.processes: list[subprocess.Popen[bytes]] = []
-        self._write_certificate()
+        write_certificate(self.root, self._key, x509.IPAddress(ip_address(address)))
         self._config.write_text(
             json.dumps(
                 {
@@ -213,6 +215,12 @@ class Authority:
             with urllib.request.urlopen(request, timeout=WAIT_SECONDS):
                 pass
 
+    def issuing_root(self) -> str:
+        """The root certificate that visitors must trust, as PEM; another one after each start."""
+        context = ssl.create_default_context(cafile=str(self.root))
+        with urllib.request.urlopen(f"{self._management}/roots/0", context=context, timeout=WAIT_SECONDS) as answer:
+            return answer.read().decode()
+
     @property
     def orders(self) -> int:
         """How many there were."""
@@ -227,29 +235,30 @@ class Authority:
             )
         self.processes.append(process)
 
-    def _write_certificate(self) -> None:
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "authority")])
-        now = datetime.now(UTC)
-        address = x509.IPAddress(ip_address(self._address))
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=30))
-            .add_extension(x509.SubjectAlternativeName([address]), critical=False)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .sign(key, hashes.SHA256())
+
+def write_certificate(certificate: Path, key: Path, name: x509.GeneralName) -> None:
+    """A self-signed one for `name`, and its key, as PEM."""
+    secret = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(secret.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=30))
+        .add_extension(x509.SubjectAlternativeName([name]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(secret, hashes.SHA256())
+    )
+    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    key.write_bytes(
+        secret.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        self.root.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        self._key.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-        )
+    )
 
 
 class CaddyFront:

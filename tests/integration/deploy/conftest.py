@@ -4,12 +4,18 @@ import contextlib
 import os
 import re
 import signal
+import socket
+import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 from uuid import UUID
 
 import pytest
+from tests.debian import require
+from tests.unit.edge.test_repair import SEEN_IN_MAIL
 from torture.front import Authority, Site, publish
 from torture.processes import WAYPOST, Install, Started, free_ports
 
@@ -19,6 +25,10 @@ from waypost.spool import read_segment, sealed_segments
 
 DOMAIN = "links.example.com"
 DESTINATION = "https://shop.example/a?b=c"
+HEADERS = (("1.1", 65), ("2", 62))
+"""Version of HTTP and kilobytes of cookies; over HTTP/2 curl itself sends no more than 64 KB in all."""
+SLOW_SECONDS = 15
+"""What the fronts give a client for the head of a request, and for a handshake."""
 SEND = UUID("019cb7d4-0d59-7000-8000-000000000001")
 
 
@@ -49,10 +59,63 @@ class Machine:
         except ConnectionResetError:
             return False
 
+    def redirects_with_cookies(self, site: Site, version: str, kilobytes: int) -> bool:
+        """The same by curl, over a version of HTTP."""
+        header = self.install.folder / "header"
+        header.write_text("Cookie: " + "; ".join(f"name{number}={'x' * 1_000}" for number in range(kilobytes)))
+        done = subprocess.run(
+            [
+                *(require("curl", "curl"), "--silent", "--insecure", "--output", os.devnull, f"--http{version}"),
+                *("--header", f"@{header}", "--resolve", f"{DOMAIN}:{site.https_port}:{site.address}"),
+                *("--write-out", "%{http_version} %{http_code} %{redirect_url}"),
+                f"https://{DOMAIN}:{site.https_port}/c/{self.token()}",
+            ],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout == f"{version} 302 {DESTINATION}"
+
+    def not_mended(self, site: Site) -> list[str]:
+        """What mail programs do to links, by its name, where a link that it was done to does not redirect.
+
+        Browsers encode what is not ASCII; so must who asks the edge.
+        """
+        paths = {name: damage(self.token()) for name, damage in SEEN_IN_MAIL.items()}
+        return [name for name, path in paths.items() if path.isascii() and not is_redirect(site.get(DOMAIN, path))]
+
     def hits(self, user_agent: str) -> list[Hit]:
         """Clicks with that User-Agent, of sealed segments."""
         kept = [hit for path in sealed_segments(self.install.spool) for _, hit in read_segment(path).records]
         return [hit for hit in kept if hit.headers.get("user-agent") == user_agent]
+
+
+class SlowClients:
+    """One that never begins TLS, and one that never ends the head of its request."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._held = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        address = (self._site.address, self._site.https_port)
+        mute = self._held.enter_context(socket.create_connection(address))
+        trickling = self._held.enter_context(self._site.connected(DOMAIN))
+        trickling.sendall(f"GET / HTTP/1.1\r\nHost: {DOMAIN}\r\nX".encode())
+        self._since = time.monotonic()
+        self._connections = (mute, trickling)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.close()
+
+    def wait_closed(self) -> None:
+        """Return once the front has let them go; fails when it does not."""
+        for connection in self._connections:
+            connection.settimeout(max(1, self._since + SLOW_SECONDS + 10 - time.monotonic()))
+            with contextlib.suppress(ConnectionError):
+                while connection.recv(4096):
+                    pass
 
 
 def is_redirect(answer: bytes) -> bool:

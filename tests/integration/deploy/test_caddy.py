@@ -5,18 +5,15 @@ There is no control plane in these tests: all of it works while the core is down
 
 import os
 import signal
-import socket
 import ssl
 import subprocess
 import threading
 import time
-from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 
 import pytest
 from cryptography import x509
 from tests.debian import require
-from tests.unit.edge.test_repair import SEEN_IN_MAIL
 from torture.front import LOOPBACK, Authority, CaddyFront, Site, publish, wait_for
 from torture.processes import free_ports
 
@@ -24,12 +21,10 @@ from waypost.cli.caddyfile import Front, caddyfile_of
 from waypost.config import load
 from waypost.keyfile.snapshot import snapshot_path
 
-from .conftest import DESTINATION, DOMAIN, is_redirect, new_machine
+from .conftest import DOMAIN, HEADERS, SlowClients, is_redirect, new_machine
 
-SHORT_SECONDS = 15
-"""Caddy renews when a third is left: five seconds are enough for an order on a slow machine."""
-SLOW_SECONDS = 15
-"""What a client is given for the head of a request, and for a handshake."""
+SHORT_SECONDS = 12
+"""Caddy renews when a third is left: four seconds are enough for an order on a slow machine."""
 
 
 @pytest.fixture(scope="module")
@@ -39,14 +34,10 @@ def caddy(machine, authority, ports):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def slow_clients(caddy, machine):
-    """Opened before the first test, so that their time passes during the others; since when, and by what they do."""
-    site = caddy.site
-    with ExitStack() as held:
-        mute = held.enter_context(socket.create_connection((site.address, site.https_port)))
-        trickling = held.enter_context(site.connected(DOMAIN))
-        trickling.sendall(f"GET /c/{machine.token()} HTTP/1.1\r\nHost: {DOMAIN}\r\nX".encode())
-        yield time.monotonic(), (mute, trickling)
+def slow_clients(caddy):
+    """Opened before the first test, so that their time passes during the others."""
+    with SlowClients(caddy.site) as clients:
+        yield clients
 
 
 def names(certificate):
@@ -146,34 +137,13 @@ def test_plain_http_goes_to_https(caddy):
     assert f"Location: https://{DOMAIN}:{caddy.site.https_port}/c/x?y=z\r\n".encode() in answer
 
 
-@pytest.mark.parametrize(("version", "cookies"), [("1.1", 65), ("2", 62)])
-def test_64_kilobytes_of_cookies_cost_no_reader_her_link(machine, caddy, tmp_path, version, cookies):
-    """Over HTTP/2 curl itself sends no more than 64 KB in all."""
-    header = tmp_path / "header"
-    header.write_text("Cookie: " + "; ".join(f"name{number}={'x' * 1_000}" for number in range(cookies)))
-    assert curl(caddy.site, machine, f"--http{version}", "--header", f"@{header}") == f"{version} 302 {DESTINATION}"
+@pytest.mark.parametrize(("version", "kilobytes"), HEADERS)
+def test_64_kilobytes_of_cookies_cost_no_reader_her_link(machine, caddy, version, kilobytes):
+    assert machine.redirects_with_cookies(caddy.site, version, kilobytes)
 
 
-def curl(site, machine, *options):
-    """What a click by curl brings: HTTP version, status, destination."""
-    done = subprocess.run(
-        [
-            *(require("curl", "curl"), "--silent", "--insecure", "--output", os.devnull),
-            *("--resolve", f"{DOMAIN}:{site.https_port}:{site.address}"),
-            *("--write-out", "%{http_version} %{http_code} %{redirect_url}"),
-            *(*options, f"https://{DOMAIN}:{site.https_port}/c/{machine.token()}"),
-        ],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return done.stdout
-
-
-@pytest.mark.parametrize("name", SEEN_IN_MAIL)
-def test_what_mail_programs_do_to_links_is_mended_behind_the_front_too(machine, caddy, name):
-    path = SEEN_IN_MAIL[name](machine.token())
-    assert is_redirect(caddy.site.get(DOMAIN, path))
+def test_what_mail_programs_do_to_links_is_mended_behind_the_front_too(machine, caddy):
+    assert machine.not_mended(caddy.site) == []
 
 
 def test_the_client_is_who_connected_to_the_front_whatever_it_says_of_itself(machine, caddy):
@@ -280,12 +250,7 @@ def test_its_configuration_is_loaded_again_and_a_reader_who_is_cut_off_by_that_n
 
 
 def test_slow_clients_are_let_go(slow_clients):
-    since, connections = slow_clients
-    for connection in connections:
-        connection.settimeout(max(1, since + SLOW_SECONDS + 10 - time.monotonic()))
-        with suppress(ConnectionError):
-            while connection.recv(4096):
-                pass
+    slow_clients.wait_closed()
 
 
 def test_there_is_no_access_log(caddy):
