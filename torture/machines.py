@@ -14,7 +14,7 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
-from torture.processes import READY_SECONDS, WAYPOST, WORKER_COMMAND, Install, Started
+from torture.processes import READY_SECONDS, WAYPOST, Install, Started
 from waypost.cli.main import main
 from waypost.spool.segments import OPEN_SUFFIX, SEALED_SUFFIX
 
@@ -72,10 +72,6 @@ class EdgeMachine(Install):
         first = self.running.process.pid
         return [first, *map(int, Path(f"/proc/{first}/task/{first}/children").read_text().split())]
 
-    def redirecting(self) -> list[int]:
-        """The workers."""
-        return [pid for pid in self.processes() if WORKER_COMMAND in _arguments(pid)]
-
     def wait_in_rotation(self, seconds: float = READY_SECONDS) -> None:
         """Until /readyz is green.
 
@@ -125,7 +121,3 @@ def _end_of(pid: int) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
-
-
-def _arguments(pid: int) -> list[str]:
-    return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
