@@ -25,7 +25,7 @@ from torture.gate import Progress, Result, Scale, failed
 from torture.machines import EdgeMachine, operate
 from torture.network import Machine, NoNetworkError, Switch
 from torture.oracle import Fate, compare, counted, stored, unaccounted
-from torture.processes import Install
+from torture.processes import ENDS_WITH_THIS, Install
 from waypost.cli.caddyfile import Front
 from waypost.spool.counters import LOST
 
@@ -80,7 +80,7 @@ class Api:
         )
         with (folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [require("caddy", "caddy"), "run", "--adapter", "caddyfile", "--config", caddyfile],
+                [*ENDS_WITH_THIS, require("caddy", "caddy"), "run", "--adapter", "caddyfile", "--config", caddyfile],
                 env={"HOME": str(folder)},
                 stdout=log,
                 stderr=log,
@@ -175,6 +175,7 @@ class Trial:
                 HTTPS_PORT,
                 validity_seconds=VALIDITY_SECONDS[scale],
                 address=self._switch.address,
+                under=ENDS_WITH_THIS,
             )
         )
         self.trusted = self.authority.trusted()
@@ -200,7 +201,8 @@ class Trial:
         with host.entered():
             machine = held.enter_context(EdgeMachine(folder / name, self.core, name, api.url, api.trust))
         site = Site(host.address, HTTP_PORT, HTTPS_PORT)
-        return Edge(host, machine, CaddyFront(machine, self.authority, site, options=sharing[self._sharing]))
+        front = CaddyFront(machine, self.authority, site, options=sharing[self._sharing], under=ENDS_WITH_THIS)
+        return Edge(host, machine, front)
 
     def _readers(self, first: int) -> FailoverReaders:
         return FailoverReaders(

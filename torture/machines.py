@@ -14,7 +14,7 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
-from torture.processes import READY_SECONDS, WAYPOST, Install, Started
+from torture.processes import ENDS_WITH_THIS, READY_SECONDS, WAYPOST, Install, Started
 from waypost.cli.main import main
 from waypost.spool.segments import OPEN_SUFFIX, SEALED_SUFFIX
 
@@ -54,7 +54,7 @@ class EdgeMachine(Install):
 
     def begin(self, *options: str) -> Started:
         """Start everything on it."""
-        self.running = self.start("edge", [*WAYPOST, "edge", *options])
+        self.running = self.start("edge", [*ENDS_WITH_THIS, *WAYPOST, "edge", *options])
         return self.running
 
     def kill(self) -> None:

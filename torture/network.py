@@ -38,13 +38,8 @@ class Machine:
     def __init__(self, number: int) -> None:
         self.network = _NETWORK.format(number)
         self.address = self.network.partition("/")[0]
-        with _returning():
-            if _libc.unshare(_CLONE_NEWNET):
-                raise NoNetworkError(
-                    f"network namespaces are needed and cannot be made ({os.strerror(ctypes.get_errno())}): run it as "
-                    "root; in a container, with the capabilities SYS_ADMIN and NET_ADMIN"
-                )
-            self.descriptor = os.open(_MINE, os.O_RDONLY)
+        self.descriptor = _new_namespace()
+        with self.entered():
             _ip("link set lo up")
 
     def __enter__(self) -> Self:
@@ -57,9 +52,13 @@ class Machine:
     @contextmanager
     def entered(self) -> Iterator[None]:
         """Whatever this thread starts, and connects to, it does there; threads that it starts are there for good."""
-        with _returning():
+        before = os.open(_MINE, os.O_RDONLY)
+        try:
             _enter(self.descriptor)
             yield
+        finally:
+            _enter(before)
+            os.close(before)
 
     def processes(self) -> list[int]:
         """Every one there, but this program."""
@@ -134,15 +133,20 @@ def _network_of(pid: int) -> int:
         return 0
 
 
-@contextmanager
-def _returning() -> Iterator[None]:
-    """Bring this thread back to the namespace where it was."""
+def _new_namespace() -> int:
+    """A descriptor of it; it is there for as long as this, or a process in it."""
     before = os.open(_MINE, os.O_RDONLY)
     try:
-        yield
-    finally:
+        if _libc.unshare(_CLONE_NEWNET):
+            raise NoNetworkError(
+                f"network namespaces are needed and cannot be made ({os.strerror(ctypes.get_errno())}): run it as "
+                "root; in a container, with the capabilities SYS_ADMIN and NET_ADMIN"
+            )
+        made = os.open(_MINE, os.O_RDONLY)
         _enter(before)
+    finally:
         os.close(before)
+    return made
 
 
 def _enter(descriptor: int) -> None:
