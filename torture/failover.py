@@ -27,6 +27,9 @@ class NamedConnection(Connection):
         addresses: where the name leads.
         rng: draws one of them.
         name: of the server, and the context of TLS; none: plain HTTP.
+
+    Attributes:
+        refused: certificates that a browser would not show a page under.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class NamedConnection(Connection):
         self._name = name
         self._context = context
         self._avoided: Address | None = None
+        self.refused: list[str] = []
 
     def avoid(self) -> None:
         """Connect elsewhere the next time."""
@@ -51,8 +55,10 @@ class NamedConnection(Connection):
             opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             opened.settimeout(ANSWER_SECONDS)
             return self._context.wrap_socket(opened, server_hostname=self._name) if self._context else opened
-        except OSError:
+        except OSError as error:
             opened.close()
+            if isinstance(error, ssl.SSLCertVerificationError):
+                self.refused.append(f"{self._address[0]}: {error.verify_message}")
             raise
 
 
@@ -81,9 +87,16 @@ class FailoverReaders(Readers):
         self._sealer = sealer(keyring, link_domain)
         self._link_domain = link_domain
         self._context = context
+        self._connections: list[NamedConnection] = []
+
+    @property
+    def refused(self) -> list[str]:
+        """Certificates that are none for the name, or not now."""
+        return [each for connection in self._connections for each in connection.refused]
 
     def _connection(self, rng: Random) -> NamedConnection:
-        return NamedConnection(self._addresses, rng, self._link_domain, self._context)
+        self._connections.append(NamedConnection(self._addresses, rng, self._link_domain, self._context))
+        return self._connections[-1]
 
     def _request(self, number: int, _: Random) -> bytes:
         return request(self._sealer, number, self._link_domain)

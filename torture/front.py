@@ -152,7 +152,7 @@ class Authority:
         self._config = folder / "authority.json"
         self._address = address
         self._under = under
-        self._port, management, self._dns, self._names = free_ports(4)
+        self._port, self._management, self._dns, self._names = free_ports(4)
         self.directory = f"https://{address}:{self._port}/dir"
         self._management = f"https://{address}:{management}"
         self.processes: list[subprocess.Popen[bytes]] = []
@@ -162,7 +162,7 @@ class Authority:
                 {
                     "pebble": {
                         "listenAddress": f"{address}:{self._port}",
-                        "managementListenAddress": f"{address}:{management}",
+                        "managementListenAddress": f"{address}:{self._management}",
                         "certificate": str(self.root),
                         "privateKey": str(self._key),
                         "httpPort": http_port,
@@ -220,6 +220,10 @@ class Authority:
         context = ssl.create_default_context(cafile=str(self.root))
         with urllib.request.urlopen(f"{self._management}/roots/0", context=context, timeout=WAIT_SECONDS) as answer:
             return answer.read().decode()
+
+    def trusted(self) -> ssl.SSLContext:
+        """What a visitor has that trusts this authority, as it is since its last start."""
+        return ssl.create_default_context(cadata=self.issuing_root())
 
     @property
     def orders(self) -> int:

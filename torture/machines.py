@@ -14,7 +14,7 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
-from torture.processes import READY_SECONDS, WAYPOST, WORKER_COMMAND, Install, Started
+from torture.processes import ENDS_WITH_THIS, READY_SECONDS, WAYPOST, Install, Started
 from waypost.cli.main import main
 from waypost.spool.segments import OPEN_SUFFIX, SEALED_SUFFIX
 
@@ -54,7 +54,7 @@ class EdgeMachine(Install):
 
     def begin(self, *options: str) -> Started:
         """Start everything on it."""
-        self.running = self.start("edge", [*WAYPOST, "edge", *options])
+        self.running = self.start("edge", [*ENDS_WITH_THIS, *WAYPOST, "edge", *options])
         return self.running
 
     def kill(self) -> None:
@@ -71,10 +71,6 @@ class EdgeMachine(Install):
         """The supervisor first, which would start the others again, then they."""
         first = self.running.process.pid
         return [first, *map(int, Path(f"/proc/{first}/task/{first}/children").read_text().split())]
-
-    def redirecting(self) -> list[int]:
-        """The workers."""
-        return [pid for pid in self.processes() if WORKER_COMMAND in _arguments(pid)]
 
     def wait_in_rotation(self, seconds: float = READY_SECONDS) -> None:
         """Until /readyz is green.
@@ -125,7 +121,3 @@ def _end_of(pid: int) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
-
-
-def _arguments(pid: int) -> list[str]:
-    return Path(f"/proc/{pid}/cmdline").read_text().split("\0")

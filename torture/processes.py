@@ -22,6 +22,8 @@ WAYPOST = (sys.executable, "-P", "-m", "waypost")
 WORKER_COMMAND = "edge-worker"
 _PARENT = ("--parent", str(os.getpid()))
 """They end with this program, however it ends."""
+ENDS_WITH_THIS = ("setpriv", "--pdeathsig", "KILL")
+"""Runs a program that has no such option, so that it does too."""
 READY_SECONDS = 90.0
 """A core loads its store for seconds on a busy machine."""
 STOP_SECONDS = 10.0

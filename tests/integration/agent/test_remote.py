@@ -160,13 +160,16 @@ def test_an_edge_restored_from_a_backup_opens_new_links_and_obeys_new_blocks_fro
     assert far.click(sealer_of(core).click(SEND, 0, "https://evil.test/")) == 410
 
 
-def test_a_core_that_says_nothing_holds_up_no_start_for_long(core, far):
+def test_with_a_keyring_alone_and_a_core_that_says_nothing_it_soon_redirects_and_readyz_is_red(core, far):
     edge(far).stop()
+    snapshot_path(far.data).unlink(missing_ok=True)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         far.settings["WAYPOST_EDGE__CONTROL_URL"] = f"http://127.0.0.1:{silent.getsockname()[1]}"
         started = edge(far)
         assert far.click(sealer_of(core).click(SEND, 0, "https://shop.example/")) == 302
         assert "gives no news: no answer in 3 s" in started.log.read_text()
+        red = "there is no snapshot yet: what is blocked is unknown here"
+        eventually(lambda: red in far.readiness().get("problems", ()), seconds=10)
 
 
 def test_without_keyring_and_core_it_says_what_to_do(core, far):
