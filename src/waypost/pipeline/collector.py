@@ -134,8 +134,8 @@ class Collector:
                 each.answer.set_result(Receipt(stored=0, reason=error.reason))
         refused = self._insert([segment for _, segment in segments])
         for each, segment in segments:
-            lost = refused[segment.segment_id] + _missing(segment)
-            self._counts.add(Count.DAMAGED, _missing(segment))
+            lost = refused[segment.segment_id] + segment.missing
+            self._counts.add(Count.DAMAGED, segment.missing)
             each.answer.set_result(Receipt(len(segment.records) - refused[segment.segment_id], lost))
         return len(segments)
 
@@ -173,13 +173,15 @@ class Collector:
     def _remove(self, path: Path, segment: Segment, refused: int) -> bool:
         """Take away a segment all of whose records are stored; set one aside that holds others."""
         stored = len(segment.records) - refused
-        missing = _missing(segment)
         if segment.damaged:
             aside = self._set_aside(
-                path, f"{len(segment.damaged)} damaged stretches: {segment.damaged[:3]}", stored, missing + refused
+                path,
+                f"{len(segment.damaged)} damaged stretches: {segment.damaged[:3]}",
+                stored,
+                segment.missing + refused,
             )
             if aside:
-                self._counts.add(Count.DAMAGED, missing)
+                self._counts.add(Count.DAMAGED, segment.missing)
             return aside
         if refused:
             return self._set_aside(path, "the store cannot hold some of its records", stored, refused)
@@ -252,11 +254,6 @@ class Collector:
             self._skipped.add(path)
             self._counts.add(Count.SKIPPED_SEGMENTS)
             log.error("segment %s stays in the spool for now: %s", path.stem, error)
-
-
-def _missing(segment: Segment) -> int:
-    """Records of a segment that could not be read: at least so many, when its end is missing."""
-    return len(segment.damaged) if segment.missing is None else segment.missing
 
 
 def _span(segment: str, hits: Collection[Hit]) -> SegmentSpan:

@@ -82,14 +82,14 @@ class Segment:
     Attributes:
         records: (number, hit) in file order. Numbers are written in the frames, so they stay right whatever is damaged.
         damaged: stretches that hold no readable record.
-        missing: records known to have been there and not among `records`; None when the trailer is gone and the number
-            cannot be known.
+        missing: records known to have been there and not among `records`; perhaps there were more, when the end is
+            missing.
     """
 
     segment_id: str
     records: list[tuple[int, Hit]]
     damaged: list[Damage]
-    missing: int | None
+    missing: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +211,16 @@ def decode_segment(data: bytes, name: str) -> Segment:
             damaged.append(Damage(DamageReason.PAYLOAD, offset, length))
     if found.trailer is None:
         damaged.append(Damage(DamageReason.TRUNCATED, len(data), 0))
-    missing = None if found.trailer is None else found.trailer - len(records)
+    missing = _count(found, len(data)) - len(records)
     return Segment(found.header.segment_id if found.header else name, records, damaged, missing)
+
+
+def _count(found: Scan, size: int) -> int:
+    """Records of a sealed segment, damaged ones included: by its trailer or, without one, at least so many."""
+    if found.trailer is not None:
+        return found.trailer
+    last_is_damaged = size - found.end > FRAME_BYTES  # so much is the trailer itself
+    return (found.frames[-1][0] + 1 if found.frames else 0) + last_is_damaged
 
 
 def _read_header(data: bytes, name: str) -> tuple[SegmentHeader | None, int]:

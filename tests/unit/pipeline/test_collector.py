@@ -202,6 +202,17 @@ def test_a_damaged_record_is_quarantined_and_its_neighbours_are_stored(rig, capl
     assert path.stem in caplog.text
 
 
+def test_a_damaged_trailer_costs_no_record(rig):
+    path = seal(rig.edge, rig.hits(3))
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    assert rig.collector().collect() == 1
+    assert rig.stored() == rows_of(path, 3)
+    assert rig.files() == [path.with_suffix(".bad").name]
+    assert read_ledger(rig.edge) == Entries(stored=3, quarantined=0)
+
+
 def test_a_damaged_segment_that_cannot_be_set_aside_is_counted_once(rig, monkeypatch):
     path = seal(rig.edge, rig.hits(2))
     path.write_bytes(path.read_bytes()[:-40])
@@ -211,7 +222,7 @@ def test_a_damaged_segment_that_cannot_be_set_aside_is_counted_once(rig, monkeyp
         assert collector.collect() == 0
     assert collector.collect() == 1
     assert rig.stored() == rows_of(path, 1)
-    assert rig.counts.snapshot()[Count.DAMAGED] == 2  # a record cut short, and the end that is missing
+    assert rig.counts.snapshot()[Count.DAMAGED] == 1
 
 
 def test_a_file_that_is_no_segment_is_set_aside_and_stops_nothing(rig):
