@@ -152,7 +152,7 @@ class Authority:
         self._config = folder / "authority.json"
         self._address = address
         self._under = under
-        self._port, self._management, self._dns, self._names = free_ports(4)
+        self._port, management, self._dns, self._names = free_ports(4)
         self.directory = f"https://{address}:{self._port}/dir"
         self._management = f"https://{address}:{management}"
         self.processes: list[subprocess.Popen[bytes]] = []
@@ -162,7 +162,7 @@ class Authority:
                 {
                     "pebble": {
                         "listenAddress": f"{address}:{self._port}",
-                        "managementListenAddress": f"{address}:{self._management}",
+                        "managementListenAddress": f"{address}:{management}",
                         "certificate": str(self.root),
                         "privateKey": str(self._key),
                         "httpPort": http_port,

@@ -136,8 +136,8 @@ class Collector:
                 each.answer.set_result(Receipt(stored=0, quarantined=error.known, reason=error.reason))
         refused = self._insert([segment for _, segment in segments])
         for each, segment in segments:
-            lost = refused[segment.segment_id] + segment.unreadable
-            self._counts.add(Count.DAMAGED, segment.unreadable)
+            lost = refused[segment.segment_id] + segment.missing
+            self._counts.add(Count.DAMAGED, segment.missing)
             each.answer.set_result(Receipt(len(segment.records) - refused[segment.segment_id], lost))
         return len(segments)
 
@@ -177,7 +177,7 @@ class Collector:
         stored = len(segment.records) - refused
         if segment.damaged:
             reason = f"{len(segment.damaged)} damaged stretches: {segment.damaged[:3]}"
-            return self._set_aside(path, reason, stored, refused, damaged=segment.unreadable)
+            return self._set_aside(path, reason, stored, refused, damaged=segment.missing)
         if refused:
             return self._set_aside(path, "the store cannot hold some of its records", stored, refused)
         return self._settle(path, DONE_SUFFIX if self._keep_seconds else None, stored)

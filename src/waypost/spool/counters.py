@@ -191,7 +191,7 @@ class Counters:
         """How many hits of a segment are counted as kept; None when it is not the newest one."""
         if not segment.int or (self._slots[_OPEN_SEGMENT], self._slots[_OPEN_SEGMENT + 1]) != _halves(segment):
             return None
-        return self[Count.KEPT] - self._slots[_KEPT_BEFORE]
+        return _kept_since(self._slots)
 
     def recovered(self, segment: UUID, amount: int) -> None:
         """Count a segment that a kill left behind as what is in it: `amount` hits, whatever was counted before."""
@@ -203,6 +203,14 @@ class Counters:
             self._slots[_COUNTS[Count.LOST_IO_ERROR]] += max(0, kept - amount)
             self._found += max(0, amount - kept)
             self._slots[_COUNTS[Count.UNANSWERED]] = max(0, self._found)
+
+    def set_aside(self, segment: UUID) -> None:
+        """Count a segment that cannot be read, and its hits: those once, should a power loss undo its new name."""
+        with self._lock:
+            self._slots[_COUNTS[Count.QUARANTINED]] += 1
+            self._slots[_COUNTS[Count.QUARANTINED_HITS]] += self.kept_in(segment) or 0
+            if self.kept_in(segment) is not None:
+                self._slots[_OPEN_SEGMENT] = self._slots[_OPEN_SEGMENT + 1] = 0
 
     def owe(self, amount: int) -> None:
         """Hits answered before they were written (negative: now they are). A kill loses as many."""
@@ -250,6 +258,11 @@ class Counters:
         self._slots[_CUT_OFFSET] = offset
 
 
+def _kept_since(slots: memoryview) -> int:
+    """Hits of the newest segment that are counted as kept. Of a page that power loss tore, one slot may be older."""
+    return max(0, slots[_COUNTS[Count.KEPT]] - slots[_KEPT_BEFORE])
+
+
 def _halves(segment: UUID) -> tuple[int, int]:
     return segment.int >> _SLOT_BITS, segment.int & (1 << _SLOT_BITS) - 1
 
@@ -289,7 +302,7 @@ def read_newest(directory: Path) -> tuple[UUID, int]:
     """The newest segment of a spool directory, and how many hits of it count as kept. Raises as `read_counters`."""
     slots = _read_slots(directory)
     uuid = UUID(int=slots[_OPEN_SEGMENT] << _SLOT_BITS | slots[_OPEN_SEGMENT + 1])
-    return uuid, slots[_COUNTS[Count.KEPT]] - slots[_KEPT_BEFORE]
+    return uuid, _kept_since(slots)
 
 
 def _read_slots(directory: Path) -> memoryview:

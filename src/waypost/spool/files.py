@@ -12,8 +12,14 @@ class Files:
     """System calls the spool needs, one method each; every method may raise OSError."""
 
     def make_directory(self, path: Path) -> None:
-        """Create a directory and its parents, for the owner only: hits are personal data."""
+        """Create a directory and its parents, for the owner only: hits are personal data. Its name is on the disk.
+
+        And its parent's: what is synced in a directory is lost with the name of one above it. Each time, because others
+        make the parent as well, and one that is there may not be on the disk yet.
+        """
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for parent in path.absolute().parents[:2]:
+            self.sync_directory(parent)
 
     def lock(self, path: Path) -> int:
         """Take an exclusive lock that ends with the process; BlockingIOError when another process has it."""

@@ -82,8 +82,6 @@ class Segment:
     Attributes:
         records: (number, hit) in file order. Numbers are written in the frames, so they stay right whatever is damaged.
         damaged: stretches that hold no readable record.
-        missing: records known to have been there and not among `records`; None when the trailer is gone and the number
-            cannot be known.
         known: records it had, as far as can be told: by the trailer, or else by the last good record. The one number by
             which a segment is counted, wherever it is counted.
     """
@@ -91,11 +89,10 @@ class Segment:
     segment_id: str
     records: list[tuple[int, Hit]]
     damaged: list[Damage]
-    missing: int | None
     known: int
 
     @property
-    def unreadable(self) -> int:
+    def missing(self) -> int:
         """Of those it had, how many are not among `records`."""
         return self.known - len(self.records)
 
@@ -223,8 +220,7 @@ def decode_segment(data: bytes, name: str) -> Segment:
             damaged.append(Damage(DamageReason.PAYLOAD, offset, length))
     if found.trailer is None:
         damaged.append(Damage(DamageReason.TRUNCATED, len(data), 0))
-    missing = None if found.trailer is None else found.trailer - len(records)
-    return Segment(found.header.segment_id if found.header else name, records, damaged, missing, found.known)
+    return Segment(found.header.segment_id if found.header else name, records, damaged, found.known)
 
 
 def _read_header(data: bytes, name: str) -> tuple[SegmentHeader | None, int]:

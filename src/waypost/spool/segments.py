@@ -358,6 +358,7 @@ class SegmentWriter:
                 if mine:
                     cut = None  # not to be cleared below
         if cut is not None:
+            self._files.sync_directory(self._directory)  # a name that came back would need the note again
             self._counters.cut = None
         return done
 
@@ -370,6 +371,10 @@ class SegmentWriter:
         except UnreadableSegmentError as error:
             self._quarantine(path, error.reason)
             return
+        if found.header is not None and found.header.segment_id != path.stem:
+            # A recycled block, brought up by a power loss: those clicks are in their own segment.
+            self._quarantine(path, "another segment")
+            return
         if not found.frames:
             if found.header is None and data.strip(b"\0") and cut is None:
                 self._quarantine(path, "foreign")
@@ -379,24 +384,24 @@ class SegmentWriter:
             return
         number = found.frames[-1][0]
         self._counters.recovered(uuid, number + 1)
-        if found.trailer is None or cut is not None:
-            seed = frame_seed(found.header.segment_id if found.header else path.stem)
-            descriptor = self._files.open(path)
-            try:
-                self._files.truncate(descriptor, found.end)
-                self._write_all(descriptor, encode_trailer(number + 1, seed))
-                self._files.sync(descriptor)
-            finally:
-                self._files.close(descriptor)
+        # Also with a trailer: one that was written and not synced, when the process was killed in between.
+        descriptor = self._files.open(path)
+        try:
+            self._files.truncate(descriptor, found.end)
+            self._write_all(descriptor, encode_trailer(number + 1, frame_seed(path.stem)))
+            self._files.sync(descriptor)
+        finally:
+            self._files.close(descriptor)
         self._files.rename(path, path.with_suffix(SEALED_SUFFIX))
         self._files.sync_directory(self._directory)
         log.info("segment %s of a failed or killed edge recovered: %d records", path.stem, len(found.frames))
 
     def _quarantine(self, path: Path, reason: str) -> None:
-        hits = self._counters.kept_in(segment_uuid(path)) or 0
+        uuid = segment_uuid(path)
+        hits = self._counters.kept_in(uuid) or 0
         self._files.rename(path, renamed(path, QUARANTINE_SUFFIX, Entry(quarantined=hits)))
-        self._counters.add(Count.QUARANTINED, 1)
-        self._counters.add(Count.QUARANTINED_HITS, hits)
+        self._counters.set_aside(uuid)
+        self._files.sync_directory(self._directory)
         log.error("segment %s cannot be read (%s) and was set aside as %s", path.name, reason, QUARANTINE_SUFFIX)
 
 

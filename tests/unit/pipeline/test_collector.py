@@ -287,6 +287,17 @@ def test_a_damaged_record_is_quarantined_and_its_neighbours_are_stored(rig, capl
     assert path.stem in caplog.text
 
 
+def test_a_damaged_trailer_costs_no_record(rig):
+    path = seal(rig.edge, rig.hits(3))
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    assert rig.collector().collect() == 1
+    assert rig.stored() == rows_of(path, 3)
+    assert rig.files() == [f"{path.stem}.3-0.bad"]
+    assert read_ledger(rig.edge) == Entries(stored=3, quarantined=0)
+
+
 def test_a_damaged_segment_that_cannot_be_set_aside_is_counted_once(rig, monkeypatch):
     path = seal(rig.edge, rig.hits(2))
     damage(path, 200)

@@ -10,6 +10,7 @@ from waypost.spool.counters import (
     Seen,
     WorkerStatus,
     read_counters,
+    read_newest,
     read_seen,
     read_status,
 )
@@ -22,6 +23,19 @@ def test_counts_survive_the_process(tmp_path: Path) -> None:
     counters.add(Count.LOST_NO_SPACE, 2)
     again = Counters.open(tmp_path, Files())  # the first mapping was never flushed or closed
     assert (again[Count.ANSWERED], again[Count.LOST_NO_SPACE], again[Count.KEPT]) == (5, 2, 0)
+
+
+def test_a_page_torn_by_a_power_loss_never_says_that_less_than_nothing_was_kept(tmp_path: Path) -> None:
+    """Its first sector, with what was kept, can be older than its second, with what was kept before."""
+    counters = Counters.open(tmp_path, Files())
+    counters.add(Count.KEPT, 5)
+    segment = UUID(int=7)
+    counters.begin(segment)
+    counters.add(Count.KEPT, -3)
+    assert counters.kept_in(segment) == 0
+    assert read_newest(tmp_path) == (segment, 0)
+    counters.set_aside(segment)
+    assert counters[Count.QUARANTINED_HITS] == 0
 
 
 def test_another_process_reads_the_same_counts(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from waypost.events.hit import Hit
 from waypost.spool import SpoolInUseError, read_segment, sealed_segments
 from waypost.spool.counters import LOST, Count, Counters
+from waypost.spool.framing import encode_trailer
 from waypost.spool.segments import RETRY_SECONDS, SegmentWriter
 
 MakeWriter = Callable[..., SegmentWriter]
@@ -254,6 +255,79 @@ def test_a_damaged_record_before_good_ones_stays_in_the_segment_and_is_reported_
     assert (len(segment.damaged), segment.missing) == (1, 1)
 
 
+def test_a_segment_killed_between_its_trailer_and_the_sync_is_synced_before_it_is_called_sealed(
+    make_writer: MakeWriter, make_hit: MakeHit, files, spool
+) -> None:
+    writer = make_writer()
+    keep(writer, make_hit(1))
+    with writer._segment.path.open("ab") as file:
+        file.write(encode_trailer(1, writer._segment.seed))
+    kill(writer)
+    files.calls.clear()
+    make_writer()
+    assert [call for call in files.calls if call in ("sync", "rename")] == ["sync", "rename"]
+    assert stored(spool) == [1]
+
+
+def test_a_file_that_holds_an_older_segment_is_set_aside_and_its_clicks_are_not_there_twice(
+    make_writer: MakeWriter, make_hit: MakeHit, counters: Counters, spool
+) -> None:
+    """A power loss can bring up what was in a new file's blocks before: another segment, whole."""
+    writer = make_writer()
+    keep(writer, make_hit(1))
+    writer.close()
+    [older] = sealed_segments(spool)
+    (spool / "edge-0.019cb7d4-0d59-7000-8000-000000000001.open").write_bytes(older.read_bytes())
+    make_writer()
+    assert stored(spool) == [1]
+    assert len(list(spool.glob("*.bad"))) == counters[Count.QUARANTINED] == 1
+
+
+def test_the_note_of_a_loss_stays_until_the_segment_cannot_come_back_with_the_power(
+    make_writer: MakeWriter, make_hit: MakeHit, files, clock, counters: Counters
+) -> None:
+    writer = make_writer()
+    files.fail = {"sync": errno.EIO, "unlink": errno.EIO}
+    assert keep(writer, make_hit(1)) is Count.LOST_IO_ERROR
+    files.fail = {"sync_directory": errno.EIO}
+    writer.tick()
+    assert "unlink" in files.calls
+    assert counters.cut is not None
+    files.fail = {}
+    clock.seconds += RETRY_SECONDS
+    writer.tick()
+    assert counters.cut is None
+
+
+def test_a_file_that_was_set_aside_does_not_come_back_with_the_power(make_writer: MakeWriter, files, spool) -> None:
+    spool.mkdir()
+    (spool / "notes.open").write_bytes(b"not a segment")
+    make_writer()
+    assert files.calls[files.calls.index("rename") + 1 :] == ["sync_directory"]
+
+
+def test_the_clicks_of_a_segment_that_is_set_aside_once_more_are_counted_once(
+    make_writer: MakeWriter, make_hit: MakeHit, counters: Counters
+) -> None:
+    writer = make_writer(sync=False)
+    keep(writer, make_hit(1), make_hit(2))
+    path = writer._segment.path
+    kill(writer)
+    path.write_bytes(b"power was lost before any of it was on the disk")
+    make_writer().close()
+    [aside] = path.parent.glob("*.bad")
+    aside.rename(path)  # and once more, before its new name was
+    make_writer().close()
+    assert counters[Count.QUARANTINED_HITS] == 2
+
+
+def test_the_names_of_its_directory_and_of_the_one_above_are_on_the_disk(make_writer: MakeWriter, files, spool) -> None:
+    synced = []
+    files.sync_directory = synced.append
+    make_writer()
+    assert synced[:2] == [spool.parent, spool.parent.parent]
+
+
 def test_what_was_answered_before_it_was_written_is_counted_lost_after_a_kill(
     make_writer: MakeWriter, counters: Counters
 ) -> None:
@@ -325,6 +399,13 @@ def test_beyond_the_bound_the_oldest_segments_go_and_their_clicks_are_counted_as
     assert counters[Count.DROPPED] == 40 - len(left) > 0
     assert counters[Count.KEPT] == 40
     assert not list(spool.glob("*.drop"))
+
+
+def test_a_segment_killed_while_it_was_dropped_does_not_stay(make_writer: MakeWriter, spool) -> None:
+    spool.mkdir()
+    (spool / "edge-0.019cb7d4-0d59-7000-8000-000000000001.drop").write_bytes(b"counted already")
+    make_writer()
+    assert [path.name for path in spool.iterdir()] == ["lock"]
 
 
 def test_without_a_bound_nothing_is_deleted(make_writer: MakeWriter, make_hit: MakeHit, spool) -> None:
