@@ -152,9 +152,8 @@ class Authority:
         self._config = folder / "authority.json"
         self._address = address
         self._under = under
-        self._port, management, self._dns, self._names = free_ports(4)
+        self._port, self._management, self._dns, self._names = free_ports(4)
         self.directory = f"https://{address}:{self._port}/dir"
-        self._management = f"https://{address}:{management}"
         self.processes: list[subprocess.Popen[bytes]] = []
         write_certificate(self.root, self._key, x509.IPAddress(ip_address(address)))
         self._config.write_text(
@@ -162,7 +161,7 @@ class Authority:
                 {
                     "pebble": {
                         "listenAddress": f"{address}:{self._port}",
-                        "managementListenAddress": f"{address}:{management}",
+                        "managementListenAddress": f"{address}:{self._management}",
                         "certificate": str(self.root),
                         "privateKey": str(self._key),
                         "httpPort": http_port,
@@ -215,11 +214,12 @@ class Authority:
             with urllib.request.urlopen(request, timeout=WAIT_SECONDS):
                 pass
 
-    def issuing_root(self) -> str:
-        """The root certificate that visitors must trust, as PEM; another one after each start."""
-        context = ssl.create_default_context(cafile=str(self.root))
-        with urllib.request.urlopen(f"{self._management}/roots/0", context=context, timeout=WAIT_SECONDS) as answer:
-            return answer.read().decode()
+    def trusted(self) -> ssl.SSLContext:
+        """What a visitor has that trusts this authority, as it is since its last start."""
+        ours = ssl.create_default_context(cafile=self.root)
+        url = f"https://{self._address}:{self._management}/roots/0"
+        with urllib.request.urlopen(url, context=ours, timeout=WAIT_SECONDS) as answer:
+            return ssl.create_default_context(cadata=answer.read().decode())
 
     def trusted(self) -> ssl.SSLContext:
         """What a visitor has that trusts this authority, as it is since its last start."""

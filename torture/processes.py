@@ -116,7 +116,7 @@ class Install:
         settings: by their environment names.
         workers: of the edge.
         listeners: hold the edge's sockets here, as `waypost up` does: who connects to a dead worker waits.
-        keyring: make one where there is none; an edge of a core elsewhere fetches it.
+        keyring: make one where there is none.
     """
 
     def __init__(

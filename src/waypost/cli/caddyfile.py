@@ -216,9 +216,10 @@ _TEMPLATE = """\
 \t}}
 \t# Who the client is, Caddy says in X-Forwarded-For in place of whatever the client said.
 \treverse_proxy {edge} {{
-\t\t# A reader who comes while the edge is started again waits for it.
+\t\t# A reader who comes while all of the edge is started again waits for it; that takes seconds.
 \t\tlb_try_duration 10s
 \t\ttransport http {{
+\t\t\t# The kernel asks again after 1 s and 3 s where a queue is full.
 \t\t\tdial_timeout 5s
 \t\t\t# A worker that is started again answers who waits in its queue, after it has recovered its spool.
 \t\t\tresponse_header_timeout 30s

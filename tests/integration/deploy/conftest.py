@@ -16,12 +16,14 @@ from uuid import UUID
 import pytest
 from tests.debian import require
 from tests.unit.edge.test_repair import SEEN_IN_MAIL
-from torture.front import Authority, Site, publish
+from torture.front import LOOPBACK, Authority, CaddyFront, Site, publish
 from torture.processes import WAYPOST, Install, Started, free_ports
 
 from waypost.events.hit import Hit
 from waypost.links.token import Sealer
 from waypost.spool import read_segment, sealed_segments
+
+from .own_certificates import SERVERS, running
 
 DOMAIN = "links.example.com"
 DESTINATION = "https://shop.example/a?b=c"
@@ -136,12 +138,36 @@ def authority(tmp_path_factory, ports):
         yield authority
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def machine(tmp_path_factory):
     """It knows `DOMAIN`."""
     with new_machine(tmp_path_factory.mktemp("machine")) as machine:
         publish(machine.install, DOMAIN)
         yield machine
+
+
+@pytest.fixture(scope="session")
+def caddy(machine, authority, ports):
+    with CaddyFront(machine.install, authority, Site(LOOPBACK, *ports)) as caddy:
+        yield caddy
+
+
+@pytest.fixture(scope="session")
+def sites(machine, tmp_path_factory):
+    """Where nginx and HAProxy listen."""
+    with contextlib.ExitStack() as held:
+        sites = {name: Site(LOOPBACK, *free_ports(2)) for name in SERVERS}
+        for name, site in sites.items():
+            folder = tmp_path_factory.mktemp(name)
+            held.enter_context(running(SERVERS[name], machine.install.edge_port, folder, site, DOMAIN))
+        yield sites
+
+
+@pytest.fixture(scope="session")
+def slow_clients(caddy, sites):
+    """Of each front."""
+    with contextlib.ExitStack() as held:
+        yield {name: held.enter_context(SlowClients(site)) for name, site in {"caddy": caddy.site, **sites}.items()}
 
 
 @contextlib.contextmanager

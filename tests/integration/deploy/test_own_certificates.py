@@ -1,107 +1,18 @@
 """The alternatives to Caddy, with the operator's own certificates: nginx and HAProxy as shipped, before a real edge."""
 
-import contextlib
 import socket
 import ssl
-import subprocess
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-from cryptography import x509
-from tests.debian import require
-from torture.front import LOOPBACK, Site, listens, wait_for, write_certificate
+from torture.front import LOOPBACK, Site, wait_for
 from torture.processes import free_ports
 
-from .conftest import DOMAIN, HEADERS, SlowClients, is_redirect
+from .conftest import DOMAIN, HEADERS, is_redirect
+from .own_certificates import SERVERS, running
 
-SHIPPED = Path(__file__).parents[3] / "deploy"
-
-
-@dataclass(frozen=True)
-class Server:
-    """A server, and what of its shipped configuration has another value here: addresses and paths."""
-
-    package: str
-    configuration: str
-    check: Sequence[str]
-    run: Sequence[str]
-    here: Callable[[Path, Site], dict[str, str]]
-
-
-SERVERS = {
-    "nginx": Server(
-        "nginx",
-        "nginx.conf",
-        check=("-t", "-c"),
-        run=("-g", "daemon off;", "-c"),
-        here=lambda folder, site: {
-            "user www-data;": "",
-            "/run/nginx.pid": f"{folder}/nginx.pid",
-            "/var/log/nginx/": f"{folder}/",
-            "/etc/ssl/waypost/": f"{folder}/",
-            "listen 80 ": f"listen {site.address}:{site.http_port} ",
-            "listen [::]:80 ": f"listen [::1]:{site.http_port} ",
-            "listen 443 ": f"listen {site.address}:{site.https_port} ",
-            "listen [::]:443 ": f"listen [::1]:{site.https_port} ",
-        },
-    ),
-    "haproxy": Server(
-        "haproxy",
-        "haproxy.cfg",
-        check=("-c", "-f"),
-        run=("-db", "-f"),
-        here=lambda folder, site: {
-            "\tuser haproxy\n": "",
-            "\tgroup haproxy\n": "",
-            "bind :::80 v4v6": f"bind {site.address}:{site.http_port}",
-            "bind :::443 v4v6": f"bind {site.address}:{site.https_port}",
-            "/etc/haproxy/certificates": f"{folder}/both.pem",
-        },
-    ),
-}
-
-
-@contextlib.contextmanager
-def running(server, machine, folder, site):
-    write_certificate(folder / "fullchain.pem", folder / "key.pem", x509.DNSName(DOMAIN))
-    both = (folder / "fullchain.pem").read_bytes() + (folder / "key.pem").read_bytes()
-    (folder / "both.pem").write_bytes(both)
-    text = (SHIPPED / server.configuration).read_text()
-    for shipped, here in {
-        "127.0.0.1:8026": f"127.0.0.1:{machine.install.edge_port}",
-        **server.here(folder, site),
-    }.items():
-        assert shipped in text, shipped
-        text = text.replace(shipped, here)
-    configuration = folder / server.configuration
-    configuration.write_text(text)
-    binary = require(server.package, server.package)
-    checked = subprocess.run([binary, *server.check, configuration], check=False, capture_output=True, text=True)
-    assert checked.returncode == 0, checked.stderr
-    assert "warn" not in (checked.stdout + checked.stderr).lower(), checked.stderr
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([binary, *server.run, configuration], stdout=log, stderr=log)
-    try:
-        wait_for(lambda: listens(site.address, site.https_port), f"{server.package} ({folder / 'log'})")
-        yield site
-    finally:
-        process.terminate()
-        process.wait()
-
-
-@pytest.fixture(scope="module")
-def sites(machine, tmp_path_factory):
-    """Where each of them listens, and clients that were slow since before the first test."""
-    with contextlib.ExitStack() as held:
-        found = {}
-        for name, server in SERVERS.items():
-            site = Site(LOOPBACK, *free_ports(2))
-            held.enter_context(running(server, machine, tmp_path_factory.mktemp(name), site))
-            found[name] = site, held.enter_context(SlowClients(site))
-        yield found
+# Their time passes during these tests; test_when_slow.py tells what became of them.
+pytestmark = pytest.mark.usefixtures("slow_clients")
 
 
 @pytest.fixture(params=SERVERS)
@@ -111,7 +22,7 @@ def name(request):
 
 @pytest.fixture
 def site(sites, name):
-    return sites[name][0]
+    return sites[name]
 
 
 def test_a_link_redirects_over_https(machine, site):
@@ -162,6 +73,16 @@ def test_the_client_is_who_connected_to_the_front_whatever_it_says_of_itself(mac
     assert [(hit.client_address, hit.link_domain) for hit in machine.hits(agent)] == [("127.0.0.77", DOMAIN)]
 
 
+def test_where_the_edge_is_away_nginx_logs_neither_who_came_nor_for_which_link(tmp_path):
+    """HAProxy is given nowhere to log to."""
+    nobody, *ports = free_ports(3)
+    with running(SERVERS["nginx"], nobody, tmp_path, Site(LOOPBACK, *ports), DOMAIN) as site:
+        answer = site.get(DOMAIN, "/c/Secret", "User-Agent: Her Browser\r\n", source="127.0.0.77")
+    assert answer.startswith(b"HTTP/1.1 502 ")
+    logged = (tmp_path / "error.log").read_text() + (tmp_path / "log").read_text()
+    assert [secret for secret in ("Secret", "Her Browser", "127.0.0.77") if secret in logged] == []
+
+
 def test_what_is_no_link_gets_the_edges_own_plain_page(site):
     answer = site.get(DOMAIN, "/wp-login.php")
     assert answer.startswith(b"HTTP/1.1 404 ")
@@ -170,7 +91,3 @@ def test_what_is_no_link_gets_the_edges_own_plain_page(site):
 
 def test_what_mail_programs_do_to_links_is_mended_behind_the_front_too(machine, site):
     assert machine.not_mended(site) == []
-
-
-def test_slow_clients_are_let_go(sites, name):
-    sites[name][1].wait_closed()

@@ -1,5 +1,6 @@
 """`waypost caddyfile`: what it prints and what it refuses. What Caddy makes of it: tests/integration/deploy."""
 
+import re
 from pathlib import Path
 
 import click
@@ -10,7 +11,9 @@ from waypost.cli.caddyfile import Front, caddyfile_of
 from waypost.cli.main import main
 from waypost.config import load
 
-SHIPPED = Path(__file__).parents[3] / "deploy" / "Caddyfile"
+ROOT = Path(__file__).parents[3]
+SHIPPED = ROOT / "deploy" / "Caddyfile"
+DOCUMENT = ROOT / "docs" / "https.md"
 
 
 def settings(tmp_path, **environ):
@@ -26,6 +29,14 @@ def lines(tmp_path, *arguments, **environ):
 def test_the_shipped_file_is_what_the_command_prints(tmp_path):
     result = CliRunner().invoke(main, ["caddyfile", "--data", str(tmp_path)])
     assert result.output == SHIPPED.read_text()
+
+
+def test_the_command_of_the_document_prints_one(tmp_path):
+    (command,) = re.findall(r"/opt/waypost/bin/waypost (caddyfile .*) > /etc/caddy/Caddyfile", DOCUMENT.read_text())
+    config = tmp_path / "waypost.toml"
+    config.write_text("")
+    result = CliRunner().invoke(main, command.replace("/etc/waypost/waypost.toml", str(config)).split())
+    assert "\temail you@example.com\n" in result.output
 
 
 def test_options_are_lines_of_the_file(tmp_path):
