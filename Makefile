@@ -38,8 +38,8 @@ bench: bench-links bench-edge bench-pipeline bench-api  ## every benchmark
 bench-links: $(READY)  ## rewriting, link length, sealing, growth: tables, and a plot in bench/results; over SHARED=DIR/corpus
 	$(BIN)/python -m bench.links $(if $(SHARED),$(SHARED)/corpus)
 
-bench-edge: $(READY)  ## CPU of a redirect beside nginx's
-	$(BIN)/python -m bench.edge
+bench-edge: $(READY)  ## a redirect beside nginx's: CPU, latency, TLS, memory; a plot in bench/results; QUICK=1 to try it
+	$(BIN)/python -m bench.edge $(if $(QUICK),--quick)
 
 bench-pipeline: $(READY)  ## events a second from sealed segment to queryable row, on one core
 	$(BIN)/python -m bench.pipeline
