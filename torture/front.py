@@ -221,10 +221,6 @@ class Authority:
         with urllib.request.urlopen(url, context=ours, timeout=WAIT_SECONDS) as answer:
             return ssl.create_default_context(cadata=answer.read().decode())
 
-    def trusted(self) -> ssl.SSLContext:
-        """What a visitor has that trusts this authority, as it is since its last start."""
-        return ssl.create_default_context(cadata=self.issuing_root())
-
     @property
     def orders(self) -> int:
         """How many there were."""
