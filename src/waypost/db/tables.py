@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Index, LargeBinary, MetaData, String, Text, Uuid, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_column
 
-from waypost.db.states import AccountState, DeliveryState, OutboxTopic, ProfileState, Role, SendState
+from waypost.db.states import AccountState, DeliveryState, DkimAlgorithm, OutboxTopic, ProfileState, Role, SendState
 from waypost.db.types import Json, Number, UtcDateTime, ZlibJson, ZlibText, enum_of
 from waypost.fleet.snapshot import BlockKind
 
@@ -40,6 +40,7 @@ class Base(MappedAsDataclass, DeclarativeBase):
         AccountState: enum_of(AccountState),
         BlockKind: enum_of(BlockKind),
         DeliveryState: enum_of(DeliveryState),
+        DkimAlgorithm: enum_of(DkimAlgorithm),
         OutboxTopic: enum_of(OutboxTopic),
         ProfileState: enum_of(ProfileState),
         Role: enum_of(Role),
@@ -155,6 +156,24 @@ class Profile(Base, kw_only=True):
     modified_at: Mapped[datetime]
     deleted_at: Mapped[datetime | None] = mapped_column(default=None)
     """The row stays: links minted for it go on working."""
+
+
+class DkimKey(Base, kw_only=True):
+    """A key that signs a profile's messages (RFC 6376). It outlives the profile: mail on its way is still verified."""
+
+    __tablename__ = "dkim_keys"
+
+    number: Mapped[int] = mapped_column(Number, primary_key=True, init=False)
+    profile: Mapped[int] = mapped_column(ForeignKey("profiles.number"), index=True, init=False)
+    """Set when it is stored: keys are made before the transaction that makes their profile."""
+    algorithm: Mapped[DkimAlgorithm]
+    selector: Mapped[str] = mapped_column(String(27), unique=True)
+    """A KSUID in lower case: DNS knows no letter case, and providers show names in lower case."""
+    sealed_private_key: Mapped[bytes] = mapped_column(repr=False)
+    """PKCS #8, DER; see `waypost.db.dkim_keys`."""
+    public_key: Mapped[str] = mapped_column(Text)
+    """The tag `p=` of its DNS record: base64 of SubjectPublicKeyInfo (RSA), or of the bare 32 bytes (Ed25519)."""
+    created_at: Mapped[datetime]
 
 
 class LinkDomain(Base, kw_only=True):
