@@ -46,7 +46,8 @@ def _text(value: str) -> str:
     return value
 
 
-def _single_line(value: str) -> str:
+def single_line(value: str) -> str:
+    """Refuse what could end a header line, or break it for some reader."""
     if found := _CONTROL.search(value):
         raise PydanticCustomError(
             "control_character",
@@ -95,10 +96,10 @@ def domain_of(email_address: str) -> str:
 Text = Annotated[str, AfterValidator(_text)]
 """Any text that can be written as UTF-8, NUL included."""
 # The length first: pydantic counts what comes out of a function with the words for a list.
-Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARACTERS), AfterValidator(_single_line)]
-DisplayName = Annotated[str, Field(max_length=MAX_NAME_CHARACTERS), AfterValidator(_single_line)]
-Subject = Annotated[str, Field(max_length=MAX_SUBJECT_CHARACTERS), AfterValidator(_single_line)]
-Tag = Annotated[str, Field(max_length=MAX_TAG_CHARACTERS), AfterValidator(_single_line)]
+Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARACTERS), AfterValidator(single_line)]
+DisplayName = Annotated[str, Field(max_length=MAX_NAME_CHARACTERS), AfterValidator(single_line)]
+Subject = Annotated[str, Field(max_length=MAX_SUBJECT_CHARACTERS), AfterValidator(single_line)]
+Tag = Annotated[str, Field(max_length=MAX_TAG_CHARACTERS), AfterValidator(single_line)]
 # Their length before anything else as well: the checks behind it take seconds for megabytes, in the event loop.
 EmailAddress = Annotated[str, Field(max_length=ADDRESS_CHARACTERS), AfterValidator(_email_address)]
 OptionalEmailAddress = Annotated[str, Field(max_length=ADDRESS_CHARACTERS), AfterValidator(_email_address_or_nothing)]

@@ -1,7 +1,6 @@
 """How the private half of a DKIM key lies in its row: control seals it, mail opens it to sign."""
 
 from waypost.db.control_key import ControlKey
-from waypost.db.tables import DkimKey
 
 
 def seal_private_key(control_key: ControlKey, selector: str, private_key: bytes) -> bytes:
@@ -15,13 +14,13 @@ def seal_private_key(control_key: ControlKey, selector: str, private_key: bytes)
     return control_key.seal(private_key, _purpose(selector))
 
 
-def open_private_key(control_key: ControlKey, key: DkimKey) -> bytes:
+def open_private_key(control_key: ControlKey, selector: str, sealed: bytes) -> bytes:
     """The private key: PKCS #8, DER.
 
     Raises:
         ControlKeyError: `control.key` is not the one that sealed it, or the row was altered.
     """
-    return control_key.open(key.sealed_private_key, _purpose(key.selector))
+    return control_key.open(sealed, _purpose(selector))
 
 
 def _purpose(selector: str) -> str:

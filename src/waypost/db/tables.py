@@ -245,7 +245,27 @@ class Content(Base, kw_only=True):
     content_id: Mapped[int] = mapped_column(Number, primary_key=True, init=False)
     html: Mapped[str | None] = mapped_column(ZlibText)
     text: Mapped[str | None] = mapped_column(ZlibText)
+    headers: Mapped[dict[str, str] | None] = mapped_column(Json, default=None)
+    """Further header fields, by name."""
     created_at: Mapped[datetime]
+
+
+class ContentAttachment(Base, kw_only=True):
+    """A file of a message; it goes when its content goes."""
+
+    __tablename__ = "content_attachments"
+
+    content_id: Mapped[int] = mapped_column(
+        ForeignKey("contents.content_id", ondelete="CASCADE"), primary_key=True, init=False
+    )
+    position: Mapped[int] = mapped_column(primary_key=True)
+    """From 0, in the order they were submitted."""
+    name: Mapped[str] = mapped_column(Text)
+    content_type: Mapped[str] = mapped_column(Text)
+    inline_id: Mapped[str | None] = mapped_column(Text)
+    """Its Content-ID, by which the HTML part shows it; None: it stands beside the text."""
+    data: Mapped[bytes] = mapped_column(repr=False)
+    """As it is: what is attached most (PDF, images) is compressed already."""
 
 
 class Send(Base, kw_only=True):
@@ -272,6 +292,8 @@ class Send(Base, kw_only=True):
     open_tracking: Mapped[bool] = mapped_column(default=False)
     click_tracking: Mapped[bool] = mapped_column(default=False)
     tags: Mapped[list[str]] = mapped_column(Json, default_factory=list)
+    list_unsubscribe: Mapped[dict[str, Any] | None] = mapped_column(Json, default=None)
+    """How this recipient gets off the list: the fields of `waypost.mime.Unsubscribe`."""
     state: Mapped[SendState] = mapped_column(default=SendState.ACCEPTED)
     error: Mapped[str | None] = mapped_column(Text, default=None)
     """One sentence for the sender: why it bounced, or why it went out untracked."""

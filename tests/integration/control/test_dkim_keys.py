@@ -52,8 +52,12 @@ def keys_of(install, profile):
         return dkim_keys(session, profile.number)
 
 
+def opened(install, key):
+    return open_private_key(install.control_key, key.selector, key.sealed_private_key)
+
+
 def private(install, key):
-    return load_der_private_key(open_private_key(install.control_key, key), None)
+    return load_der_private_key(opened(install, key), None)
 
 
 def test_a_new_profile_has_an_rsa_and_an_ed25519_key_that_match_their_records(start):
@@ -111,7 +115,7 @@ def test_no_private_key_shows_in_the_database_or_when_a_row_is_printed(start, tm
 
     stored = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     for key in keys:
-        der = open_private_key(install.control_key, key)
+        der = opened(install, key)
         assert der not in stored
         assert der[-32:] not in stored + key.sealed_private_key
         assert "sealed_private_key" not in repr(key)

@@ -1,7 +1,7 @@
 """Planning a message's links for its report; the rewritten message itself is made at delivery."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,10 +33,10 @@ class LinkPlan:
     """R18: the rewriting failed, and the message goes out as it is."""
 
 
-def plan_links(html: str, keyring: Keyring) -> LinkPlan:
+def plan_links(html: str, keyring: Keyring, unsubscribe_urls: Collection[str] = ()) -> LinkPlan:
     """Plan the tracked links of a message; never raises, whatever the message (R18)."""
     try:
-        planned = plan(html, sending_policy(keyring))
+        planned = plan(html, sending_policy(keyring, unsubscribe_urls))
         return LinkPlan(report={**planned.report()}, tracked=_records(planned.tracked))
     except Exception:  # noqa: BLE001 - whatever it is, a fault of ours must not cost the sender the message
         _log.exception("planning the links of a message failed; it is accepted untracked")
