@@ -18,11 +18,15 @@ def unsubscribe_urls(list_unsubscribe: Mapping[str, Any] | None) -> Collection[s
     return [list_unsubscribe["url"]] if list_unsubscribe and list_unsubscribe["url"] else []
 
 
-def sending_policy(keyring: Keyring, unsubscribe_urls: Collection[str] = ()) -> Policy:
+def sending_policy(keyring: Keyring, untouched: Collection[str] = ()) -> Policy:
     """Track all that can be, but nothing twice: R14, links of this install that open stay as they are.
 
     Whose link domain it is on need not be looked up: a token opens only with our keys, and only on the domain that it
     was sealed for.
+
+    Args:
+        keyring: tells links of ours.
+        untouched: see `unsubscribe_urls()`.
     """
 
     def opens(url: str) -> bool:
@@ -35,4 +39,4 @@ def sending_policy(keyring: Keyring, unsubscribe_urls: Collection[str] = ()) -> 
             return False
         return True
 
-    return Policy(own_link_domains=None, opener=opens, unsubscribe_urls=unsubscribe_urls)
+    return Policy(own_link_domains=None, opener=opens, unsubscribe_urls=untouched)

@@ -227,12 +227,15 @@ def test_a_link_that_unsubscribes_is_reported_as_left_alone(api):
     url = "https://shop.example/leave?a=1&b=2"
     html = '<a href="https://shop.example/leave?a=1&amp;b=2">leave</a><a href="https://shop.example/">shop</a>'
 
-    report = api.tenant().send(content_html=html, click_tracking=True, list_unsubscribe={"url": url}).json()
+    tenant = api.tenant()
+    message = tenant.message(content_html=html, click_tracking=True, list_unsubscribe={"url": url})
 
-    assert [(link["destination"], link["reason"]) for link in report["link_report"]["links"]] == [
-        (url, "unsubscribe"),
-        ("https://shop.example/", None),
-    ]
+    for path in (SEND, "/api/v1/email/links/preview"):
+        links = tenant.post(path, message).json()["link_report"]["links"]
+        assert [(link["destination"], link["reason"]) for link in links] == [
+            (url, "unsubscribe"),
+            ("https://shop.example/", None),
+        ]
 
 
 def test_a_failure_in_rewriting_sends_the_message_untracked_and_says_so(api, monkeypatch):
