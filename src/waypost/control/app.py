@@ -67,7 +67,7 @@ def create_app(
         database: migrated (`waypost.control.install.open_install`).
         store: an open `waypost.store.EventStore`.
         keyring: the newest one, to recognise our own links in what is sent.
-        control_key: opens the keys that sign access tokens.
+        control_key: opens the keys that sign access tokens, and seals new DKIM keys.
         sources: clock and randomness.
         fleet: what edges on machines of their own need; None: they are not served.
 
@@ -77,5 +77,5 @@ def create_app(
     app = routes()
     signing_keys = SigningKeys(database, control_key, sources)
     signing_keys.prepare()
-    app.state.control = Control(settings, database, store, keyring, signing_keys, sources, fleet)
+    app.state.control = Control(settings, database, store, keyring, signing_keys, control_key, sources, fleet)
     return app

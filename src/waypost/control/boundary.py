@@ -55,6 +55,10 @@ _RULES: Mapping[str, str] = MappingProxyType(
 )
 
 
+# pydantic's last step to a key, as opposed to what stands under it.
+_KEY = "[key]"
+
+
 def install(app: FastAPI) -> None:
     """Give every refusal and every fault the body `{code, message}`, and limit bodies to `MAX_BODY_BYTES`."""
     app.add_exception_handler(ControlError, _refused)
@@ -152,13 +156,13 @@ async def _fault(_request: Request, error: Exception) -> JSONResponse:
 
 
 def _field(location: tuple[int | str, ...]) -> str:
-    """`tags[3]` for `("body", "tags", 3)`; `body` when it is the body itself. Names of union members are left out."""
+    """`attachments[3].name` for `("body", "attachments", 3, "name")`; `body` when it is the body itself."""
     name = ""
     for step in location[1:]:
         if isinstance(step, int):
             name += f"[{step}]"
-        elif not name:
-            name = step
+        elif step != _KEY:
+            name += f".{step}" if name else step
     return name or str(location[0])
 
 

@@ -11,7 +11,7 @@ from fastapi import Depends, Request
 from waypost.config import Settings
 from waypost.control.oauth.signing import SigningKeys
 from waypost.control.sources import Sources
-from waypost.db import Database
+from waypost.db import ControlKey, Database
 from waypost.fleet.courier import Receipt
 from waypost.links.keyring import Keyring
 from waypost.store.rows import Event, Summary
@@ -60,6 +60,8 @@ class Control:
     keyring: Callable[[], Keyring]
     """The newest one."""
     signing_keys: SigningKeys
+    control_key: ControlKey
+    """Seals what must be kept secret."""
     sources: Sources
     fleet: Fleet | None = None
     """None: this API serves no edges."""

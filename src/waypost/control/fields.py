@@ -27,6 +27,9 @@ MAX_NAME_CHARACTERS = 256
 # As much as fits on one line of RFC 5322, section 2.1.1, before encoding.
 MAX_SUBJECT_CHARACTERS = 998
 MAX_URL_CHARACTERS = 2048
+# As A-labels. A DKIM record's name is the selector (27 characters), "._domainkey." and the sending domain, 253 in all
+# (RFC 1035); a return path on the bounce domain is "bounce-", 32 digits, "@" and 254 in all (RFC 5321, 4.5.3.1.3).
+MAX_MAIL_DOMAIN_CHARACTERS = 214
 
 SURROGATE = "must be text: it holds half of a surrogate pair"
 
@@ -46,7 +49,8 @@ def _text(value: str) -> str:
     return value
 
 
-def _single_line(value: str) -> str:
+def single_line(value: str) -> str:
+    """Refuse what could end a header line, or break it for some reader."""
     if found := _CONTROL.search(value):
         raise PydanticCustomError(
             "control_character",
@@ -81,6 +85,16 @@ def _domain_name(value: str) -> str:
     return domain
 
 
+def _mail_domain_name(domain: str) -> str:
+    if len(domain) > MAX_MAIL_DOMAIN_CHARACTERS:
+        raise PydanticCustomError(
+            "mail_domain_name",
+            "must have at most {longest} characters, international labels written in ASCII",
+            {"longest": MAX_MAIL_DOMAIN_CHARACTERS},
+        )
+    return domain
+
+
 def _web_url(value: str) -> str:
     if destination.check(value) is not None:
         raise PydanticCustomError("web_url", "must be an http or https URL, percent-encoded")
@@ -95,13 +109,15 @@ def domain_of(email_address: str) -> str:
 Text = Annotated[str, AfterValidator(_text)]
 """Any text that can be written as UTF-8, NUL included."""
 # The length first: pydantic counts what comes out of a function with the words for a list.
-Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARACTERS), AfterValidator(_single_line)]
-DisplayName = Annotated[str, Field(max_length=MAX_NAME_CHARACTERS), AfterValidator(_single_line)]
-Subject = Annotated[str, Field(max_length=MAX_SUBJECT_CHARACTERS), AfterValidator(_single_line)]
-Tag = Annotated[str, Field(max_length=MAX_TAG_CHARACTERS), AfterValidator(_single_line)]
+Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARACTERS), AfterValidator(single_line)]
+DisplayName = Annotated[str, Field(max_length=MAX_NAME_CHARACTERS), AfterValidator(single_line)]
+Subject = Annotated[str, Field(max_length=MAX_SUBJECT_CHARACTERS), AfterValidator(single_line)]
+Tag = Annotated[str, Field(max_length=MAX_TAG_CHARACTERS), AfterValidator(single_line)]
 # Their length before anything else as well: the checks behind it take seconds for megabytes, in the event loop.
 EmailAddress = Annotated[str, Field(max_length=ADDRESS_CHARACTERS), AfterValidator(_email_address)]
 OptionalEmailAddress = Annotated[str, Field(max_length=ADDRESS_CHARACTERS), AfterValidator(_email_address_or_nothing)]
 """An address, or the empty text for none."""
 DomainName = Annotated[str, Field(max_length=DOMAIN_CHARACTERS), AfterValidator(_domain_name)]
+MailDomainName = Annotated[DomainName, AfterValidator(_mail_domain_name)]
+"""One that has room before it for what mail puts there."""
 WebUrl = Annotated[str, Field(max_length=MAX_URL_CHARACTERS), AfterValidator(_web_url)]

@@ -75,7 +75,7 @@ async def _run(
     )
     async with asyncio.TaskGroup() as parts:
         parts.create_task(serve_api(api, settings.control.listen, stop))
-        parts.create_task(run_mail(settings, install.database, keyring, stop))
+        parts.create_task(run_mail(settings, install.database, keyring, install.control_key, stop))
         parts.create_task(publisher.run(stop))
         parts.create_task(_watch(watched, stop))
         parts.create_task(run_pipeline(settings, store, install.database, stop, intake=intake))

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Index, LargeBinary, MetaData, String, Text, Uuid, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_column
 
-from waypost.db.states import AccountState, DeliveryState, OutboxTopic, ProfileState, Role, SendState
+from waypost.db.states import AccountState, DeliveryState, DkimAlgorithm, OutboxTopic, ProfileState, Role, SendState
 from waypost.db.types import Json, Number, UtcDateTime, ZlibJson, ZlibText, enum_of
 from waypost.fleet.snapshot import BlockKind
 
@@ -40,6 +40,7 @@ class Base(MappedAsDataclass, DeclarativeBase):
         AccountState: enum_of(AccountState),
         BlockKind: enum_of(BlockKind),
         DeliveryState: enum_of(DeliveryState),
+        DkimAlgorithm: enum_of(DkimAlgorithm),
         OutboxTopic: enum_of(OutboxTopic),
         ProfileState: enum_of(ProfileState),
         Role: enum_of(Role),
@@ -157,6 +158,24 @@ class Profile(Base, kw_only=True):
     """The row stays: links minted for it go on working."""
 
 
+class DkimKey(Base, kw_only=True):
+    """A key that signs a profile's messages (RFC 6376). It outlives the profile: mail on its way is still verified."""
+
+    __tablename__ = "dkim_keys"
+
+    number: Mapped[int] = mapped_column(Number, primary_key=True, init=False)
+    profile: Mapped[int] = mapped_column(ForeignKey("profiles.number"), index=True, init=False)
+    """Set when it is stored: keys are made before the transaction that makes their profile."""
+    algorithm: Mapped[DkimAlgorithm]
+    selector: Mapped[str] = mapped_column(String(27), unique=True)
+    """A KSUID in lower case: DNS knows no letter case, and providers show names in lower case."""
+    sealed_private_key: Mapped[bytes] = mapped_column(repr=False)
+    """PKCS #8, DER; see `waypost.db.dkim_keys`."""
+    public_key: Mapped[str] = mapped_column(Text)
+    """The tag `p=` of its DNS record: base64 of SubjectPublicKeyInfo (RSA), or of the bare 32 bytes (Ed25519)."""
+    created_at: Mapped[datetime]
+
+
 class LinkDomain(Base, kw_only=True):
     """Which account a link domain belongs to, until an operator releases it. Development domains are not listed."""
 
@@ -226,7 +245,27 @@ class Content(Base, kw_only=True):
     content_id: Mapped[int] = mapped_column(Number, primary_key=True, init=False)
     html: Mapped[str | None] = mapped_column(ZlibText)
     text: Mapped[str | None] = mapped_column(ZlibText)
+    headers: Mapped[dict[str, str] | None] = mapped_column(Json, default=None)
+    """Further header fields, by name."""
     created_at: Mapped[datetime]
+
+
+class ContentAttachment(Base, kw_only=True):
+    """A file of a message; it goes when its content goes."""
+
+    __tablename__ = "content_attachments"
+
+    content_id: Mapped[int] = mapped_column(
+        ForeignKey("contents.content_id", ondelete="CASCADE"), primary_key=True, init=False
+    )
+    position: Mapped[int] = mapped_column(primary_key=True)
+    """From 0, in the order they were submitted."""
+    name: Mapped[str] = mapped_column(Text)
+    content_type: Mapped[str] = mapped_column(Text)
+    inline_id: Mapped[str | None] = mapped_column(Text)
+    """Its Content-ID, by which the HTML part shows it; None: it stands beside the text."""
+    data: Mapped[bytes] = mapped_column(repr=False)
+    """As it is: what is attached most (PDF, images) is compressed already."""
 
 
 class Send(Base, kw_only=True):
@@ -253,6 +292,8 @@ class Send(Base, kw_only=True):
     open_tracking: Mapped[bool] = mapped_column(default=False)
     click_tracking: Mapped[bool] = mapped_column(default=False)
     tags: Mapped[list[str]] = mapped_column(Json, default_factory=list)
+    list_unsubscribe: Mapped[dict[str, Any] | None] = mapped_column(Json, default=None)
+    """How this recipient gets off the list: the fields of `waypost.mime.Unsubscribe`."""
     state: Mapped[SendState] = mapped_column(default=SendState.ACCEPTED)
     error: Mapped[str | None] = mapped_column(Text, default=None)
     """One sentence for the sender: why it bounced, or why it went out untracked."""

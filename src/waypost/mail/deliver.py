@@ -11,15 +11,19 @@ from functools import partial
 
 from waypost.config import Settings
 from waypost.db import UNAVAILABLE
-from waypost.db.link_policy import sending_policy
+from waypost.db.link_policy import sending_policy, unsubscribe_urls
 from waypost.db.tables import Content
 from waypost.links.keyring import Keyring
 from waypost.mail.queue import Claim, Composed, Job, Queue
 from waypost.mail.relay import Accepted, Answer, Deferred, Envelope, Refused, Relay
+from waypost.mail.render import UNTRACKED as NOT_REWRITTEN
 from waypost.mail.render import Rendered, link_origin, render
 from waypost.mail.schedule import hold_until, retry_at
-from waypost.mime import AddressProblem, Mailbox, Message, compose, mailbox
+from waypost.mail.signing import Signers
+from waypost.mime import AddressProblem, Attachment, Mailbox, Message, Unsubscribe, compose, mailbox
+from waypost.mime.dkim import sign
 from waypost.mime.errors import MimeError
+from waypost.mime.return_path import return_path
 
 _log = logging.getLogger(__name__)
 
@@ -62,6 +66,7 @@ class Deliverer:
     Args:
         settings: mail, and what links need.
         keyring: the newest one mints link tokens.
+        signers: sign messages.
         queue: where claims come from and outcomes go.
         relay: who delivers.
         clock: aware UTC now.
@@ -73,6 +78,7 @@ class Deliverer:
         self,
         settings: Settings,
         keyring: Callable[[], Keyring],
+        signers: Signers,
         *,
         queue: Queue,
         relay: Relay,
@@ -82,6 +88,7 @@ class Deliverer:
     ) -> None:
         self._settings = settings
         self._keyring = keyring
+        self._signers = signers
         self._queue = queue
         self._relay = relay
         self._clock = clock
@@ -146,16 +153,18 @@ class Deliverer:
             return self._bounce(claim, None, mailboxes)
         rendered = self._render(job, job.content)
         try:
-            message = _compose(job, mailboxes, rendered)
+            message = _compose(job, job.content, mailboxes, rendered)
         except MimeError as error:
             _log.exception("send %s cannot be composed", job.send.send_id)
             return self._bounce(claim, None, f"the message cannot be composed: {error}")
-        envelope = Envelope(mailboxes.from_.address, mailboxes.to.address, message)
-        return Prepared(claim, Composed(now, rendered.error), envelope)
+        signers = self._signers.of(job.profile.sending_domain, job.dkim_keys)
+        signed = sign(message, signers, job.send.created_at)
+        envelope = Envelope(_sender(job, mailboxes), mailboxes.to.address, signed)
+        return Prepared(claim, Composed(now, _note(job, rendered)), envelope)
 
     def _render(self, job: Job, content: Content) -> Rendered:
         keyring = self._keyring()
-        policy = sending_policy(keyring)
+        policy = sending_policy(keyring, unsubscribe_urls(job.send.list_unsubscribe))
         origin = link_origin(job.profile.link_domain, self._settings.links, self._settings.edge)
         return render(job.send, content, job.profile, keyring=keyring, policy=policy, origin=origin)
 
@@ -227,7 +236,19 @@ def _mailboxes(job: Job) -> _Mailboxes | str:
     return _Mailboxes(from_, to, tuple(reply_to))
 
 
-def _compose(job: Job, mailboxes: _Mailboxes, rendered: Rendered) -> bytes:
+def _note(job: Job, rendered: Rendered) -> str | None:
+    """What the sender should know: that tracking failed, now or when control planned it; not what failed last time."""
+    accepted = job.send.error if job.send.error != NOT_REWRITTEN else None
+    return rendered.error or accepted
+
+
+def _sender(job: Job, mailboxes: _Mailboxes) -> str:
+    """Where bounces go; without a bounce domain, to the author."""
+    bounce_domain = job.profile.bounce_domain
+    return return_path(job.send.send_id, bounce_domain) if bounce_domain else mailboxes.from_.address
+
+
+def _compose(job: Job, content: Content, mailboxes: _Mailboxes, rendered: Rendered) -> bytes:
     return compose(
         Message(
             send_id=job.send.send_id,
@@ -239,5 +260,10 @@ def _compose(job: Job, mailboxes: _Mailboxes, rendered: Rendered) -> bytes:
             subject=job.send.subject,
             text=rendered.text,
             html=rendered.html,
+            attachments=tuple(
+                Attachment(file.name, file.content_type, file.data, file.inline_id) for file in job.attachments
+            ),
+            unsubscribe=Unsubscribe(**job.send.list_unsubscribe) if job.send.list_unsubscribe else None,
+            headers=tuple((content.headers or {}).items()),
         )
     )

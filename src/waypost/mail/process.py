@@ -13,12 +13,13 @@ from uuid import UUID
 from sqlalchemy.exc import SQLAlchemyError
 
 from waypost.config.settings import Settings
-from waypost.db.engine import Database
+from waypost.db import ControlKey, Database
 from waypost.events.ids import uuid7
 from waypost.links.keyring import Keyring
 from waypost.mail.deliver import Deliverer, Outcome
 from waypost.mail.queue import LEASE_SECONDS, Claim, Queue
 from waypost.mail.relay import RFC_TIMEOUTS, Relay, Timeouts
+from waypost.mail.signing import Signers
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ async def run(
     settings: Settings,
     database: Database,
     keyring: Callable[[], Keyring],
+    control_key: ControlKey,
     stop: asyncio.Event,
     *,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -52,6 +54,7 @@ async def run(
         settings: all of them: mail, and what links need.
         database: shared with others.
         keyring: the newest one mints link tokens.
+        control_key: opens the keys that messages are signed with.
         stop: set it to end.
         clock: aware UTC now.
         chance: random numbers from 0 to 1.
@@ -64,6 +67,7 @@ async def run(
     deliverer = Deliverer(
         settings,
         keyring,
+        Signers(control_key),
         queue=queue,
         relay=relay,
         clock=clock,

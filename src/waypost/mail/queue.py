@@ -7,21 +7,29 @@ but that one transaction.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, literal, or_, select, text, update
+from sqlalchemy import ColumnElement, and_, bindparam, func, literal, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from waypost.db.engine import Database
 from waypost.db.outbox import SendEvent, rows
 from waypost.db.states import AccountState, DeliveryState, ProfileState, SendState
-from waypost.db.tables import Account, Content, Delivery, Profile, Send
+from waypost.db.tables import Account, Content, ContentAttachment, Delivery, DkimKey, Profile, Send
 from waypost.db.types import UtcDateTime
 
 # Long enough for a stalled disk or a garbage collection, short enough that a restart goes on within the minute.
 LEASE_SECONDS = 30
+
+# Run for each message, and made once.
+_DKIM_KEYS = select(DkimKey).where(DkimKey.profile == bindparam("profile")).order_by(DkimKey.number)
+_ATTACHMENTS = (
+    select(ContentAttachment)
+    .where(ContentAttachment.content_id == bindparam("content_id"))
+    .order_by(ContentAttachment.position)
+)
 
 _NOT_STARTED = (SendState.ACCEPTED, SendState.QUEUED)
 
@@ -51,6 +59,8 @@ class Job:
     account_state: AccountState
     content: Content | None
     """None once its retention has passed."""
+    attachments: Sequence[ContentAttachment] = ()
+    dkim_keys: Sequence[DkimKey] = ()
 
     @property
     def hold_reason(self) -> str | None:
@@ -59,6 +69,9 @@ class Job:
             return f"held: the account is {self.account_state}"
         if self.profile.state is not ProfileState.ACTIVE:
             return f"held: the sending profile is {self.profile.state}"
+        if not self.dkim_keys:
+            # Unsigned, it would speak against the domain wherever DMARC asks for a signature.
+            return "held: the sending profile has no DKIM keys; the core makes them when it starts: restart it"
         return None
 
 
@@ -133,7 +146,7 @@ class Queue:
             session.execute(renewed)
 
     def job(self, claim: Claim) -> Job:
-        """Read what is to be sent, and whether it may be. The content is read only if it may."""
+        """Read what is to be sent, with what it is signed, and whether it may be sent; the content only if it may."""
         query = (
             select(Delivery, Send, Profile, Account.state)
             .join(Send, Send.send_id == Delivery.send_id)
@@ -143,11 +156,13 @@ class Queue:
         )
         with self._database.reading() as session:
             delivery, send, profile, account_state = session.execute(query).one()
-            job = Job(claim, delivery, send, profile, account_state, None)
+            keys = session.scalars(_DKIM_KEYS, {"profile": profile.number}).all()
+            job = Job(claim, delivery, send, profile, account_state, None, dkim_keys=keys)
             if job.hold_reason or send.content_id is None:
                 return job
             content = session.get(Content, send.content_id)
-            return Job(claim, delivery, send, profile, account_state, content)
+            attachments = session.scalars(_ATTACHMENTS, {"content_id": send.content_id}).all()
+            return replace(job, content=content, attachments=attachments)
 
     def delivered(self, claim: Claim, composed: Composed, now: datetime, reply: str) -> None:
         """The relay took the message. Recorded even when the lease was lost meanwhile: it is a fact."""
@@ -205,7 +220,7 @@ class Queue:
             steps.insert(0, Step(SendState.PROCESSED, composed.at))
         if not steps:
             return
-        reached = {"state": steps[-1].state, "modified_at": steps[-1].at, **({"error": error} if error else {})}
+        reached = {"state": steps[-1].state, "modified_at": steps[-1].at, "error": error}
         session.execute(update(Send).where(whose).values(reached))
         # Sorted, so that events of one instant keep their order in the event store.
         event_ids = sorted(self._new_event_id(step.at) for step in steps)

@@ -7,10 +7,13 @@ from datetime import datetime
 from email.utils import format_datetime
 from uuid import UUID
 
-from waypost.mime.errors import ForbiddenCharacterError
-from waypost.mime.header import first_line_room, phrase, structured, unstructured
+from waypost.mime.attachment import Attachment, attachment_part
+from waypost.mime.custom import field_name_problem
+from waypost.mime.errors import ForbiddenCharacterError, ForbiddenFieldError
+from waypost.mime.header import first_line_room, literal, phrase, structured, unstructured
 from waypost.mime.mailbox import Mailbox
 from waypost.mime.transfer import transfer
+from waypost.mime.unsubscribe import Unsubscribe, unsubscribe_fields
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -28,6 +31,10 @@ class Message:
         subject: any script; CR, LF and NUL are refused.
         text: the text/plain part; None for none.
         html: the text/html part; None for none. With both, readers choose (multipart/alternative).
+        attachments: those with a content id belong to the HTML part (multipart/related), the others stand beside it
+            (multipart/mixed); without an HTML part all stand beside the text.
+        unsubscribe: written as it is (RFC 8058 forbids a redirect); None for none.
+        headers: names and values of further fields, in their order; see `field_name_problem()`.
     """
 
     send_id: UUID
@@ -38,15 +45,20 @@ class Message:
     subject: str
     text: str | None = None
     html: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+    unsubscribe: Unsubscribe | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 def compose(message: Message) -> bytes:
-    """The message as it goes over the wire: ASCII, CRLF line ends, no line over 76 bytes but for a longer address.
+    """The message as it goes over the wire: ASCII, CRLF line ends, no line over 998 bytes.
 
-    Transfer-decoding a part gives the exact UTF-8 bytes of its string, whatever line ends it uses.
+    Lines over 76 bytes are only those with something longer that must not be cut: an address, a URL, a word of a
+    further field. Transfer-decoding a part gives the exact UTF-8 bytes of its string, whatever line ends it uses.
 
     Raises:
         ForbiddenCharacterError: CR, LF or NUL bound for a header, or a lone surrogate anywhere.
+        ForbiddenFieldError: `headers` has a field that only Waypost, a relay or a receiver sets.
     """
     head = "\r\n".join(_headers(message)).encode("ascii")
     return head + b"\r\n" + _body(message)
@@ -60,6 +72,12 @@ def _headers(message: Message) -> Iterator[str]:
     yield unstructured("Subject", message.subject)
     yield f"Date: {format_datetime(message.sent_at)}"
     yield f"Message-ID: <{message.send_id.hex}@{message.from_.domain}>"
+    if message.unsubscribe:
+        yield from unsubscribe_fields(message.unsubscribe)
+    for name, value in message.headers:
+        if field_name_problem(name):
+            raise ForbiddenFieldError(name)
+        yield literal(name, value)
     yield "MIME-Version: 1.0"
 
 
@@ -78,17 +96,30 @@ def _mailboxes(name: str, mailboxes: Iterable[Mailbox]) -> str:
 
 def _body(message: Message) -> bytes:
     """The body with the headers that describe it; the caller has written the line end before them."""
-    parts = [
-        _part(subtype, content)
-        for subtype, content in (("plain", message.text), ("html", message.html))  # RFC 2046, 5.1.4: the best last
-        if content is not None
-    ] or [_part("plain", "")]
-    if len(parts) == 1:
-        return parts[0]
-    # RFC 2045, section 6.7: "=_" occurs in no quoted-printable body, nor in base64.
-    boundary = b"=_" + message.send_id.hex.encode("ascii")
+    text = None if message.text is None else _part("plain", message.text)
+    html = None if message.html is None else _part("html", message.html)
+    inline = [attachment for attachment in message.attachments if html and attachment.content_id is not None]
+    beside = [attachment for attachment in message.attachments if not html or attachment.content_id is None]
+    if html and inline:
+        html = _multipart(message, "related", [html, *map(attachment_part, inline)])
+    # RFC 2046, section 5.1.4: the best last.
+    content = [part for part in (text, html) if part is not None] or [_part("plain", "")]
+    body = content[0] if len(content) == 1 else _multipart(message, "alternative", content)
+    return _multipart(message, "mixed", [body, *map(attachment_part, beside)]) if beside else body
+
+
+def _multipart(message: Message, subtype: str, parts: Iterable[bytes]) -> bytes:
+    """`parts` as one part.
+
+    RFC 2045, section 6.7: "=_" occurs in no quoted-printable body, nor in base64. The letter after it keeps nested
+    ones apart, and none is the beginning of another (RFC 2046, section 5.1.2).
+    """
+    boundary = f"=_{subtype[0]}{message.send_id.hex}".encode("ascii")
+    # RFC 2387, section 3.1: of what kind the part is that refers to the others.
+    root = b' type="text/html";' if subtype == "related" else b""
     inner = b"".join(b"--%b\r\n%b\r\n" % (boundary, part) for part in parts)
-    return b'Content-Type: multipart/alternative;\r\n boundary="%b"\r\n\r\n%b--%b--\r\n' % (boundary, inner, boundary)
+    head = b'Content-Type: multipart/%b;%b\r\n boundary="%b"\r\n\r\n' % (subtype.encode("ascii"), root, boundary)
+    return b"%b%b--%b--\r\n" % (head, inner, boundary)
 
 
 def _part(subtype: str, content: str) -> bytes:

@@ -1,8 +1,11 @@
 """What `waypost.mime` raises. All of it is a broken contract: the API refuses such input before a message is made.
 
 MimeError
-├── ForbiddenCharacterError  CR, LF or NUL in something bound for a header; a lone surrogate anywhere
-└── MalformedMailboxError      an address that has not been through `mailbox()`
+├── ForbiddenCharacterError     CR, LF or NUL in something bound for a header; a lone surrogate anywhere
+├── ForbiddenFieldError         a header field that senders may not add
+├── MalformedAttachmentError    a content type or id that is none
+├── MalformedMailboxError       an address that has not been through `mailbox()`
+└── MalformedUnsubscribeError   no URI, or one-click without https
 """
 
 
@@ -26,6 +29,32 @@ class ForbiddenCharacterError(MimeError):
         super().__init__(f"{field} holds the forbidden character U+{ord(value[position]):04X} at offset {position}")
         self.field = field
         self.position = position
+
+
+class ForbiddenFieldError(MimeError):
+    """A header field that senders may not add.
+
+    Attributes:
+        field: its name.
+    """
+
+    code = "forbidden_field"
+
+    def __init__(self, field: str) -> None:
+        super().__init__(f"the header field {field!r} cannot be added to a message")
+        self.field = field
+
+
+class MalformedAttachmentError(MimeError):
+    """A content type that no attachment can have, or a content id that is none."""
+
+    code = "malformed_attachment"
+
+
+class MalformedUnsubscribeError(MimeError):
+    """Not a way to unsubscribe."""
+
+    code = "malformed_unsubscribe"
 
 
 class MalformedMailboxError(MimeError):

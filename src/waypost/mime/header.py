@@ -14,6 +14,10 @@ from waypost.mime.errors import ForbiddenCharacterError
 LINE_LENGTH = 76
 """RFC 2047, section 2, for lines with encoded words; RFC 5322 asks for at most 78 of all others."""
 
+MAX_LITERAL = 900
+"""Longest value for `literal()`: with a name of `MAX_FIELD_NAME` beside it a line holds less than 998 (RFC 5322)."""
+MAX_FIELD_NAME = 76
+
 _ENCODED_WORD_LENGTH = 75  # RFC 2047, section 2
 _FORBIDDEN = re.compile("[\r\n\0\ud800-\udfff]")
 _PLAIN = re.compile(r"[!-~]+(?: [!-~]+)*")
@@ -50,6 +54,30 @@ def unstructured(name: str, value: str) -> str:
     if _PLAIN.fullmatch(value) and "=?" not in value and max(map(len, value.split(" "))) <= room:
         return structured(name, value.split(" "))
     return structured(name, encoded_words(value, room))
+
+
+def literal(name: str, value: str) -> str:
+    """A field whose grammar we do not know: ASCII stays as it is written, folded between words; all else is encoded.
+
+    Unlike in `unstructured()`, a word longer than a line stays whole: it may be a message id (References), which
+    encoded words would break.
+
+    Args:
+        name: of the field.
+        value: at most `MAX_LITERAL` characters; no white space at the ends.
+
+    Raises:
+        ForbiddenCharacterError: the value holds CR, LF, NUL or a lone surrogate.
+    """
+    reject_forbidden(name, value)
+    if not _QUOTABLE.fullmatch(value):
+        return structured(name, encoded_words(value, first_line_room(name)) if value else ())
+    lines = [f"{name}: "]
+    for word in re.findall(" *[^ ]+", value):  # with the spaces before it: unfolding gives them back
+        if len(lines[-1]) + len(word) > LINE_LENGTH and lines != [f"{name}: "]:
+            lines.append("")
+        lines[-1] += word
+    return "\r\n".join(lines)
 
 
 def structured(name: str, tokens: Iterable[str]) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.rsa_key import rsa_private_key
 
 from waypost.config import load
 from waypost.config.values import HostPort
@@ -27,7 +28,7 @@ from waypost.control.process import serve
 from waypost.control.profiles.schema import NewProfile
 from waypost.control.profiles.service import create_profile
 from waypost.control.sources import Sources
-from waypost.db import Database
+from waypost.db import ControlKey, Database
 from waypost.db.states import AccountState, Role
 from waypost.db.tables import Account, Profile
 from waypost.events.name import EventName
@@ -117,6 +118,7 @@ class Api:
     clock: Clock
     sources: Sources
     keyring: Keyring
+    control_key: ControlKey
     data: Path
     development_domains: tuple = ("localhost",)
     _numbers: itertools.count = field(default_factory=itertools.count)
@@ -130,10 +132,15 @@ class Api:
         profile = None
         if link_domain:
             new = NewProfile(profile_name="p", sending_domain=domain, link_domain=link_domain)
-            profile = create_profile(self.database, self.sources, account, new, self.development_domains)
+            profile = self.create_profile(account, new)
         tenant = Tenant(self.client, account, self.another_key(account, role), domain, profile)
         tenant.login()
         return tenant
+
+    def create_profile(self, account, new):
+        return create_profile(
+            self.database, self.sources, account, new, self.development_domains, control_key=self.control_key
+        )
 
     def another_key(self, account, role):
         return create_api_key(self.database, self.sources, account.public_id, NewApiKey(name="k", role=role))
@@ -180,7 +187,7 @@ def served(request, tmp_path_factory):
     url = "" if request.param == "sqlite" else request.getfixturevalue("postgresql").new_database()
     settings = load(None, {"WAYPOST_DB__URL": url}, data)
     clock, store = Clock(), FakeStore()
-    sources = Sources(clock, os.urandom)
+    sources = Sources(clock, os.urandom, rsa_private_key)
     install = open_install(settings, sources)
     keyring = create_keyring(data / "keyring.json")
     app = create_app(
@@ -192,7 +199,7 @@ def served(request, tmp_path_factory):
         sources=sources,
     )
     with serving(app) as origin, httpx.Client(base_url=origin) as client:
-        yield Api(client, install.database, store, clock, sources, keyring, data)
+        yield Api(client, install.database, store, clock, sources, keyring, install.control_key, data)
     install.database.close()
 
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 FIELDS = [
     "recipient_email_address", "recipient_name", "from_email_address", "from_name", "reply_to", "subject",
-    "content_html", "content_text", "open_tracking", "click_tracking", "tags",
+    "content_html", "content_text", "open_tracking", "click_tracking", "tags", "attachments", "headers",
+    "list_unsubscribe",
 ]  # fmt: skip
 # Lone surrogates, NUL and astral characters included.
 TEXT = st.text(st.characters(), max_size=30)
@@ -24,7 +25,13 @@ def tenant(served):
     return served.tenant()
 
 
-@given(fields=st.dictionaries(st.sampled_from(FIELDS), ANYTHING | TEXT, max_size=4))
+NESTED = st.dictionaries(
+    st.sampled_from(["name", "content_type", "content", "content_id", "url", "mailto", "one_click", "X-A"]),
+    ANYTHING | TEXT | st.sampled_from(["", "a", "text/plain", "YQ==", "https://a.example/", "mailto:a@a.example"]),
+)
+
+
+@given(fields=st.dictionaries(st.sampled_from(FIELDS), ANYTHING | TEXT | NESTED | st.lists(NESTED), max_size=4))
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_values_of_the_fields_are_answered(tenant, fields):
     body = json.dumps(tenant.message(**fields)).encode()

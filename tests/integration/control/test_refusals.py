@@ -1,5 +1,7 @@
 """What is refused, with which code, in which words; and that nothing of it is kept."""
 
+import json
+
 import httpx
 import pytest
 from sqlalchemy import func, select
@@ -82,6 +84,88 @@ def test_a_wrong_field_is_named_with_its_rule(tenant, field, value, rule):
     assert body["message"].startswith(f"{field}: ")
     assert rule in body["message"]
     assert [error["field"] for error in body["errors"]] == [field]
+
+
+FILE = {"name": "a.txt", "content_type": "text/plain", "content": "YQ=="}
+LEAVE = {"url": "https://shop.example/leave"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "named", "rule"),
+    [
+        ("attachments", FILE, "attachments", "must be a list"),
+        ("attachments", ["a"], "attachments[0]", "must be a JSON object"),
+        ("attachments", [FILE] * 101, "attachments", "at most 100 items"),
+        ("attachments", [FILE, {**FILE, "name": ""}], "attachments[1].name", "at least 1 character"),
+        ("attachments", [{**FILE, "name": "a\r\nb"}], "attachments[0].name", "control characters (found U+000D)"),
+        ("attachments", [{**FILE, "name": "a\0"}], "attachments[0].name", "control characters (found U+0000)"),
+        ("attachments", [{**FILE, "content_type": "pdf"}], "attachments[0].content_type", "must be a media type"),
+        ("attachments", [{**FILE, "content_type": "a/b\nc: d"}], "attachments[0].content_type", "must be a media type"),
+        ("attachments", [{**FILE, "content_type": "message/rfc822"}], "attachments[0].content_type", "neither"),
+        ("attachments", [{**FILE, "content": "YQ"}], "attachments[0].content", "must be base64 with padding"),
+        ("attachments", [{**FILE, "content": "Y-=="}], "attachments[0].content", "must be base64 with padding"),
+        ("attachments", [{**FILE, "content": "YQ==YQ=="}], "attachments[0].content", "must be base64 with padding"),
+        ("attachments", [{**FILE, "content": "ä"}], "attachments[0].content", "must be base64 with padding"),
+        ("attachments", [{**FILE, "content": 7}], "attachments[0].content", "must be a string"),
+        ("attachments", [{**FILE, "content_id": "a b"}], "attachments[0].content_id", "cid: URL"),
+        ("attachments", [{**FILE, "content_id": "a>\r\nX: b"}], "attachments[0].content_id", "cid: URL"),
+        ("attachments", [{"name": "a"}], "attachments[0].content_type", "is required"),
+        ("attachments", [{**FILE, "content_id": "a"}] * 2, "body", "must not have the same content_id"),
+        ("headers", ["a"], "headers", "must be a JSON object"),
+        ("headers", {"X-A": 7}, "headers.X-A", "must be a string"),
+        ("headers", {"X-A": "a\r\nBcc: eve@example.com"}, "headers.X-A", "control characters (found U+000D)"),
+        ("headers", {"X-A": "a\n b"}, "headers.X-A", "control characters (found U+000A)"),
+        ("headers", {"X-A": "a\0"}, "headers.X-A", "control characters (found U+0000)"),
+        ("headers", {"X-A": "a" * 901}, "headers.X-A", "at most 900 characters"),
+        ("headers", {"X-A": " "}, "headers.X-A", "must hold something"),
+        ("headers", {"bCC": "eve@example.com"}, "headers.bCC", "that Waypost, a relay or a receiver sets"),
+        ("headers", {"DKIM-Signature": "v=1"}, "headers.DKIM-Signature", "that Waypost, a relay or a receiver sets"),
+        ("headers", {"Resent-From": "a@b.c"}, "headers.Resent-From", "that Waypost, a relay or a receiver sets"),
+        ("headers", {"List-Unsubscribe": "x"}, "headers.List-Unsubscribe", "that Waypost, a relay or a receiver sets"),
+        ("headers", {"X A": "a"}, "headers.X A", "printable ASCII without spaces and colons"),
+        ("headers", {"X-A\r\nBcc": "a"}, "headers.X-A\r\nBcc", "printable ASCII without spaces and colons"),
+        ("headers", {"X-A": "a", "x-a": "b"}, "headers", "must not hold a name twice"),
+        ("headers", {f"X-{n}": "a" for n in range(51)}, "headers", "at most 50 items"),
+        ("list_unsubscribe", "https://a.example/", "list_unsubscribe", "must be a JSON object"),
+        ("list_unsubscribe", {}, "list_unsubscribe", "must have a url or a mailto"),
+        ("list_unsubscribe", {"url": "ftp://a.example/"}, "list_unsubscribe.url", "must be an http or https URL"),
+        ("list_unsubscribe", {"url": "https://a.example/\r\n"}, "list_unsubscribe.url", "must be an http or https URL"),
+        ("list_unsubscribe", {"url": "https://a.example/>,<"}, "list_unsubscribe.url", "must be an http or https URL"),
+        ("list_unsubscribe", {"url": "https://a.example/" + "a" * 900}, "list_unsubscribe.url", "at most 900"),
+        ("list_unsubscribe", {"mailto": "leave@a.example"}, "list_unsubscribe.mailto", "must be mailto:"),
+        ("list_unsubscribe", {**LEAVE, "url": "http://a.example/", "one_click": True}, "list_unsubscribe", "https url"),
+        ("list_unsubscribe", {"mailto": "mailto:a@a.example", "one_click": True}, "list_unsubscribe", "https url"),
+        ("list_unsubscribe", {**LEAVE, "one_click": "yes"}, "list_unsubscribe.one_click", "must be true or false"),
+    ],
+)  # fmt: skip
+def test_a_wrong_extra_is_named_with_its_rule(tenant, field, value, named, rule):
+    answer = tenant.send(**{field: value})
+
+    body = answer.json()
+    assert (answer.status_code, body["code"]) == (400, 40002), body
+    assert body["message"].startswith(f"{named}: ")
+    assert rule in body["message"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [
+        (rb'{"X-A": "a\ud800"}', "headers.X-A: must be text: it holds half of a surrogate pair"),
+        (rb'{"\ud800": "a"}', "headers.\ufffd\ufffd\ufffd: must be text: it holds half of a surrogate pair"),
+    ],
+)
+def test_half_a_surrogate_pair_in_a_header_is_named(tenant, headers, said):
+    body = json.dumps(tenant.message(headers="HERE")).encode().replace(b'"HERE"', headers)
+
+    answer = tenant.client.post(SEND, content=body, headers=tenant.headers)
+
+    assert (answer.status_code, answer.json()["message"]) == (400, said)
+
+
+def test_an_inline_attachment_without_html_is_refused(tenant):
+    answer = tenant.send(content_html=None, content_text="t", attachments=[{**FILE, "content_id": "a"}])
+
+    assert answer.json()["message"] == "body: attachments with a content_id need content_html, which shows them"
 
 
 @pytest.mark.parametrize("missing", ["recipient_email_address", "from_email_address"])

@@ -7,14 +7,13 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from tests.integration.control.conftest import START
 
 from waypost.control.profiles.schema import NewProfile
-from waypost.control.profiles.service import create_profile
 from waypost.db.outbox import LinkRecord, SendEvent, SendRecord, fact_of
 from waypost.db.states import AccountState, DeliveryState, OutboxTopic, ProfileState, Role, SendState
-from waypost.db.tables import Content, Delivery, Outbox, Profile, Report, Send
+from waypost.db.tables import Content, ContentAttachment, Delivery, Outbox, Profile, Report, Send
 from waypost.events.client import Client, DeviceType, ImageProxy
 from waypost.events.hit import Outcome
 from waypost.events.ids import uuid7_unix_ms
@@ -181,6 +180,64 @@ def test_malformed_html_is_always_accepted_and_kept_as_it_is(api, html, click_tr
     assert tenant.get(f"{SEND}/{answer.json()['send_id']}/content/html").content == html.encode()
 
 
+def test_what_a_message_has_besides_its_parts_is_kept_with_it(api):
+    """Base64 with line breaks too, as MIME encoders write it."""
+    tenant = api.tenant()
+    leave = {"url": "https://shop.example/leave?a=1", "mailto": "mailto:l@shop.example", "one_click": True}
+    files = [
+        {"name": "Größe.csv", "content_type": "text/csv; charset=utf-8", "content": "w6Qs\r\nw7Y=\r\n"},
+        {"name": "logo.png", "content_type": "image/png", "content": "", "content_id": "logo@shop.example"},
+    ]
+
+    answer = tenant.send(attachments=files, headers={"X-Campaign": " spring "}, list_unsubscribe=leave)
+
+    assert answer.status_code == 202, answer.text
+    with api.database.reading() as session:
+        send = session.get_one(Send, UUID(answer.json()["send_id"]))
+        content = session.get_one(Content, send.content_id)
+        kept = session.scalars(
+            select(ContentAttachment)
+            .where(ContentAttachment.content_id == send.content_id)
+            .order_by(ContentAttachment.position)
+        ).all()
+    assert [(file.name, file.content_type, file.data, file.inline_id) for file in kept] == [
+        ("Größe.csv", "text/csv; charset=utf-8", "ä,ö".encode(), None),
+        ("logo.png", "image/png", b"", "logo@shop.example"),
+    ]
+    assert content.headers == {"X-Campaign": "spring"}
+    assert send.list_unsubscribe == leave
+
+
+def test_attachments_go_when_their_content_goes(api):
+    tenant = api.tenant()
+    file = {"name": "a", "content_type": "text/plain", "content": "YQ=="}
+    send_id = UUID(tenant.send(attachments=[file]).json()["send_id"])
+
+    with api.database.writing() as session:
+        content_id = session.get_one(Send, send_id).content_id
+        session.execute(delete(Content).where(Content.content_id == content_id))
+
+    with api.database.reading() as session:
+        assert session.get(ContentAttachment, (content_id, 0)) is None
+        assert session.get_one(Send, send_id).content_id is None
+
+
+def test_a_link_that_unsubscribes_is_reported_as_left_alone(api):
+    """R11: the URL of the List-Unsubscribe header is not tracked in the HTML part either."""
+    url = "https://shop.example/leave?a=1&b=2"
+    html = '<a href="https://shop.example/leave?a=1&amp;b=2">leave</a><a href="https://shop.example/">shop</a>'
+
+    tenant = api.tenant()
+    message = tenant.message(content_html=html, click_tracking=True, list_unsubscribe={"url": url})
+
+    for path in (SEND, "/api/v1/email/links/preview"):
+        links = tenant.post(path, message).json()["link_report"]["links"]
+        assert [(link["destination"], link["reason"]) for link in links] == [
+            (url, "unsubscribe"),
+            ("https://shop.example/", None),
+        ]
+
+
 def test_a_failure_in_rewriting_sends_the_message_untracked_and_says_so(api, monkeypatch):
     """R18: it never loses the message."""
 
@@ -256,7 +313,7 @@ def test_an_international_domain_is_found_in_either_form(api):
     tenant = api.tenant(link_domain=None)
     label = f"bücher{tenant.account.number}"
     new = NewProfile(profile_name="p", sending_domain=f"{label}.example", link_domain="localhost")
-    profile = create_profile(api.database, api.sources, tenant.account, new, ("localhost",))
+    profile = api.create_profile(tenant.account, new)
 
     for domain in (f"{label}.example", profile.sending_domain):
         assert tenant.send(from_email_address=f"shop@{domain}").status_code == 202

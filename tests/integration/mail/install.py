@@ -1,6 +1,7 @@
 """An install as far as mail knows it: a database with an account and a profile, and the mail process over it."""
 
 import asyncio
+import os
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,11 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import select, update
 from tests.integration.mail.scripted_relay import serving
+from tests.rsa_key import rsa_private_key
 
+from waypost.control.profiles.dkim import add_dkim_keys, new_dkim_keys
+from waypost.control.sources import Sources
+from waypost.db import ControlKey
 from waypost.db.outbox import SendEvent, fact_of
 from waypost.db.states import AccountState, DeliveryState, ProfileState
 from waypost.db.tables import Account, Content, Delivery, Outbox, Profile, Send
@@ -20,6 +25,7 @@ from waypost.mail.relay import Timeouts
 
 KEYRING = Keyring.new(bytes(range(64)))
 SHORT = Timeouts(connect=2, command=0.5, data=0.5, idle=10)
+CONTROL_KEY = ControlKey(b"k" * 32)
 START = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
 HTML = '<body>\r\n<a href="https://example.net/?a=1&amp;b=2">A</a> \n\r</body>\r\n'
 
@@ -101,6 +107,7 @@ class Install:
             msgspec.structs.replace(self.settings, mail=changed),
             self.database,
             lambda: KEYRING,
+            CONTROL_KEY,
             stop,
             clock=self.clock,
             chance=lambda: 0.5,
@@ -136,7 +143,7 @@ class Install:
 
 
 def account_and_profile(database) -> None:
-    """Account 1, approved, with profile 1, active."""
+    """Account 1, approved, with profile 1, active, and its DKIM keys."""
     with database.writing() as session:
         session.add(
             Account(
@@ -161,3 +168,5 @@ def account_and_profile(database) -> None:
                 modified_at=START,
             )
         )
+        session.flush()
+        add_dkim_keys(session, 1, new_dkim_keys(Sources(Clock(), os.urandom, rsa_private_key), CONTROL_KEY))

@@ -34,6 +34,10 @@ smtpd_tls_chain_files = {home}/relay.pem
 smtpd_recipient_restrictions =
     check_recipient_access inline:{{ {{ nobody@example.net = 550 5.1.1 nobody here }} }}, permit_mynetworks, reject
 """
+_MILTER = """
+smtpd_milters = inet:127.0.0.1:{milter_port}
+milter_default_action = tempfail
+"""
 # chroot off everywhere: the queue directory holds no copies of /etc.
 _MASTER = """
 127.0.0.1:{port} inet n - n - - smtpd
@@ -55,8 +59,11 @@ postlog unix-dgram n - n - 1 postlogd
 
 
 @contextlib.contextmanager
-def postfix(*, port: int, next_port: int, pem: Path):
-    """Serve on `port`, with STARTTLS by the key and certificate in `pem`, and relay to `next_port`."""
+def postfix(*, port: int, next_port: int, pem: Path, milter_port: int | None = None):
+    """Serve on `port`, with STARTTLS by the key and certificate in `pem`, and relay to `next_port`.
+
+    A milter on `milter_port` sees every message first.
+    """
     program = require("postfix", binary="postfix")
     if os.geteuid() != 0:
         pytest.fail("this test starts a Postfix of its own, which only root can", pytrace=False)
@@ -66,7 +73,8 @@ def postfix(*, port: int, next_port: int, pem: Path):
     (home / "data").mkdir()
     shutil.chown(home / "data", "postfix")
     shutil.copy(pem, home / "relay.pem")
-    (home / "main.cf").write_text(_MAIN.format(home=home, next_port=next_port))
+    milter = _MILTER.format(milter_port=milter_port) if milter_port else ""
+    (home / "main.cf").write_text(_MAIN.format(home=home, next_port=next_port) + milter)
     (home / "master.cf").write_text(_MASTER.format(port=port))
     try:
         _run(program, home, "start")

@@ -2,19 +2,21 @@
 
 import asyncio
 import contextlib
+import re
 from collections import Counter
 from datetime import timedelta
 from email import message_from_bytes, policy
 from uuid import UUID
 
 import pytest
-from sqlalchemy import event, select, text
+from sqlalchemy import delete, event, select, text
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import make_transient
 from tests.integration.mail.install import HTML, KEYRING, START
 from tests.integration.mail.scripted_relay import serving
 
 from waypost.db.states import AccountState, DeliveryState, ProfileState, SendState
-from waypost.db.tables import Account, Delivery, Profile
+from waypost.db.tables import Account, Content, ContentAttachment, Delivery, DkimKey, Profile, Send
 from waypost.links.token import open_token
 from waypost.links.url import parse_url
 from waypost.mail.queue import LEASE_SECONDS, Composed, Queue
@@ -48,6 +50,69 @@ def test_an_accepted_message_arrives_as_rendered_and_its_story_is_told(install):
     assert (install.send(send_id).state, install.send(send_id).error) == (SendState.DELIVERED, None)
     assert install.delivery(send_id).state is DeliveryState.DELIVERED
     assert +install.counts == {"delivered": 1}
+
+
+def test_what_a_message_has_besides_its_parts_arrives(install):
+    leave = {"url": "https://example.com/leave", "mailto": "mailto:leave@example.com", "one_click": True}
+    html = '<img src="cid:logo"><a href="https://example.com/leave">leave</a>'
+    send_id = install.accept(html=html, click_tracking=True, list_unsubscribe=leave)
+    with install.database.writing() as session:
+        content_id = session.get_one(Send, send_id).content_id
+        session.get_one(Content, content_id).headers = {"X-Campaign": "spring", "References": "<a@example.net>"}
+        for position, (name, inline_id) in enumerate([("logo.png", "logo"), ("Zo\u00eb.pdf", None)]):
+            file = ContentAttachment(
+                position=position, name=name, content_type="a/b", inline_id=inline_id, data=b"\0" * (position + 1)
+            )
+            file.content_id = content_id
+            session.add(file)
+    install.work()
+    message = message_from_bytes(install.relay.messages[0][2], policy=policy.default)
+    assert message["List-Unsubscribe"] == "<https://example.com/leave>, <mailto:leave@example.com>"
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert (message["X-Campaign"], message["References"]) == ("spring", "<a@example.net>")
+    parts = [part for part in message.walk() if not part.is_multipart()]
+    assert [part.get_payload(decode=True) for part in parts] == [b"t", html.encode(), b"\0", b"\0\0"]
+    assert (parts[2]["Content-ID"], parts[3].get_filename()) == ("<logo>", "Zo\u00eb.pdf")
+
+
+def test_bounces_go_to_an_address_that_names_the_send_on_the_bounce_domain(install):
+    """Without a bounce domain they go to the author: the first test here."""
+    install.change(Profile, bounce_domain="bounces.example.com")
+    send_id = install.accept()
+    install.work()
+    assert install.relay.messages[0][0] == f"bounce-{send_id.hex}@bounces.example.com"
+
+
+def test_every_attempt_is_signed_the_same_with_both_keys_and_at_the_time_of_the_send(install):
+    install.accept()
+    install.relay.answers["DATA", "reader@example.net"] = ["451 try later"]
+    install.work(lambda: install.clock.pass_seconds(15))
+    message = message_from_bytes(install.relay.messages[0][2], policy=policy.default)
+    assert [re.search("a=([^;]*);", signature)[1] for signature in message.get_all("DKIM-Signature")] == [
+        "rsa-sha256",
+        "ed25519-sha256",
+    ]
+    assert all(f"t={int(START.timestamp())};" in signature for signature in message.get_all("DKIM-Signature"))
+
+
+def test_mail_of_a_profile_without_keys_is_held_and_never_sent_unsigned(install):
+    send_id = install.accept()
+    with install.database.writing() as session:
+        keys = session.scalars(select(DkimKey)).all()
+        session.execute(delete(DkimKey))
+    install.work()
+    delivery = install.delivery(send_id)
+    assert (delivery.state, delivery.attempts) == (DeliveryState.QUEUED, 0)
+    assert delivery.last_error == (
+        "held: the sending profile has no DKIM keys; the core makes them when it starts: restart it"
+    )
+    assert install.relay.connections == 0
+    with install.database.writing() as session:
+        for key in keys:
+            make_transient(key)
+        session.add_all(keys)
+    install.work(lambda: install.clock.pass_seconds(90))
+    assert install.events(send_id) == DELIVERED
 
 
 def test_a_permanent_refusal_bounces_at_once_with_the_relay_s_words(install):
@@ -238,6 +303,29 @@ def test_a_rewriting_failure_is_told_counted_and_loses_nothing(install):
     assert install.events(send_id) == DELIVERED
     assert (install.send(send_id).state, install.send(send_id).error) == (SendState.DELIVERED, UNTRACKED)
     assert install.counts == {"delivered": 1, "untracked": 1}
+
+
+def test_what_could_not_be_planned_when_it_was_accepted_is_counted_too(install):
+    """Control has told the sender, and turned tracking off."""
+    send_id = install.accept(error="the links could not be rewritten")
+    install.work()
+    assert install.send(send_id).error == "the links could not be rewritten"
+    assert install.counts == {"delivered": 1, "untracked": 1}
+
+
+def test_a_failure_in_rewriting_that_a_later_attempt_does_not_meet_is_told_and_counted_no_more(install):
+    install.change(Profile, link_domain="NOT A HOST")
+    send_id = install.accept(click_tracking=True)
+    install.relay.answers["DATA", "reader@example.net"] = ["451 try later"]
+
+    def mend():
+        assert install.send(send_id).error == UNTRACKED
+        install.change(Profile, link_domain="links.example.com")
+        install.clock.pass_seconds(15)
+
+    install.work(mend)
+    assert install.send(send_id).error is None
+    assert +install.counts == {"postponed": 1, "delivered": 1}
 
 
 def test_a_worker_that_died_loses_its_message_to_another_when_its_lease_ends(install):

@@ -14,7 +14,7 @@ import asyncio, signal, sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from waypost.config import load
-from waypost.db import Database, create_engine, database_url
+from waypost.db import ControlKey, Database, create_engine, database_url
 from waypost.links.keyring import Keyring
 from waypost.mail.process import run
 
@@ -26,7 +26,7 @@ async def main():
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     keyring = Keyring.new(bytes(range(64)))
-    await run(settings, database, lambda: keyring, stop,
+    await run(settings, database, lambda: keyring, ControlKey(b"k" * 32), stop,
               clock=lambda: datetime.now(UTC) + timedelta(seconds=ahead_seconds))
 
 asyncio.run(main())

@@ -3,7 +3,18 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from waypost.control.fields import DomainName, EmailAddress, OptionalEmailAddress, Subject, Text, WebUrl, domain_of
+from waypost.control.fields import (
+    DomainName,
+    EmailAddress,
+    MailDomainName,
+    OptionalEmailAddress,
+    Subject,
+    Text,
+    WebUrl,
+    domain_of,
+)
+
+LONGEST = "a." * 106 + "bc"
 
 
 @pytest.mark.parametrize(
@@ -21,6 +32,7 @@ from waypost.control.fields import DomainName, EmailAddress, OptionalEmailAddres
         (DomainName, "bücher.example", "xn--bcher-kva.example"),
         (DomainName, "straße.example", "xn--strae-oqa.example"),
         (DomainName, "localhost", "localhost"),
+        (MailDomainName, LONGEST, LONGEST),
         (WebUrl, "HTTPS://example.com/?a=1&b=%20#f", "HTTPS://example.com/?a=1&b=%20#f"),
         (Subject, "tab\tand 👋", "tab\tand 👋"),
         (Text, "NUL \x00, line\r\nends, 👋", "NUL \x00, line\r\nends, 👋"),
@@ -41,6 +53,8 @@ def test_what_is_right_is_kept(kind, written, kept):
         (EmailAddress, '"a b"@example.com'),
         (EmailAddress, "a@" + "x" * 250 + ".example"),
         (DomainName, ""),
+        (MailDomainName, "d" + LONGEST),
+        (MailDomainName, "ü." * 50 + "bc"),
         (DomainName, "example.com:443"),
         (DomainName, "https://example.com"),
         (DomainName, "exa mple.com"),

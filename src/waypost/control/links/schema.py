@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from waypost.control.fields import EmailAddress, RequestModel, Text
+from waypost.control.sends.extras import NewUnsubscribe
 from waypost.links import Decision, Part, Reason
 
 
@@ -47,6 +48,7 @@ class PreviewRequest(RequestModel):
 
     from_email_address: EmailAddress
     content_html: Text
+    list_unsubscribe: Annotated[NewUnsubscribe | None, Field(description="Its URL is not tracked.")] = None
 
 
 class Preview(BaseModel):

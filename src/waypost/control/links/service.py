@@ -1,7 +1,7 @@
 """Planning a message's links for its report; the rewritten message itself is made at delivery."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from waypost.control.fields import domain_of
 from waypost.control.links.schema import PreviewRequest
 from waypost.control.oauth.service import Principal
 from waypost.control.profiles.service import active_profile
-from waypost.db.link_policy import sending_policy
+from waypost.db.link_policy import sending_policy, unsubscribe_urls
 from waypost.db.outbox import LinkRecord
 from waypost.db.tables import Profile
 from waypost.links import Link, Part, plan
@@ -33,10 +33,16 @@ class LinkPlan:
     """R18: the rewriting failed, and the message goes out as it is."""
 
 
-def plan_links(html: str, keyring: Keyring) -> LinkPlan:
-    """Plan the tracked links of a message; never raises, whatever the message (R18)."""
+def plan_links(html: str, keyring: Keyring, untouched: Collection[str] = ()) -> LinkPlan:
+    """Plan the tracked links of a message; never raises, whatever the message (R18).
+
+    Args:
+        html: as submitted.
+        keyring: tells links of ours.
+        untouched: URLs of its List-Unsubscribe header.
+    """
     try:
-        planned = plan(html, sending_policy(keyring))
+        planned = plan(html, sending_policy(keyring, untouched))
         return LinkPlan(report={**planned.report()}, tracked=_records(planned.tracked))
     except Exception:  # noqa: BLE001 - whatever it is, a fault of ours must not cost the sender the message
         _log.exception("planning the links of a message failed; it is accepted untracked")
@@ -55,7 +61,8 @@ def preview(control: Control, principal: Principal, request: PreviewRequest) -> 
     principal.require_approved()
     with control.database.reading() as session:
         profile = active_profile(session, principal.account.number, domain_of(request.from_email_address))
-    return profile, plan_links(request.content_html, control.keyring())
+    untouched = unsubscribe_urls(request.list_unsubscribe.stored() if request.list_unsubscribe else None)
+    return profile, plan_links(request.content_html, control.keyring(), untouched)
 
 
 def _records(links: Iterable[Link]) -> list[LinkRecord]:

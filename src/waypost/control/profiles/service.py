@@ -7,10 +7,11 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from waypost.control.errors import ConflictError, NoActiveProfileError
+from waypost.control.profiles.dkim import add_dkim_keys, new_dkim_keys
 from waypost.control.profiles.schema import NewProfile
 from waypost.control.publishing.service import snapshot_changes
 from waypost.control.sources import Sources
-from waypost.db import Database
+from waypost.db import ControlKey, Database
 from waypost.db.states import ProfileState
 from waypost.db.tables import Account, LinkDomain, Profile
 
@@ -29,9 +30,17 @@ _ACTIVE = (
 
 
 def create_profile(
-    database: Database, sources: Sources, account: Account, new: NewProfile, development_domains: Collection[str]
+    database: Database,
+    sources: Sources,
+    account: Account,
+    new: NewProfile,
+    development_domains: Collection[str],
+    *,
+    control_key: ControlKey,
 ) -> Profile:
-    """Create a profile: `active` at once on a development link domain, else `creating` until its DNS is verified.
+    """Create a profile with its DKIM keys.
+
+    It is `active` at once on a development link domain, else `creating` until its DNS is verified.
 
     Args:
         database: the control database.
@@ -39,6 +48,7 @@ def create_profile(
         account: whose profile it is.
         new: its name and domains.
         development_domains: the setting `links.development_domains`.
+        control_key: seals the DKIM keys.
 
     Raises:
         ConflictError: the link domain belongs to another account.
@@ -57,10 +67,13 @@ def create_profile(
         created_at=now,
         modified_at=now,
     )
+    keys = new_dkim_keys(sources, control_key)
     with database.writing() as session:
         if not development:
             _claim(session, LinkDomain(domain=new.link_domain, account=account.number, claimed_at=now))
         session.add(profile)
+        session.flush()
+        add_dkim_keys(session, profile.number, keys)
         snapshot_changes(session, now)
     return profile
 

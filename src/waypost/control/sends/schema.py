@@ -19,6 +19,7 @@ from waypost.control.fields import (
     Text,
 )
 from waypost.control.links.schema import RewriteReport
+from waypost.control.sends.extras import Attachments, Headers, NewUnsubscribe
 from waypost.db.states import SendState
 from waypost.events.client import DeviceType, ImageProxy
 from waypost.events.hit import Outcome
@@ -61,11 +62,23 @@ class NewSend(RequestModel):
     open_tracking: bool = False
     click_tracking: ClickTracking = False
     tags: Annotated[list[Tag], Field(max_length=MAX_TAGS)] | None = None
+    attachments: Attachments | None = None
+    headers: Headers | None = None
+    list_unsubscribe: Annotated[NewUnsubscribe | None, Field(description="Extension.")] = None
 
     @model_validator(mode="after")
     def _has_content(self) -> Self:
         if not self.content_html and not self.content_text:
             raise PydanticCustomError("no_content", "content_html or content_text must hold something")
+        return self
+
+    @model_validator(mode="after")
+    def _shows_inline_attachments(self) -> Self:
+        ids = [file.content_id for file in self.attachments or () if file.content_id is not None]
+        if ids and not self.content_html:
+            raise PydanticCustomError("not_shown", "attachments with a content_id need content_html, which shows them")
+        if len(set(ids)) < len(ids):
+            raise PydanticCustomError("same_content_id", "attachments must not have the same content_id")
         return self
 
 

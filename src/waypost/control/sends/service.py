@@ -14,10 +14,12 @@ from waypost.control.fields import domain_of
 from waypost.control.links.service import LinkPlan, plan_links
 from waypost.control.oauth.service import Principal
 from waypost.control.profiles.service import active_profile, sending_profile_id
+from waypost.control.sends.extras import stored_attachments
 from waypost.control.sends.schema import NewSend
 from waypost.db import outbox
+from waypost.db.link_policy import unsubscribe_urls
 from waypost.db.states import DeliveryState, SendState
-from waypost.db.tables import Content, Delivery, Outbox, Profile, Report, Send
+from waypost.db.tables import Content, ContentAttachment, Delivery, Outbox, Profile, Report, Send
 from waypost.store.rows import Event
 
 _POSTPONED = select(Delivery).where(
@@ -49,12 +51,21 @@ def accept(control: Control, principal: Principal, message: NewSend) -> FoundSen
     with control.database.reading() as session:
         profile = active_profile(session, principal.account.number, domain_of(message.from_email_address))
     tracked = message.click_tracking and bool(message.content_html)
-    planned = plan_links(message.content_html or "", control.keyring()) if tracked else NOTHING_PLANNED
+    untouched = unsubscribe_urls(_unsubscribe(message))
+    planned = plan_links(message.content_html or "", control.keyring(), untouched) if tracked else NOTHING_PLANNED
     send = _send(control, profile, message, planned)
-    content = Content(html=message.content_html, text=message.content_text, created_at=send.created_at)
+    content = Content(
+        html=message.content_html,
+        text=message.content_text,
+        headers=message.headers or None,
+        created_at=send.created_at,
+    )
+    attachments = stored_attachments(message.attachments or [])
     news = outbox.rows(_facts(control, send, profile, planned), send.created_at)
     with control.database.writing() as session:
-        _store(session, send, content, planned.report, news)
+        _store_content(session, content, attachments)
+        send.content_id = content.content_id
+        _store(session, send, planned.report, news)
     return FoundSend(send, profile.public_id, planned.report)
 
 
@@ -123,11 +134,16 @@ def _send(control: Control, profile: Profile, message: NewSend, planned: LinkPla
         # R18: what failed to plan is not tried again at delivery.
         click_tracking=bool(message.click_tracking) and planned.error is None,
         tags=message.tags or [],
+        list_unsubscribe=_unsubscribe(message),
         state=SendState.ACCEPTED,
         error=planned.error,
         created_at=now,
         modified_at=now,
     )
+
+
+def _unsubscribe(message: NewSend) -> dict[str, Any] | None:
+    return message.list_unsubscribe.stored() if message.list_unsubscribe else None
 
 
 def _facts(
@@ -162,12 +178,17 @@ def _facts(
     return [record, *events]
 
 
-def _store(session: Session, send: Send, content: Content, report: dict[str, Any] | None, news: list[Outbox]) -> None:
-    """In the order of the foreign keys: the session would not know it."""
-    now = send.created_at
+def _store_content(session: Session, content: Content, attachments: Sequence[ContentAttachment]) -> None:
     session.add(content)
     session.flush()
-    send.content_id = content.content_id
+    for attachment in attachments:
+        attachment.content_id = content.content_id
+    session.add_all(attachments)
+
+
+def _store(session: Session, send: Send, report: dict[str, Any] | None, news: list[Outbox]) -> None:
+    """In the order of the foreign keys: the session would not know it."""
+    now = send.created_at
     session.add(send)
     session.flush()
     if report is not None:
