@@ -11,7 +11,7 @@ from waypost.control.verification.answers import RecordType
 from waypost.control.verification.findings import Finding, RecordState, decode_findings
 from waypost.control.verification.records import Expected, Purpose, Row, expected_records, names_of
 from waypost.db import Database
-from waypost.db.tables import Account, LinkDomain, Profile, ProfileCheck
+from waypost.db.tables import Account, Profile, ProfileCheck
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +75,12 @@ def setup_of(database: Database, settings: Settings, account: Account | None, pr
     with database.reading() as session:
         dkim = [dkim_record(profile.sending_domain, key) for key in dkim_keys(session, profile.number)]
         check = session.get(ProfileCheck, profile.number)
-        claim = session.get(LinkDomain, profile.link_domain)
         account_id = session.get_one(Account, profile.account).public_id
     expected = expected_records(
         profile,
         dkim,
         names_of(settings),
         account_id=account_id,
-        owned=claim is not None and claim.proven_at is not None and claim.account == profile.account,
         development=development,
     )
     known = {finding.purpose: finding for finding in decode_findings(check.findings if check else [])}

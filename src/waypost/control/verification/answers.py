@@ -15,6 +15,7 @@ class RecordType(StrEnum):
     CAA = "CAA"
     CNAME = "CNAME"
     MX = "MX"
+    NS = "NS"
     TXT = "TXT"
 
 

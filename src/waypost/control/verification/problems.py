@@ -76,18 +76,18 @@ SENTENCES: Final[Mapping[Problem, str]] = MappingProxyType(
             "There are {count} SPF records at {name}, and then none counts: make them one (RFC 7208, section 4.5)."
         ),
         Problem.SPF_LACKS: "The SPF record lacks {lacking}: add it before the term that ends in “all”.",
-        Problem.MX_ELSEWHERE: "Mail to {name} goes to {found}: bounces come back only with the record shown.",
+        Problem.MX_ELSEWHERE: "Mail to {name} goes to {hosts}: bounces come back only with the record shown.",
         Problem.CNAME_ELSEWHERE: "{name} is an alias of {target}: make it one of what is shown.",
         Problem.ADDRESS_ELSEWHERE: (
-            "{name} leads to {found}, which is not this install: replace that by what is shown. If your DNS provider "
-            "can proxy the record (an orange cloud at Cloudflare), switch that off for it."
+            "{name} leads to {addresses}, which is not this install: replace that by what is shown. If your DNS "
+            "provider can proxy the record (an orange cloud at Cloudflare), switch that off for it."
         ),
         Problem.ADDRESS_MIXED: (
             "{name} also leads to {foreign}, and a reader who is led there does not reach her link: remove that record."
         ),
         Problem.PROXIED: (
-            "A proxy stands in front of {name} (at {found}): switch it off for this record (“DNS only”). It hides who "
-            "clicks, and its certificate is not ours to renew."
+            "A proxy stands in front of {name} (at {addresses}): switch it off for this record (“DNS only”). It hides "
+            "who clicks, and its certificate is not ours to renew."
         ),
         Problem.CNAME_BESIDE: (
             "There is a CNAME at {name} and also {types}, which DNS does not allow (RFC 1034, section 3.6.2): remove "
@@ -98,7 +98,7 @@ SENTENCES: Final[Mapping[Problem, str]] = MappingProxyType(
             "{name} is an alias of an alias of an alias, more than {limit} of them, and resolvers give up: point it "
             "straight at what is shown."
         ),
-        Problem.ACCOUNT_OTHER: "The record names another account ({found}): enter the value shown.",
+        Problem.ACCOUNT_OTHER: "The record names another account ({others}): enter the value shown.",
         Problem.DKIM_FIRST: "That {name} is yours is told by the sending domain's DKIM record: publish that first.",
         Problem.DOMAIN_TAKEN: (
             "{name} belongs to another account of this install. If it is yours, ask the operator to release it."
@@ -129,7 +129,7 @@ SENTENCES: Final[Mapping[Problem, str]] = MappingProxyType(
         ),
         Problem.TLS_INVALID: "The certificate that {address} shows for {name} is not valid: {detail}.",
         Problem.TLS_STRANGER: (
-            "At {address} something answers for {name} that is not an edge of this install{detail}: tell the operator."
+            "At {address} something that is no edge of this install answers for {name} ({detail}): tell the operator."
         ),
         Problem.TLS_UNREACHABLE: (
             "{name} leads to {address}, where nothing answers over HTTPS ({detail}). If this stays, tell the operator."

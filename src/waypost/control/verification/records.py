@@ -98,7 +98,7 @@ def related(link_domain: str, sending_domain: str) -> bool:
 
 
 def expected_records(
-    profile: Profile, dkim: Sequence[DkimRecord], names: Names, *, account_id: UUID, owned: bool, development: bool
+    profile: Profile, dkim: Sequence[DkimRecord], names: Names, *, account_id: UUID, development: bool
 ) -> list[Expected]:
     """Everything a profile asks for, in the order in which it is shown.
 
@@ -107,7 +107,6 @@ def expected_records(
         dkim: its keys' records.
         names: of this install.
         account_id: public id of the profile's account.
-        owned: the link domain belongs to the account already: the proof is not asked for again.
         development: the link domain is one for development, and needs nothing in DNS.
     """
     expected = [_dkim(record) for record in dkim]
@@ -117,7 +116,7 @@ def expected_records(
         if not related(profile.link_domain, profile.sending_domain):
             value = ownership_value(account_id)
             name = f"{OWNERSHIP_LABEL}.{profile.link_domain}"
-            expected.append(Expected(Purpose.OWNERSHIP, name, (Row(RecordType.TXT, value),), required=not owned))
+            expected.append(Expected(Purpose.OWNERSHIP, name, (Row(RecordType.TXT, value),), required=True))
     expected.append(_dmarc(profile))
     return expected
 

@@ -169,15 +169,6 @@ def test_a_development_link_domain_needs_nothing_to_be_active(database, settings
     assert (setup.profile.state, setup.link_domain.state, setup.next_check_at) == ("active", "valid", None)
 
 
-def test_the_proof_of_a_link_domain_is_asked_for_until_it_is_proven(database, settings, new_profile, owner):
-    profile = new_profile(owner, link_domain="go.else.example")
-    with database.writing() as session:
-        session.get_one(LinkDomain, "go.else.example").proven_at = NOW
-
-    setup = setup_of(database, settings, owner, profile.public_id)
-    assert [record.required for record in setup.records if record.purpose == "ownership"] == [False]
-
-
 def test_a_check_that_is_asked_for_comes_at_once_but_not_twice_at_once(database, sources, profile, owner):
     def planned(checked_at, next_check_at):
         with database.writing() as session:
