@@ -18,8 +18,6 @@ from waypost.db.states import ProfileState
 
 TOLD_AFTER: Final = timedelta(seconds=5)
 """So long a new link domain takes to every edge; a front that asks before is told no."""
-_BETWEEN_ROUNDS_SECONDS: Final = 5.0
-"""Before a working profile is taken down for its HTTPS, a second look: a front may just be starting again."""
 _ADDRESSES_VISITED: Final = 4
 
 Visit = Callable[[str, str], Awaitable[Probe]]
@@ -32,10 +30,12 @@ class Rules:
     Attributes:
         tls_managed_elsewhere: HTTPS is not looked at.
         authority: that orders certificates, as CAA records name it; empty: they are not looked at.
+        second_look_seconds: before a working profile is taken down for its HTTPS, a second visit after so long.
     """
 
     tls_managed_elsewhere: bool
     authority: str
+    second_look_seconds: float
 
 
 class Check:
@@ -108,7 +108,7 @@ class Check:
         rounds = [await self._go(name, addresses)]
         finding = judge_visits(name, rounds, caa, authority)
         if finding.state in _BAD and self._subject.state is ProfileState.ACTIVE:
-            await asyncio.sleep(_BETWEEN_ROUNDS_SECONDS)
+            await asyncio.sleep(self._rules.second_look_seconds)
             rounds.append(await self._go(name, addresses))
             finding = judge_visits(name, rounds, caa, authority)
         return finding

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from waypost.config import Settings
 from waypost.config.values import DNS_PORT
 from waypost.control.sources import SYSTEM
-from waypost.control.verification.check import Check, Rules, ownership, proves_ownership
+from waypost.control.verification.check import Check, Rules, Visit, ownership, proves_ownership
 from waypost.control.verification.findings import Finding, RecordState
 from waypost.control.verification.queue import (
     Change,
@@ -37,6 +37,8 @@ _log = logging.getLogger(__name__)
 
 AT_ONCE: Final = 8
 """A check waits for others' servers nearly all of its time: 8 are some thousand an hour with half of those dead."""
+SECOND_LOOK_SECONDS: Final = 5.0
+"""A front that is just being started again has its certificates back by then."""
 _POLL_SECONDS: Final = 1.0
 """Looking costs one indexed read; who asks for a check waits no longer than this for it to begin."""
 _DATABASE_DOWN_SECONDS: Final = 5.0
@@ -74,46 +76,106 @@ async def run(
         name_server_port: of zones' own name servers; tests have another.
         may_ask: which addresses of name servers may be asked; tests have others.
     """
-    visitor = Visitor(settings.dns.https_port, context, keyring, lambda: SYSTEM.token(24))
-
-    def new_lookups() -> Lookups:
-        return Lookups(
-            settings.dns.resolvers or system_resolvers(),
-            ask_name_servers=settings.dns.ask_name_servers,
-            ends=(settings.dns.edge_host, settings.dns.bounce_host),
-            port=name_server_port,
-            may_ask=may_ask,
-        )
-
     if not settings.dns.ask_name_servers and len(settings.dns.resolvers or system_resolvers()) < _RESOLVERS_WANTED:
         _log.warning(
             "there is one resolver only, and name servers are not asked: no second one can confirm that a record is "
             "gone, and no active profile is taken down for it (settings dns.resolvers, dns.ask_name_servers)"
         )
-    worker = _Worker(settings, database, visitor=visitor, new_lookups=new_lookups, clock=clock, chance=chance)
-    await worker.work(stop)
+    visitor = Visitor(settings.dns.https_port, context, keyring, lambda: SYSTEM.token(24))
+    checker = Checker(
+        settings, database, visitor.visit, clock, chance, name_server_port=name_server_port, may_ask=may_ask
+    )
+    await _Worker(database, checker, clock).work(stop)
 
 
-class _Worker:
-    """Keeps up to `AT_ONCE` checks under way as long as any is due."""
+class Checker:
+    """Checks one profile after another, from the database to the database.
+
+    Args:
+        settings: as for `run`, and so are the others.
+        database: the control database.
+        visit: goes to a link domain at an address.
+        clock: aware UTC now.
+        chance: random numbers from 0 to 1.
+        name_server_port: of zones' own name servers.
+        may_ask: which addresses of name servers may be asked.
+        second_look_seconds: between two visits that show a loss.
+    """
 
     def __init__(
         self,
         settings: Settings,
         database: Database,
-        *,
-        visitor: Visitor,
-        new_lookups: Callable[[], Lookups],
+        visit: Visit,
         clock: Callable[[], datetime],
         chance: Callable[[], float],
+        *,
+        name_server_port: int = DNS_PORT,
+        may_ask: Callable[[str], bool] = is_public,
+        second_look_seconds: float = SECOND_LOOK_SECONDS,
     ) -> None:
         self._settings = settings
         self._database = database
-        self._visitor = visitor
-        self._new_lookups = new_lookups
-        self._rules = Rules(settings.dns.tls_managed_elsewhere, settings.dns.certificate_authority)
+        self._visit = visit
         self._clock = clock
         self._chance = chance
+        self._name_server_port = name_server_port
+        self._may_ask = may_ask
+        self._rules = Rules(settings.dns.tls_managed_elsewhere, settings.dns.certificate_authority, second_look_seconds)
+
+    async def check(self, claimed: Claimed) -> Change | None:
+        """Look at a profile that was claimed, and keep what is found; None when it is gone or another's by now."""
+        began_at = self._clock()
+        subject = await asyncio.to_thread(read_subject, self._database, self._settings, claimed)
+        if subject is None:
+            return None
+        findings, claim = ([], _NOBODYS) if subject.development else await self._look(subject)
+        change = await asyncio.to_thread(
+            record,
+            self._database,
+            claimed,
+            findings,
+            claim,
+            self._clock(),
+            began_at=began_at,
+            chance=self._chance(),
+        )
+        _tell(subject, change, findings)
+        return change
+
+    async def _look(self, subject: Subject) -> tuple[list[Finding], Claim]:
+        check = Check(subject, self._lookups(), self._visit, self._rules, self._clock)
+        findings = await check.records()
+        claim = await asyncio.to_thread(
+            settle_claim,
+            self._database,
+            subject,
+            self._clock(),
+            proven=proves_ownership(subject, findings),
+            leads_here=findings[Purpose.LINK].state is RecordState.VALID,
+        )
+        findings[Purpose.OWNERSHIP] = ownership(subject, findings.get(Purpose.OWNERSHIP), claim)
+        findings[Purpose.TLS] = await check.tls(findings, claim)
+        return list(findings.values()), claim
+
+    def _lookups(self) -> Lookups:
+        dns = self._settings.dns
+        return Lookups(
+            dns.resolvers or system_resolvers(),
+            ask_name_servers=dns.ask_name_servers,
+            ends=(dns.edge_host, dns.bounce_host),
+            port=self._name_server_port,
+            may_ask=self._may_ask,
+        )
+
+
+class _Worker:
+    """Keeps up to `AT_ONCE` checks under way as long as any is due."""
+
+    def __init__(self, database: Database, checker: Checker, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._checker = checker
+        self._clock = clock
         self._under_way: set[asyncio.Task[None]] = set()
         self._begun = self._failing = False
 
@@ -159,46 +221,13 @@ class _Worker:
     async def _attempt(self, claimed: Claimed) -> None:
         try:
             async with asyncio.timeout(_CHECK_SECONDS):
-                await self._check(claimed)
+                await self._checker.check(claimed)
         except Exception:  # noqa: BLE001 - one profile must not stop the others; it is tried again
             _log.exception("the check of profile %d failed", claimed.number)
             try:
                 await asyncio.to_thread(give_up, self._database, claimed, self._clock() + _FAILED_AGAIN)
             except SQLAlchemyError:
                 _log.error("profile %d is checked again when its lease ends", claimed.number)
-
-    async def _check(self, claimed: Claimed) -> None:
-        began_at = self._clock()
-        subject = await asyncio.to_thread(read_subject, self._database, self._settings, claimed)
-        if subject is None:
-            return
-        findings, claim = ([], _NOBODYS) if subject.development else await self._look(subject)
-        change = await asyncio.to_thread(
-            record,
-            self._database,
-            claimed,
-            findings,
-            claim,
-            self._clock(),
-            began_at=began_at,
-            chance=self._chance(),
-        )
-        _tell(subject, change, findings)
-
-    async def _look(self, subject: Subject) -> tuple[list[Finding], Claim]:
-        check = Check(subject, self._new_lookups(), self._visitor.visit, self._rules, self._clock)
-        findings = await check.records()
-        claim = await asyncio.to_thread(
-            settle_claim,
-            self._database,
-            subject,
-            self._clock(),
-            proven=proves_ownership(subject, findings),
-            leads_here=findings[Purpose.LINK].state is RecordState.VALID,
-        )
-        findings[Purpose.OWNERSHIP] = ownership(subject, findings.get(Purpose.OWNERSHIP), claim)
-        findings[Purpose.TLS] = await check.tls(findings, claim)
-        return list(findings.values()), claim
 
 
 _NOBODYS: Final = Claim(owned=False, taken=False, published_at=None)

@@ -130,19 +130,31 @@ class Lookups:
         return frozenset()
 
     async def certificate_authorities(self, name: str) -> Reply:
-        """The CAA records that count for a name: its own, or the nearest upward (RFC 8659, section 3)."""
+        """The CAA records that count for a name: its own, or the nearest upward (RFC 8659, section 3).
+
+        An alias has those of its target, which is a name of ours most of the time.
+        """
         labels = name.split(".")
         reply = Reply(Outcome.NO_NAME, (name,))
         for at in range(len(labels)):
             parent = ".".join(labels[at:])
-            for server in await self.name_servers(parent) or self._resolvers:
-                reply = await self._ask(server, parent, RecordType.CAA)
-                if reply.outcome is not Outcome.FAILED:
-                    break
-            if reply.outcome is Outcome.FOUND:
-                return reply
-            if parent == registrable_domain(parent):
-                break  # nobody's records above are about this name alone
+            reply = await self._authorities_at(parent)
+            if reply.values or parent == registrable_domain(parent):
+                break  # above it stands nothing about this name alone
+        return reply
+
+    async def _authorities_at(self, name: str) -> Reply:
+        reply = await self._first_asked(await self.name_servers(name) or self._resolvers, name)
+        if reply.outcome is Outcome.FOUND and not reply.values:
+            return await self._first_asked(self._resolvers, reply.path[-1])
+        return reply
+
+    async def _first_asked(self, servers: Sequence[Server], name: str) -> Reply:
+        reply = Reply(Outcome.NO_NAME, (name,))
+        for server in servers:
+            reply = await self._ask(server, name, RecordType.CAA)
+            if reply.outcome is not Outcome.FAILED:
+                break
         return reply
 
     async def name_servers(self, name: str) -> list[Server]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from waypost.control.verification.answers import Outcome, Probe, ProbeOutcome, Reply
+from waypost.control.verification.answers import Probe, ProbeOutcome, Reply
 from waypost.control.verification.findings import Finding, RecordState
 from waypost.control.verification.problems import SENTENCES, Problem
 from waypost.control.verification.records import Purpose
@@ -25,13 +25,13 @@ def forbidding(reply: Reply, authority: str) -> Caa | None:
         reply: the nearest records upward, each as `flags tag "value"`.
         authority: its domain, as such records name it.
     """
-    if reply.outcome is not Outcome.FOUND:
+    if not reply.values:
         return None
     properties = [value.split(None, 2) for value in reply.values]
     issuers = [value.strip('"').partition(";")[0].strip().lower() for _, tag, value in properties if tag == "issue"]
     critical = any(int(flags) & _CRITICAL and tag not in _KNOWN_TAGS for flags, tag, _ in properties)
     allowed = not critical and (not issuers or authority in issuers)
-    return None if allowed else Caa(reply.path[0], reply.values)
+    return None if allowed else Caa(reply.path[-1], reply.values)
 
 
 _CRITICAL: Final = 128

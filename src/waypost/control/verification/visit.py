@@ -115,5 +115,7 @@ def _reason(error: ssl.SSLError) -> str:
     return (error.reason or "it ended the handshake").replace("_", " ").lower()
 
 
-def _words(error: Exception, otherwise: str) -> str:
-    return (getattr(error, "strerror", None) or otherwise).lower()
+def _words(error: Exception, late: str) -> str:
+    if isinstance(error, TimeoutError) and not error.args:
+        return late
+    return (getattr(error, "strerror", None) or str(error) or "the connection was closed").lower()
