@@ -110,9 +110,9 @@ def verify(data: Path, config: Path | None, profile: UUID, *, until_active: bool
     Exit code 0 when it is active, else 1.
     """
     with control_database(config, data) as (settings, database):
-        request_check(database, SYSTEM, None, profile)
         setup = setup_of(database, settings, None, profile)
         before = seen = setup.checked_at
+        request_check(database, SYSTEM, None, profile)
         end = time.monotonic() + wait
         while time.monotonic() < end:
             time.sleep(_ASK_SECONDS)

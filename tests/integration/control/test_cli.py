@@ -103,9 +103,7 @@ def test_a_profile_on_another_domain_says_which_records_to_publish(waypost, acco
     assert lines[lines.index("unknown  CNAME go.example.org  (link)") + 1].strip() == "edge.waypost.example"
     assert f"         waypost-account={account}" in lines
     assert any(line.strip().startswith("v=DKIM1; k=rsa; p=") for line in lines)
-    assert lines[-1] == (
-        "It is creating, and active by itself once they are seen: waypost profiles show " + done.stdout.strip()
-    )
+    assert lines[-1] == ("It is creating, and active once they are seen: waypost profiles show " + done.stdout.strip())
 
 
 def test_a_profile_is_shown_with_its_records(waypost, profile):

@@ -9,6 +9,7 @@ import subprocess
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from cryptography import x509
@@ -71,6 +72,14 @@ class Authority:
             {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0"},
         )
         wait_for(lambda: _listens(self.port), "Pebble")
+
+    def issuing_root(self) -> Path:
+        """File of the root that its certificates lead to, new at each start."""
+        context = ssl.create_default_context(cafile=self.root)
+        with urlopen(f"https://localhost:{self._management}/roots/0", context=context) as answer:
+            path = self.folder / "issuing-root.pem"
+            path.write_bytes(answer.read())
+        return path
 
     def stop(self) -> None:
         for process in self._processes:

@@ -17,7 +17,7 @@ from waypost.db import ControlKey, Database
 from waypost.db.states import ProfileState
 from waypost.db.tables import Account, LinkDomain, Profile, ProfileCheck
 
-CHECKS_APART: Final = timedelta(seconds=15)
+CHECKS_APART: Final = timedelta(seconds=10)
 """Requests for a check come true no oftener: each may order a certificate, and authorities count orders that fail."""
 
 # Run at each send, and made once: see `waypost.control.oauth.service`.
@@ -122,8 +122,8 @@ def request_check(database: Database, sources: Sources, account: Account | None,
         if check is None:
             session.add(ProfileCheck(profile=profile.number, watched_from=now, next_check_at=now))
         else:
-            check.watched_from = now
-            check.next_check_at = max(now, check.checked_at + CHECKS_APART) if check.checked_at else now
+            soonest = max(now, check.checked_at + CHECKS_APART) if check.checked_at else now
+            check.watched_from, check.next_check_at = now, min(check.next_check_at, soonest)
     return profile
 
 

@@ -183,6 +183,7 @@ def test_a_check_that_is_asked_for_comes_at_once_but_not_twice_at_once(database,
     assert planned(NOW - timedelta(hours=1), NOW + timedelta(hours=1)) == NOW
     just_now = NOW - timedelta(seconds=5)
     assert planned(just_now, NOW + timedelta(hours=1)) == just_now + CHECKS_APART
+    assert planned(just_now, NOW + timedelta(seconds=1)) == NOW + timedelta(seconds=1)
 
 
 def test_a_deleted_profile_is_gone_but_its_row_its_keys_and_its_link_domain_stay(database, sources, profile, owner):
