@@ -123,7 +123,8 @@ def request_check(database: Database, sources: Sources, account: Account | None,
             session.add(ProfileCheck(profile=profile.number, watched_from=now, next_check_at=now))
         else:
             soonest = max(now, check.checked_at + CHECKS_APART) if check.checked_at else now
-            check.watched_from, check.next_check_at = now, min(check.next_check_at, soonest)
+            sooner = now < check.next_check_at < soonest
+            check.watched_from, check.next_check_at = now, check.next_check_at if sooner else soonest
     return profile
 
 
@@ -138,9 +139,10 @@ def delete_profile(database: Database, sources: Sources, account: Account | None
     now = sources.now()
     with database.writing() as session:
         profile = _find(session, account, profile_id)
+        # Before the profile is written: a check that ends now locks the two in this order.
+        check = session.get(ProfileCheck, profile.number, with_for_update=True)
         profile.deleted_at = profile.modified_at = now
         profile.state = ProfileState.DISABLED
-        check = session.get(ProfileCheck, profile.number)
         if check is not None:
             session.delete(check)
         snapshot_changes(session, now)  # where the bare link domain leads is said by the profiles that are left

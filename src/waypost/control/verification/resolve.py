@@ -222,7 +222,10 @@ class Lookups:
 
     async def _query(self, server: Server, name: str, kind: RecordType) -> dns.message.Message | Reply:
         """One question to one server: its message, or why there is none."""
-        query = dns.message.make_query(f"{name}.", kind, use_edns=0, payload=_PAYLOAD_BYTES)
+        try:
+            query = dns.message.make_query(f"{name}.", kind, use_edns=0, payload=_PAYLOAD_BYTES)
+        except dns.exception.DNSException as error:  # a name of ours before a domain that is as long as one may be
+            return _failed(name, f"cannot be asked for {name} ({type(error).__name__})")
         if server.authoritative:
             query.flags &= ~dns.flags.RD
         failure = ""

@@ -243,3 +243,11 @@ def test_the_addresses_of_a_name_of_ours_are_all_of_both_families(knot):
 
     knot.serve({"waypost.example": "edge A 192.0.2.1\nedge A 192.0.2.2\nedge AAAA 2001:db8::1"})
     assert asyncio.run(run()) == {"192.0.2.1", "192.0.2.2", "2001:db8::1"}
+
+
+def test_a_name_that_is_too_long_to_be_asked_for_is_no_loss(knot):
+    name = "_waypost." + ".".join(["x" * 62] * 4)
+    expected = Expected(Purpose.OWNERSHIP, name, (Row(RecordType.TXT, "waypost-account=1"),), required=True)
+    finding = found(expected, of_zone(knot, ask_name_servers=False))
+    assert (finding.state, finding.problem) == ("unknown", Problem.NO_ANSWER)
+    assert "NameTooLong" in finding.hint
