@@ -83,7 +83,6 @@ class Site:
             OSError: nobody answers.
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         context.set_alpn_protocols(list(protocols or ("http/1.1",)))
@@ -214,12 +213,16 @@ class Authority:
             with urllib.request.urlopen(request, timeout=WAIT_SECONDS):
                 pass
 
-    def trusted(self) -> ssl.SSLContext:
-        """What a visitor has that trusts this authority, as it is since its last start."""
+    def issuing_root(self) -> str:
+        """The root of what it issues, as PEM: another one after each start."""
         ours = ssl.create_default_context(cafile=self.root)
         url = f"https://{self._address}:{self._management}/roots/0"
         with urllib.request.urlopen(url, context=ours, timeout=WAIT_SECONDS) as answer:
-            return ssl.create_default_context(cadata=answer.read().decode())
+            return answer.read().decode()
+
+    def trusted(self) -> ssl.SSLContext:
+        """What a visitor has that trusts this authority, as it is since its last start."""
+        return ssl.create_default_context(cadata=self.issuing_root())
 
     @property
     def orders(self) -> int:

@@ -7,6 +7,7 @@ import click
 
 from waypost.cli.options import config_option, data_option, load_settings
 from waypost.control.keys.service import CreatedApiKey
+from waypost.control.verification.errors import TrustedRootsError
 from waypost.core.process import run
 from waypost.db import DatabaseError
 from waypost.keyfile import KeyfileError
@@ -29,7 +30,7 @@ def core(data: Path, config: Path | None, parent_process: int | None) -> None:
     settings = load_settings(config, data)
     try:
         run(settings, _show_once, on_ready=lambda: readiness.announce_ready(os.environ))
-    except (KeyfileError, DatabaseError, StoreError) as error:
+    except (KeyfileError, DatabaseError, StoreError, TrustedRootsError) as error:
         raise click.ClickException(str(error)) from error
     except ExceptionGroup as failures:
         in_use, others = failures.split(OSError)

@@ -1,10 +1,11 @@
 """`waypost link-domains`: the domains that edges answer for by name."""
 
+from datetime import datetime
 from pathlib import Path
 
 import click
 
-from waypost.cli.control_database import control_database, table
+from waypost.cli.control_database import control_database, named_account, table
 from waypost.cli.options import config_option, data_option
 from waypost.cli.publish import publish
 from waypost.control.errors import NotFoundError
@@ -16,9 +17,9 @@ from waypost.control.sources import SYSTEM
 def link_domains() -> None:
     """List, publish and release link domains.
 
-    A profile claims its link domain for its account. Published, it is known to every edge: a certificate is had at the
-    first visit, and its bare address leads to the profile's default redirect. It is never withdrawn by itself: links
-    outlive profiles, accounts and mistakes in DNS.
+    A link domain belongs to the account that DNS proves it to be of. Once it leads here it is published: every edge
+    knows it, a certificate is had at the first visit, and its bare address leads to the profile's default redirect. It
+    is never withdrawn by itself: links outlive profiles, accounts and mistakes in DNS.
     """
 
 
@@ -26,15 +27,12 @@ def link_domains() -> None:
 @data_option
 @config_option
 def list_(data: Path, config: Path | None) -> None:
-    """List claimed link domains."""
+    """List link domains: whose each is, and since when edges know it."""
     with control_database(config, data) as (_, database):
         found = list_link_domains(database)
     table(
-        ("DOMAIN", "ACCOUNT", "PUBLISHED"),
-        [
-            (each.domain, account.email, f"{each.published_at:%Y-%m-%d %H:%M}" if each.published_at else "no")
-            for each, account in found
-        ],
+        ("DOMAIN", "ACCOUNT", "PROVEN", "PUBLISHED"),
+        [(each.domain, account.email, _when(each.proven_at), _when(each.published_at)) for each, account in found],
     )
 
 
@@ -42,14 +40,19 @@ def list_(data: Path, config: Path | None) -> None:
 @data_option
 @config_option
 @click.argument("domain")
-def publish_(data: Path, config: Path | None, domain: str) -> None:
-    """Tell edges of DOMAIN, whose DNS must point at them: who asks for a certificate before that is refused one."""
+@click.option("--account", help="Whose it is, where several accounts have a profile on it: id or e-mail address.")
+def publish_(data: Path, config: Path | None, domain: str, account: str | None) -> None:
+    """Give DOMAIN to its account and tell edges of it, on your word instead of what DNS proves.
+
+    Its DNS must point at the edges already: a certificate that is asked for before that cannot be had.
+    """
     with control_database(config, data) as (settings, database):
+        owner = named_account(database, account) if account else None
         try:
-            publish_link_domain(database, SYSTEM, domain.lower())
+            publish_link_domain(database, SYSTEM, domain.lower(), owner)
         except NotFoundError as error:
             raise click.ClickException(
-                f"{error}: {domain}. A profile claims it first: waypost profiles create … --link-domain {domain}"
+                f"{error}: {domain}. A profile names it first: waypost profiles create … --link-domain {domain}"
             ) from error
         click.echo(f"{domain} is published. {publish(settings, database)}")
 
@@ -72,3 +75,7 @@ def release(data: Path, config: Path | None, domain: str, *, yes: bool) -> None:
         except NotFoundError as error:
             raise click.ClickException(f"{error}: {domain}") from error
         click.echo(f"{domain} is released. {publish(settings, database)}")
+
+
+def _when(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d %H:%M}" if at else "no"

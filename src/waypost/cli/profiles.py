@@ -1,28 +1,37 @@
 """`waypost profiles`: which domains may send, and where their links live."""
 
+import time
 from pathlib import Path
+from uuid import UUID
 
 import click
 
 from waypost.cli.control_database import control_database, named_account, table
 from waypost.cli.options import config_option, data_option
+from waypost.cli.publish import publish
+from waypost.cli.setup_text import records_text, setup_text, summary
 from waypost.control.profiles.schema import NewProfile
-from waypost.control.profiles.service import create_profile, list_profiles
+from waypost.control.profiles.service import (
+    create_profile,
+    delete_profile,
+    find_profile,
+    list_profiles,
+    request_check,
+)
+from waypost.control.profiles.setup import setup_of
 from waypost.control.sources import SYSTEM
 from waypost.db import load_control_key
 from waypost.db.states import AccountState, ProfileState
 
-_NOT_ACTIVE = (
-    "It is {state} and cannot send: this release does not check DNS yet, so only profiles on a development link "
-    "domain (setting links.development_domains: {domains}) become active."
-)
+_ASK_SECONDS = 0.5
 
 
 @click.group()
 def profiles() -> None:
-    """Create and list sending profiles.
+    """Create, show, verify, list and delete sending profiles.
 
-    ACCOUNT is an account's id or e-mail address.
+    ACCOUNT is an account's id or e-mail address, PROFILE a profile's id. A profile sends once the DNS records that it
+    asks for are published and HTTPS works on its link domain; a running `waypost up` looks by itself.
     """
 
 
@@ -46,9 +55,9 @@ def create(
     link_domain_default_redirect: str | None,
     bounce_domain: str | None,
 ) -> None:
-    """Create a profile and print its id.
+    """Create a profile, print its id, and say which DNS records to publish.
 
-    On a development link domain it is active at once; on any other it waits for its DNS records to be verified.
+    On a development link domain it is active at once; on any other once its records are there.
     """
     with control_database(config, data) as (settings, database):
         owner = named_account(database, account)
@@ -66,15 +75,74 @@ def create(
             settings.links.development_domains,
             control_key=load_control_key(settings.data),
         )
+        setup = setup_of(database, settings, owner, profile.public_id)
     click.echo(profile.public_id)
     if profile.state is not ProfileState.ACTIVE:
-        domains = ", ".join(settings.links.development_domains) or "none"
-        said = _NOT_ACTIVE.format(state=profile.state, domains=domains)
+        click.echo("Publish these records where the domains' DNS is managed:\n", err=True)
+        click.echo("\n".join(records_text(setup)), err=True)
+        said = f"It is {profile.state}, and active once they are seen: waypost profiles show {profile.public_id}"
     elif owner.state is not AccountState.APPROVED:
         said = f"It is active; the account is {owner.state}: `waypost accounts approve {owner.email}` lets it send."
     else:
         said = f"It is active: messages from {profile.sending_domain} can be sent."
     click.echo(said, err=True)
+
+
+@profiles.command()
+@data_option
+@config_option
+@click.argument("profile", type=click.UUID)
+def show(data: Path, config: Path | None, profile: UUID) -> None:
+    """Show a profile: the records to publish, what was seen of each, and what to do."""
+    with control_database(config, data) as (settings, database):
+        click.echo(setup_text(setup_of(database, settings, None, profile)))
+
+
+@profiles.command()
+@data_option
+@config_option
+@click.argument("profile", type=click.UUID)
+@click.option("--until-active", is_flag=True, help="Go on looking until it is active.")
+@click.option("--wait", type=click.FloatRange(0), default=60.0, show_default=True, metavar="SECONDS", help="At most.")
+def verify(data: Path, config: Path | None, profile: UUID, *, until_active: bool, wait: float) -> None:
+    """Have a profile looked at now, by the core that runs, and show what was seen.
+
+    Exit code 0 when it is active, else 1.
+    """
+    with control_database(config, data) as (settings, database):
+        setup = setup_of(database, settings, None, profile)
+        before = seen = setup.checked_at
+        request_check(database, SYSTEM, None, profile)
+        end = time.monotonic() + wait
+        while time.monotonic() < end:
+            time.sleep(_ASK_SECONDS)
+            setup = setup_of(database, settings, None, profile)
+            if setup.checked_at == seen:
+                continue
+            seen = setup.checked_at
+            click.echo(summary(setup), err=True)
+            if setup.profile.state is ProfileState.ACTIVE or not until_active:
+                break
+        if seen == before:
+            raise click.ClickException("nobody has looked at it: is `waypost up` running on this database?")
+    click.echo(setup_text(setup))
+    if setup.profile.state is not ProfileState.ACTIVE:
+        raise click.exceptions.Exit(1)
+
+
+@profiles.command()
+@data_option
+@config_option
+@click.argument("profile", type=click.UUID)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def delete(data: Path, config: Path | None, profile: UUID, *, yes: bool) -> None:
+    """Delete a profile. Nothing is sent with it any more; links that were sent go on working, on their link domain."""
+    with control_database(config, data) as (settings, database):
+        found = find_profile(database, None, profile)
+        if not yes:
+            click.confirm(f"Delete {found.profile_name}, which sends for {found.sending_domain}?", abort=True)
+        delete_profile(database, SYSTEM, None, profile)
+        click.echo(f"{profile} is deleted. {publish(settings, database)}")
 
 
 @profiles.command("list")

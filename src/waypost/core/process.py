@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -12,6 +13,8 @@ from waypost.control.install import Install, open_install
 from waypost.control.keys.service import CreatedApiKey
 from waypost.control.process import serve as serve_api
 from waypost.control.publishing.service import Publisher
+from waypost.control.verification.process import run as run_checks
+from waypost.control.verification.visit import trust
 from waypost.keyfile import keyring_path
 from waypost.keyfile.watched import LOOK_SECONDS, WatchedKeyring
 from waypost.links.keyring import Keyring
@@ -37,24 +40,31 @@ def run(settings: Settings, on_credential: Callable[[CreatedApiKey], None], on_r
         KeyfileError: there is no usable keyring.
         DatabaseError: the control database, or control.key, cannot be used.
         StoreError: the event store cannot be used.
+        TrustedRootsError: nor can the root certificates of the settings.
         OSError: the address to listen on cannot be had.
     """
     keyring = WatchedKeyring(keyring_path(settings.data))
+    roots = trust(settings.dns.trusted_roots)
     install = open_install(settings)
     try:
         if install.operator is not None:
             on_credential(install.operator)
         store = EventStore.open(settings.store.url.reveal(), settings.data)
         try:
-            asyncio.run(_run(settings, keyring, install, store, on_ready))
+            asyncio.run(_run(settings, keyring, install, store, roots, on_ready))
         finally:
             store.close()
     finally:
         install.database.close()
 
 
-async def _run(
-    settings: Settings, watched: WatchedKeyring, install: Install, store: EventStore, on_ready: Callable[[], None]
+async def _run(  # noqa: PLR0917 -- the parts that `run` has opened
+    settings: Settings,
+    watched: WatchedKeyring,
+    install: Install,
+    store: EventStore,
+    roots: ssl.SSLContext,
+    on_ready: Callable[[], None],
 ) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -77,6 +87,7 @@ async def _run(
         parts.create_task(serve_api(api, settings.control.listen, stop))
         parts.create_task(run_mail(settings, install.database, keyring, install.control_key, stop))
         parts.create_task(publisher.run(stop))
+        parts.create_task(run_checks(settings, install.database, keyring, roots, stop))
         parts.create_task(_watch(watched, stop))
         parts.create_task(run_pipeline(settings, store, install.database, stop, intake=intake))
         parts.create_task(_when_listening(settings.control.listen, on_ready))

@@ -176,6 +176,24 @@ class DkimKey(Base, kw_only=True):
     created_at: Mapped[datetime]
 
 
+class ProfileCheck(Base, kw_only=True):
+    """When a profile's domains are looked at next, and what was seen last. Gone when the profile is deleted."""
+
+    __tablename__ = "profile_checks"
+
+    profile: Mapped[int] = mapped_column(ForeignKey("profiles.number"), primary_key=True)
+    watched_from: Mapped[datetime]
+    """Since then somebody waits for a result: its creation, a request, a loss. The longer ago, the rarer the checks."""
+    next_check_at: Mapped[datetime] = mapped_column(index=True)
+    claimed_until: Mapped[datetime | None] = mapped_column(default=None)
+    """A process looks at it until then; past it, the process is taken for dead."""
+    checked_at: Mapped[datetime | None] = mapped_column(default=None)
+    lost_at: Mapped[datetime | None] = mapped_column(default=None)
+    """When what had made it active was found missing; None while nothing is."""
+    findings: Mapped[list[dict[str, Any]]] = mapped_column(Json, default_factory=list)
+    """What was seen last: `waypost.control.verification.findings.Finding` each."""
+
+
 class LinkDomain(Base, kw_only=True):
     """Which account a link domain belongs to, until an operator releases it. Development domains are not listed."""
 
@@ -184,6 +202,8 @@ class LinkDomain(Base, kw_only=True):
     domain: Mapped[str] = mapped_column(String(DOMAIN_CHARACTERS), primary_key=True)
     account: Mapped[int] = mapped_column(ForeignKey("accounts.number"), index=True)
     claimed_at: Mapped[datetime]
+    proven_at: Mapped[datetime | None] = mapped_column(default=None)
+    """Since then it is the account's. Before, nobody is kept from it: another account may prove it and take the row."""
     published_at: Mapped[datetime | None] = mapped_column(default=None)
     """Since then edges know it: certificates may be had for it, and its default redirect answers."""
 

@@ -16,7 +16,7 @@ from waypost.control.profiles.service import create_profile, list_profiles
 from waypost.control.sources import SYSTEM, Sources
 from waypost.db import ControlKey
 from waypost.db.states import AccountState, ProfileState, Role
-from waypost.db.tables import Account, AccountDecision
+from waypost.db.tables import Account, AccountDecision, LinkDomain
 
 
 @pytest.fixture
@@ -112,14 +112,24 @@ def test_only_a_development_link_domain_is_active_at_once(new_profile, owner, li
     assert new_profile(owner, a_profile(link_domain=link_domain)).state is state
 
 
-def test_a_link_domain_belongs_to_the_account_that_claimed_it_first(new_profile, database, owner, stranger):
+def test_a_link_domain_that_is_proven_belongs_to_its_account(new_profile, database, owner, stranger):
     new_profile(owner, a_profile())
+    with database.writing() as session:
+        session.get_one(LinkDomain, "l.example.com").proven_at = SYSTEM.now()
     new_profile(owner, a_profile(profile_name="second"))
 
     with pytest.raises(ConflictError, match=r"l\.example\.com belongs to another account"):
         new_profile(stranger, a_profile())
     assert list_profiles(database, stranger) == []
     assert [profile.profile_name for profile in list_profiles(database, owner)] == ["p", "second"]
+
+
+def test_a_link_domain_that_is_only_named_keeps_nobody_out(new_profile, database, owner, stranger):
+    new_profile(stranger, a_profile())
+
+    assert new_profile(owner, a_profile()).state is ProfileState.CREATING
+    with database.reading() as session:
+        assert session.get_one(LinkDomain, "l.example.com").proven_at is None
 
 
 def test_a_development_link_domain_is_everybodys(new_profile, owner, stranger):

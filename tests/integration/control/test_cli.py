@@ -86,14 +86,51 @@ def test_a_profile_of_an_approved_account_says_that_it_can_send(waypost, account
     assert done.stderr == "It is active: messages from shop.example can be sent.\n"
 
 
-def test_a_profile_on_another_domain_says_plainly_that_it_cannot_send_yet(waypost, account):
-    done = waypost(
-        "profiles", "create", account, "--name", "p", "--sending-domain", "shop.example", "--link-domain",
-        "links.shop.example",
-    )  # fmt: skip
+@pytest.fixture
+def profile(waypost, account):
+    words = ("--name", "p", "--sending-domain", "shop.example", "--link-domain", "links.shop.example")
+    return waypost("profiles", "create", account, *words).stdout.strip()
 
-    assert "creating and cannot send" in done.stderr
-    assert "localhost" in done.stderr
+
+def test_a_profile_on_another_domain_says_which_records_to_publish(waypost, account, monkeypatch):
+    monkeypatch.setenv("WAYPOST_DNS__EDGE_HOST", "edge.waypost.example")
+    words = ("--name", "p", "--sending-domain", "shop.example", "--link-domain", "go.example.org")
+    done = waypost("profiles", "create", account, *words)
+
+    assert UUID(done.stdout.strip())
+    lines = done.stderr.splitlines()
+    assert "unknown  CNAME go.example.org  (link)" in lines
+    assert lines[lines.index("unknown  CNAME go.example.org  (link)") + 1].strip() == "edge.waypost.example"
+    assert f"         waypost-account={account}" in lines
+    assert any(line.strip().startswith("v=DKIM1; k=rsa; p=") for line in lines)
+    assert lines[-1] == ("It is creating, and active once they are seen: waypost profiles show " + done.stdout.strip())
+
+
+def test_a_profile_is_shown_with_its_records(waypost, profile):
+    said = waypost("profiles", "show", profile).stdout
+
+    assert said.startswith("p: creating\n")
+    assert "looked at       not yet" in said
+    assert "unknown  HTTPS on links.shop.example" in said
+
+
+def test_to_verify_takes_a_core_that_runs(waypost, profile):
+    assert "is `waypost up` running" in waypost("profiles", "verify", profile, "--wait", "0.1", code=1).stderr
+
+
+def test_a_profile_is_deleted_once_that_is_confirmed(waypost, account, profile):
+    assert "Delete p, which sends for shop.example?" in waypost("profiles", "delete", profile, code=1).stdout
+    assert waypost("profiles", "delete", profile, "--yes").stdout.startswith(f"{profile} is deleted.")
+    assert profile not in waypost("profiles", "list", account).stdout
+    assert waypost("profiles", "show", profile, code=1).stderr == "Error: there is no such profile\n"
+
+
+def test_a_link_domain_is_given_to_an_account_by_an_operators_word(waypost, account, profile):
+    assert rows(waypost("link-domains", "list").stdout)[1] == ["links.shop.example", "owner@shop.example", "no", "no"]
+    waypost("link-domains", "publish", "links.shop.example", "--account", account)
+    assert rows(waypost("link-domains", "list").stdout)[1][-1] != "no"
+    said = waypost("link-domains", "release", "links.shop.example", "--yes", code=1).stderr
+    assert profile in said
 
 
 @pytest.mark.parametrize(

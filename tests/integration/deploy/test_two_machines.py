@@ -77,7 +77,7 @@ def test_both_redirect_over_https_and_the_edge_goes_on_when_the_core_s_machine_i
 
         added = operate(core, "edges", "add", "paris")
         trusted = tmp_path / "trusted.pem"
-        trusted.write_text("".join(map(ssl.DER_cert_to_PEM_cert, authority.trusted().get_ca_certs(binary_form=True))))
+        trusted.write_text(authority.issuing_root())
         edge = Machine(
             held.enter_context(Install(tmp_path / "edge", listeners=False, keyring=False)),
         )
