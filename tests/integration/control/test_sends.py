@@ -1,5 +1,7 @@
 """Sending, and reading back what was sent."""
 
+import base64
+import os
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -206,6 +208,17 @@ def test_what_a_message_has_besides_its_parts_is_kept_with_it(api):
     ]
     assert content.headers == {"X-Campaign": "spring"}
     assert send.list_unsubscribe == leave
+
+
+def test_a_file_as_large_as_a_request_can_hold_is_taken(api):
+    data = os.urandom(7_500_000)
+    file = {"name": "a", "content_type": "application/pdf", "content": base64.b64encode(data).decode()}
+
+    answer = api.tenant().send(attachments=[file])
+
+    with api.database.reading() as session:
+        content_id = session.get_one(Send, UUID(answer.json()["send_id"])).content_id
+        assert session.get_one(ContentAttachment, (content_id, 0)).data == data
 
 
 def test_attachments_go_when_their_content_goes(api):
