@@ -26,7 +26,7 @@ def run(folder: Path, rounds: int, seconds: int, say: Say) -> dict[str, dict]:
         ]
         rates = {}
         for server in servers:
-            capacity = as_fast_as_it_goes(server.url, clicks, LOAD_CORE, CAPACITY_SECONDS).per_second
+            capacity = as_fast_as_it_goes(server.url, clicks, LOAD_CORE, min(seconds, CAPACITY_SECONDS)).per_second
             rates[server.name] = capacity / 2
             server.tidy()
         taken: dict[str, list[float]] = {server.name: [] for server in servers}

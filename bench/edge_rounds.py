@@ -85,7 +85,8 @@ def take_turns(
     """Measure one after the other, as often as there are rounds: figures by name. The first server is the reference."""
     for server in servers:
         check_redirects(server, clicks)
-        measure(server, clicks, WARM_SECONDS, load)
+        if rounds > 1:  # a single one is to see that it works
+            measure(server, clicks, WARM_SECONDS, load)
     taken: dict[str, list[Round]] = {server.name: [] for server in servers}
     for number in range(1, rounds + 1):
         for server in servers:

@@ -128,7 +128,8 @@ def run(folder: Path, rounds: int, seconds: int, say: Say) -> dict[str, dict]:
         for start in (edge_servers.nginx(folder, SERVER_CORE), edge_servers.worker(folder, SERVER_CORE)):
             chain = running.enter_context(chained(folder, running.enter_context(start)))
             check_redirects(chain.browsers, clicks)
-            measure(chain, clicks, WARM_SECONDS)
+            if rounds > 1:
+                measure(chain, clicks, WARM_SECONDS)
             chains.append(chain)
         turns: dict[str, list[Round]] = {NGINX: [], GROUP: []}
         for number in range(1, rounds + 1):
