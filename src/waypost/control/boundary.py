@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from waypost.control.errors import MAX_BODY_BYTES, BodyTooLargeError, Code, ControlError, UnavailableError
+from waypost.control.errors import MAX_BODY_BYTES, BodyTooLargeError, Code, ControlError, LaterError
 from waypost.control.fields import SURROGATE
 from waypost.db import UNAVAILABLE
 from waypost.fleet.courier import SEGMENT_BYTES_MAX
@@ -113,7 +113,7 @@ def _answer(
 
 async def _refused(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ControlError)  # noqa: S101 - registered for this type only
-    headers = {"Retry-After": str(error.retry_after_seconds)} if isinstance(error, UnavailableError) else None
+    headers = {"Retry-After": str(error.retry_after_seconds)} if isinstance(error, LaterError) else None
     return _answer(error.code, str(error), headers=headers)
 
 

@@ -1,6 +1,7 @@
 """The kinds of text that a request may hold, each with its rule in words that follow the field's name."""
 
 import re
+from collections.abc import Callable
 from typing import Annotated
 
 import email_validator
@@ -27,6 +28,7 @@ MAX_NAME_CHARACTERS = 256
 # As much as fits on one line of RFC 5322, section 2.1.1, before encoding.
 MAX_SUBJECT_CHARACTERS = 998
 MAX_URL_CHARACTERS = 2048
+MAX_REASON_CHARACTERS = 1000
 
 SURROGATE = "must be text: it holds half of a surrogate pair"
 
@@ -70,10 +72,6 @@ def _email_address(value: str) -> str:
         raise PydanticCustomError("email_address", "must be an e-mail address: {why}", {"why": str(error)}) from error
 
 
-def _email_address_or_nothing(value: str) -> str:
-    return value and _email_address(value)
-
-
 def _domain_name(value: str) -> str:
     domain = ascii_domain(value)
     if domain is None:
@@ -87,6 +85,10 @@ def _web_url(value: str) -> str:
     return value
 
 
+def _or_nothing(check: Callable[[str], str]) -> Callable[[str], str]:
+    return lambda value: value and check(value)
+
+
 def domain_of(email_address: str) -> str:
     """The domain of a validated address, as A-labels in lower case."""
     return _domain_name(email_address.rpartition("@")[2])
@@ -96,12 +98,19 @@ Text = Annotated[str, AfterValidator(_text)]
 """Any text that can be written as UTF-8, NUL included."""
 # The length first: pydantic counts what comes out of a function with the words for a list.
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARACTERS), AfterValidator(_single_line)]
+Reason = Annotated[str, Field(min_length=1, max_length=MAX_REASON_CHARACTERS), AfterValidator(_single_line)]
+"""Why something was decided, in a sentence or two."""
 DisplayName = Annotated[str, Field(max_length=MAX_NAME_CHARACTERS), AfterValidator(_single_line)]
 Subject = Annotated[str, Field(max_length=MAX_SUBJECT_CHARACTERS), AfterValidator(_single_line)]
 Tag = Annotated[str, Field(max_length=MAX_TAG_CHARACTERS), AfterValidator(_single_line)]
 # Their length before anything else as well: the checks behind it take seconds for megabytes, in the event loop.
 EmailAddress = Annotated[str, Field(max_length=ADDRESS_CHARACTERS), AfterValidator(_email_address)]
-OptionalEmailAddress = Annotated[str, Field(max_length=ADDRESS_CHARACTERS), AfterValidator(_email_address_or_nothing)]
+OptionalEmailAddress = Annotated[str, Field(max_length=ADDRESS_CHARACTERS), AfterValidator(_or_nothing(_email_address))]
 """An address, or the empty text for none."""
 DomainName = Annotated[str, Field(max_length=DOMAIN_CHARACTERS), AfterValidator(_domain_name)]
 WebUrl = Annotated[str, Field(max_length=MAX_URL_CHARACTERS), AfterValidator(_web_url)]
+# SMTPD's client writes every field, the empty ones as "".
+OptionalDomainName = Annotated[str, Field(max_length=DOMAIN_CHARACTERS), AfterValidator(_or_nothing(_domain_name))]
+"""A domain name, or the empty text for none."""
+OptionalWebUrl = Annotated[str, Field(max_length=MAX_URL_CHARACTERS), AfterValidator(_or_nothing(_web_url))]
+"""A URL, or the empty text for none."""

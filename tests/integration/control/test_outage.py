@@ -43,7 +43,11 @@ def outage(postgresql, tmp_path):
         postgresql.administer(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
     with serving(app) as origin, httpx.Client(base_url=origin) as client:
-        yield Api(client, install.database, FakeStore(), clock, sources, keyring, tmp_path), down, up
+        yield (
+            Api(client, install.database, FakeStore(), clock, sources, keyring, tmp_path, app.state.control.limits),
+            down,
+            up,
+        )
     install.database.close()
 
 

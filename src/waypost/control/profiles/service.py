@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from waypost.control.errors import ConflictError, NoActiveProfileError
+from waypost.control.errors import ConflictError, NoActiveProfileError, NotFoundError
 from waypost.control.profiles.schema import NewProfile
 from waypost.control.publishing.service import snapshot_changes
 from waypost.control.sources import Sources
@@ -73,6 +73,23 @@ def list_profiles(database: Database, account: Account) -> Sequence[Profile]:
             .where(Profile.account == account.number, Profile.deleted_at.is_(None))
             .order_by(Profile.number)
         ).all()
+
+
+def find_profile(database: Database, account: Account, profile_id: UUID) -> Profile:
+    """A profile of the account.
+
+    Raises:
+        NotFoundError: none of this id, a deleted one, or another account's.
+    """
+    with database.reading() as session:
+        profile = session.scalars(
+            select(Profile).where(
+                Profile.public_id == profile_id, Profile.account == account.number, Profile.deleted_at.is_(None)
+            )
+        ).one_or_none()
+    if profile is None:
+        raise NotFoundError("sending profile")
+    return profile
 
 
 def active_profile(session: Session, account: int, sending_domain: str) -> Profile:
