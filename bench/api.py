@@ -87,7 +87,8 @@ async def serve_api(data: Path) -> None:
     account = create_account(database, SYSTEM, NewAccount(name="Shop", email=f"owner@{DOMAIN}"))
     decide(database, SYSTEM, account.public_id, AccountState.APPROVED, decided_by="bench")
     profile = NewProfile(profile_name="shop", sending_domain=DOMAIN, link_domain="localhost")
-    create_profile(database, SYSTEM, account, profile, settings.links.development_domains)
+    development = settings.links.development_domains
+    create_profile(database, SYSTEM, account, profile, development, control_key=install.control_key)
     key = create_api_key(database, SYSTEM, account.public_id, NewApiKey(name="bench", role=Role.STANDARD))
     keyring = create_keyring(keyring_path(data))
     print(f"{key.api_key.key}:{key.secret}", flush=True)

@@ -9,6 +9,7 @@ from waypost.cli.options import config_option, data_option
 from waypost.control.profiles.schema import NewProfile
 from waypost.control.profiles.service import create_profile, list_profiles
 from waypost.control.sources import SYSTEM
+from waypost.db import load_control_key
 from waypost.db.states import AccountState, ProfileState
 
 _NOT_ACTIVE = (
@@ -63,6 +64,7 @@ def create(
                 bounce_domain=bounce_domain,
             ),
             settings.links.development_domains,
+            control_key=load_control_key(settings.data),
         )
     click.echo(profile.public_id)
     if profile.state is not ProfileState.ACTIVE:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from waypost.config.values import HostPort, Network, Secret, SecretUrl
+from waypost.config.values import Address, HostPort, Network, Resolver, Secret, SecretUrl
 
 
 class Durability(StrEnum):
@@ -43,11 +43,32 @@ DomainName = Annotated[
     str, Meta(pattern=r"^[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9])?$", extra={"unit": "a domain name in lower case"})
 ]
 
+OptionalDomainName = Annotated[
+    str,
+    Meta(
+        pattern=r"^([a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9])?)?$", extra={"unit": "empty, or a domain name in lower case"}
+    ),
+]
+
 
 class LinksSettings(Struct, frozen=True):
     """Tracked links."""
 
     development_domains: tuple[DomainName, ...]
+
+
+class DnsSettings(Struct, frozen=True):
+    """What this install is called in DNS, and how that is checked."""
+
+    edge_host: OptionalDomainName
+    edge_addresses: tuple[Address, ...]
+    bounce_host: OptionalDomainName
+    resolvers: tuple[Resolver, ...]
+    ask_name_servers: bool
+    tls_managed_elsewhere: bool
+    https_port: Annotated[int, Meta(ge=1, le=65_535)]
+    trusted_roots: str
+    certificate_authority: OptionalDomainName
 
 
 class EdgeSettings(Struct, frozen=True):
@@ -122,6 +143,9 @@ class MailSettings(Struct, frozen=True):
     username: str
     password: Secret
     hostname: str
+    spf: Annotated[
+        str, Meta(pattern=r"^(v=spf1 .*)?$", extra={"unit": "empty, or an SPF record that begins with v=spf1"})
+    ]
     connections: Annotated[int, _range(1, 100, "connections")]
     # RFC 5321, section 4.5.4.1, asks for at least 4 to 5 days; a minute is for tests.
     give_up_seconds: Annotated[int, _range(60, 2_592_000, "seconds")]
@@ -132,6 +156,7 @@ class Settings(Struct, frozen=True):
 
     data: Path
     links: LinksSettings
+    dns: DnsSettings
     edge: EdgeSettings
     spool: SpoolSettings
     control: ControlSettings

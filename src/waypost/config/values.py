@@ -3,12 +3,13 @@
 import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import ClassVar, Self
 
 # host, or [IPv6], then a port: the authority of RFC 3986, section 3.2, with the port required.
 _HOST_PORT = re.compile(r"(?:\[(?P<v6>[0-9a-fA-F:.]+)\]|(?P<host>[^\s:/\[\]]+)):(?P<port>[0-9]{1,5})", re.ASCII)
 _MAX_PORT = 65535
+DNS_PORT = 53
 
 # Up to the last @: a password may hold any character, escaped or not.
 _URL_PASSWORD = re.compile(r"(?P<before>://[^:/@]*:).*@")
@@ -68,6 +69,45 @@ class Network(Parsed):
 
     def __str__(self) -> str:
         return str(self.network)
+
+
+@dataclass(frozen=True, slots=True)
+class Address(Parsed):
+    """An IP address."""
+
+    EXPECTED: ClassVar[str] = "an IP address"
+
+    address: IPv4Address | IPv6Address
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read an address."""
+        return cls(ip_address(text))
+
+    def __str__(self) -> str:
+        return str(self.address)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolver(Parsed):
+    """A DNS server."""
+
+    EXPECTED: ClassVar[str] = "an IP address, or address:port like 127.0.0.1:5353 or [::1]:5353"
+
+    address: IPv4Address | IPv6Address
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read an address, with a port or without."""
+        try:
+            return cls(ip_address(text), DNS_PORT)
+        except ValueError:
+            listen = HostPort.parse(text)
+            return cls(ip_address(listen.host), listen.port)
+
+    def __str__(self) -> str:
+        return str(self.address) if self.port == DNS_PORT else str(HostPort(str(self.address), self.port))
 
 
 class Secret(Parsed):

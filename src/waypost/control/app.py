@@ -73,7 +73,7 @@ def create_app(
         database: migrated (`waypost.control.install.open_install`).
         store: an open `waypost.store.EventStore`.
         keyring: the newest one, to recognise our own links in what is sent.
-        control_key: opens the keys that sign access tokens.
+        control_key: opens the keys that sign access tokens, and seals new DKIM keys.
         sources: clock and randomness.
         fleet: what edges on machines of their own need; None: they are not served.
         client_of: who a request comes from, behind TLS fronts.
@@ -85,5 +85,7 @@ def create_app(
     signing_keys = SigningKeys(database, control_key, sources)
     signing_keys.prepare()
     limits = Limits(sources.now)
-    app.state.control = Control(settings, database, store, keyring, signing_keys, sources, limits, client_of, fleet)
+    app.state.control = Control(
+        settings, database, store, keyring, signing_keys, control_key, sources, limits, client_of, fleet
+    )
     return app

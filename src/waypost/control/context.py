@@ -12,7 +12,7 @@ from waypost.config import Settings
 from waypost.control.limits import Limits
 from waypost.control.oauth.signing import SigningKeys
 from waypost.control.sources import Sources
-from waypost.db import Database
+from waypost.db import ControlKey, Database
 from waypost.fleet.courier import Receipt
 from waypost.links.keyring import Keyring
 from waypost.store.rows import Event, Summary
@@ -74,6 +74,8 @@ class Control:
     keyring: Callable[[], Keyring]
     """The newest one."""
     signing_keys: SigningKeys
+    control_key: ControlKey
+    """Seals what must be kept secret."""
     sources: Sources
     limits: Limits
     client_of: ClientOf

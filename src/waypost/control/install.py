@@ -9,6 +9,7 @@ from sqlalchemy import select
 from waypost.config import Settings
 from waypost.control.keys.schema import NewApiKey
 from waypost.control.keys.service import CreatedApiKey, new_api_key
+from waypost.control.profiles.dkim import add_missing_dkim_keys
 from waypost.control.sources import SYSTEM, Sources
 from waypost.db import (
     CONTROL_KEY_FILE,
@@ -22,7 +23,7 @@ from waypost.db import (
     migrate,
 )
 from waypost.db.states import AccountState, Role
-from waypost.db.tables import Account, AccountDecision, SigningKey
+from waypost.db.tables import Account, AccountDecision, DkimKey, SigningKey
 
 OPERATOR_EMAIL = "operator@localhost"
 
@@ -53,7 +54,7 @@ def open_database(settings: Settings) -> Database:
 def open_install(settings: Settings, sources: Sources = SYSTEM) -> Install:
     """Open the control database and `control.key`; on the first start make both, and the operator's account.
 
-    The data directory must exist.
+    The data directory must exist. Profiles made by a release that knew no DKIM keys get theirs.
 
     Raises:
         ControlKeyError: `control.key` is missing beside data that needs it, or cannot be read.
@@ -65,6 +66,8 @@ def open_install(settings: Settings, sources: Sources = SYSTEM) -> Install:
         # A new key beside sealed secrets would lock them up for good: then the file must be restored, not replaced.
         fresh = not (settings.data / CONTROL_KEY_FILE).exists() and not _holds_secrets(database)
         control_key = create_control_key(settings.data) if fresh else load_control_key(settings.data)
+        add_missing_dkim_keys(database, sources, control_key)
+        # Last: nothing after it may fail, or its credential would be shown to nobody.
         return Install(database, control_key, _first_operator(database, sources))
 
 
@@ -79,7 +82,8 @@ def _closed_on_error(database: Database) -> Iterator[None]:
 
 def _holds_secrets(database: Database) -> bool:
     with database.reading() as session:
-        return session.scalars(select(SigningKey.key_id).limit(1)).first() is not None
+        held = (select(SigningKey.key_id), select(DkimKey.selector))
+        return any(session.scalars(sealed.limit(1)).first() is not None for sealed in held)
 
 
 def _first_operator(database: Database, sources: Sources) -> CreatedApiKey | None:

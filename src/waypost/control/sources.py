@@ -7,18 +7,31 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+
 from waypost.control.ksuid import KSUID_RANDOM_BYTES, ksuid
 from waypost.events.ids import uuid7
+
+# RFC 8301, section 3.2: at least 1024, should be 2048. Longer ones do not fit into the DNS forms of some providers.
+RSA_BITS = 2048
+_RSA_EXPONENT = 65537  # RFC 8017; what OpenSSL's own tools use
+
+
+def new_rsa_private_key() -> RSAPrivateKey:
+    """Make a key for signatures; OpenSSL takes its randomness from the system by itself."""
+    return generate_private_key(_RSA_EXPONENT, RSA_BITS)
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """A clock and a source of random bytes."""
+    """A clock, a source of random bytes, and one of RSA keys."""
 
     clock: Callable[[], datetime]
     """The present, aware."""
     random_bytes: Callable[[int], bytes]
     """That many unpredictable bytes."""
+    rsa_private_key: Callable[[], RSAPrivateKey] = new_rsa_private_key
+    """A new key; it takes long to find one, a tenth of a second or a few."""
 
     def now(self) -> datetime:
         """The present, UTC."""

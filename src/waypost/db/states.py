@@ -30,6 +30,13 @@ class ProfileState(StrEnum):
     DISABLED = "disabled"
 
 
+class DkimAlgorithm(StrEnum):
+    """What a DKIM key signs with: the values of the tag `k=` in its DNS record."""
+
+    RSA = "rsa"
+    ED25519 = "ed25519"
+
+
 class SendState(StrEnum):
     """How far a send has come; each is also the name of the event that says so."""
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Index, LargeBinary, MetaData, String, Text, Uuid, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_column
 
-from waypost.db.states import AccountState, DeliveryState, OutboxTopic, ProfileState, Role, SendState
+from waypost.db.states import AccountState, DeliveryState, DkimAlgorithm, OutboxTopic, ProfileState, Role, SendState
 from waypost.db.types import Json, Number, UtcDateTime, ZlibJson, ZlibText, enum_of
 from waypost.fleet.snapshot import BlockKind
 
@@ -40,6 +40,7 @@ class Base(MappedAsDataclass, DeclarativeBase):
         AccountState: enum_of(AccountState),
         BlockKind: enum_of(BlockKind),
         DeliveryState: enum_of(DeliveryState),
+        DkimAlgorithm: enum_of(DkimAlgorithm),
         OutboxTopic: enum_of(OutboxTopic),
         ProfileState: enum_of(ProfileState),
         Role: enum_of(Role),
@@ -157,6 +158,42 @@ class Profile(Base, kw_only=True):
     """The row stays: links minted for it go on working."""
 
 
+class DkimKey(Base, kw_only=True):
+    """A key that signs a profile's messages (RFC 6376). It outlives the profile: mail on its way is still verified."""
+
+    __tablename__ = "dkim_keys"
+
+    number: Mapped[int] = mapped_column(Number, primary_key=True, init=False)
+    profile: Mapped[int] = mapped_column(ForeignKey("profiles.number"), index=True, init=False)
+    """Set when it is stored: keys are made before the transaction that makes their profile."""
+    algorithm: Mapped[DkimAlgorithm]
+    selector: Mapped[str] = mapped_column(String(27), unique=True)
+    """A KSUID in lower case: DNS knows no letter case, and providers show names in lower case."""
+    sealed_private_key: Mapped[bytes] = mapped_column(repr=False)
+    """PKCS #8, DER; see `waypost.db.dkim_keys`."""
+    public_key: Mapped[str] = mapped_column(Text)
+    """The tag `p=` of its DNS record: base64 of SubjectPublicKeyInfo (RSA), or of the bare 32 bytes (Ed25519)."""
+    created_at: Mapped[datetime]
+
+
+class ProfileCheck(Base, kw_only=True):
+    """When a profile's domains are looked at next, and what was seen last. Gone when the profile is deleted."""
+
+    __tablename__ = "profile_checks"
+
+    profile: Mapped[int] = mapped_column(ForeignKey("profiles.number"), primary_key=True)
+    watched_from: Mapped[datetime]
+    """Since then somebody waits for a result: its creation, a request, a loss. The longer ago, the rarer the checks."""
+    next_check_at: Mapped[datetime] = mapped_column(index=True)
+    claimed_until: Mapped[datetime | None] = mapped_column(default=None)
+    """A process looks at it until then; past it, the process is taken for dead."""
+    checked_at: Mapped[datetime | None] = mapped_column(default=None)
+    lost_at: Mapped[datetime | None] = mapped_column(default=None)
+    """When what had made it active was found missing; None while nothing is."""
+    findings: Mapped[list[dict[str, Any]]] = mapped_column(Json, default_factory=list)
+    """What was seen last: `waypost.control.verification.findings.Finding` each."""
+
+
 class LinkDomain(Base, kw_only=True):
     """Which account a link domain belongs to, until an operator releases it. Development domains are not listed."""
 
@@ -165,6 +202,8 @@ class LinkDomain(Base, kw_only=True):
     domain: Mapped[str] = mapped_column(String(DOMAIN_CHARACTERS), primary_key=True)
     account: Mapped[int] = mapped_column(ForeignKey("accounts.number"), index=True)
     claimed_at: Mapped[datetime]
+    proven_at: Mapped[datetime | None] = mapped_column(default=None)
+    """Since then it is the account's. Before, nobody is kept from it: another account may prove it and take the row."""
     published_at: Mapped[datetime | None] = mapped_column(default=None)
     """Since then edges know it: certificates may be had for it, and its default redirect answers."""
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 from sqlalchemy import select
+from tests.rsa_key import rsa_private_key
 
 from waypost.config import load
 from waypost.config.values import HostPort
@@ -29,7 +30,7 @@ from waypost.control.process import serve
 from waypost.control.profiles.schema import NewProfile
 from waypost.control.profiles.service import create_profile
 from waypost.control.sources import Sources
-from waypost.db import Database, load_control_key
+from waypost.db import ControlKey, Database
 from waypost.db.states import AccountState, Role
 from waypost.db.tables import Account, Profile
 from waypost.events.name import EventName
@@ -125,6 +126,7 @@ class Api:
     clock: Clock
     sources: Sources
     keyring: Keyring
+    control_key: ControlKey
     data: Path
     limits: Limits
     development_domains: tuple = ("localhost",)
@@ -139,10 +141,15 @@ class Api:
         profile = None
         if link_domain:
             new = NewProfile(profile_name="p", sending_domain=domain, link_domain=link_domain)
-            profile = create_profile(self.database, self.sources, account, new, self.development_domains)
+            profile = self.create_profile(account, new)
         tenant = Tenant(self.client, account, self.another_key(account, role), domain, profile)
         tenant.login()
         return tenant
+
+    def create_profile(self, account, new):
+        return create_profile(
+            self.database, self.sources, account, new, self.development_domains, control_key=self.control_key
+        )
 
     def another_key(self, account, role):
         return create_api_key(self.database, self.sources, account.public_id, NewApiKey(name="k", role=role))
@@ -168,7 +175,7 @@ class Api:
             database=self.database,
             store=self.store,
             keyring=lambda: self.keyring,
-            control_key=load_control_key(self.data),
+            control_key=self.control_key,
             sources=self.sources,
             **parts,
         )
@@ -216,7 +223,7 @@ def served(request, tmp_path_factory):
     url = "" if request.param == "sqlite" else request.getfixturevalue("postgresql").new_database()
     settings = load(None, {"WAYPOST_DB__URL": url}, data)
     clock, store = Clock(), FakeStore()
-    sources = Sources(clock, os.urandom)
+    sources = Sources(clock, os.urandom, rsa_private_key)
     install = open_install(settings, sources)
     keyring = create_keyring(data / "keyring.json")
     app = create_app(
@@ -228,7 +235,8 @@ def served(request, tmp_path_factory):
         sources=sources,
     )
     with serving(app) as origin, httpx.Client(base_url=origin) as client:
-        yield Api(client, install.database, store, clock, sources, keyring, data, app.state.control.limits)
+        limits = app.state.control.limits
+        yield Api(client, install.database, store, clock, sources, keyring, install.control_key, data, limits)
     install.database.close()
 
 

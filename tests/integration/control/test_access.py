@@ -34,6 +34,9 @@ class Household:
     def profile_id(self):
         return str(self.owner.profile.public_id)
 
+    def spare_profile_id(self):
+        return self.by_role[Role.IAC].post("/api/v1/email/profile", new_profile(self)).json()["profile_id"]
+
     def key_id(self):
         return str(self.api.another_key(self.owner.account, Role.READ_ONLY).api_key.public_id)
 
@@ -84,6 +87,9 @@ PROFILE_ROWS = {
     ("POST", "{}"): Row(MANAGING, new_profile),
     ("GET", "{}"): Row(READING | MANAGING),
     ("GET", "{}/{{profile_id}}"): Row(READING | MANAGING, of=Household.profile_id),
+    ("GET", "{}/{{profile_id}}/setup"): Row(READING | MANAGING, of=Household.profile_id),
+    ("PUT", "{}/{{profile_id}}/verify"): Row(MANAGING, of=Household.profile_id),
+    ("DELETE", "{}/{{profile_id}}"): Row(MANAGING, of=Household.spare_profile_id),
 }
 ROWS = {
     ("GET", "/oauth/validate"): Row(ANY),

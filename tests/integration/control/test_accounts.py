@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import select
+from tests.rsa_key import rsa_private_key
 
 from waypost.control.accounts.schema import NewAccount
 from waypost.control.accounts.service import DECISIONS, create_account, decide, find_account, list_accounts
@@ -12,11 +13,10 @@ from waypost.control.keys.schema import NewApiKey
 from waypost.control.keys.service import create_api_key, list_api_keys, revoke_api_key
 from waypost.control.profiles.schema import NewProfile
 from waypost.control.profiles.service import create_profile, list_profiles
-from waypost.control.sources import SYSTEM
+from waypost.control.sources import SYSTEM, Sources
+from waypost.db import ControlKey
 from waypost.db.states import AccountState, ProfileState, Role
-from waypost.db.tables import Account, AccountDecision
-
-DEVELOPMENT = ("localhost",)
+from waypost.db.tables import Account, AccountDecision, LinkDomain
 
 
 @pytest.fixture
@@ -27,6 +27,16 @@ def owner(database):
 @pytest.fixture
 def stranger(database):
     return create_account(database, SYSTEM, NewAccount(name="Stranger", email="stranger@example.com"))
+
+
+@pytest.fixture
+def new_profile(database):
+    sources = Sources(SYSTEM.clock, SYSTEM.random_bytes, rsa_private_key)
+
+    def create(account, new):
+        return create_profile(database, sources, account, new, ["localhost"], control_key=ControlKey(b"k" * 32))
+
+    return create
 
 
 def a_profile(**fields):
@@ -98,32 +108,38 @@ def test_accounts_are_listed_oldest_first(database, owner, stranger):
 @pytest.mark.parametrize(
     ("link_domain", "state"), [("localhost", ProfileState.ACTIVE), ("l.example.com", ProfileState.CREATING)]
 )
-def test_only_a_development_link_domain_is_active_at_once(database, owner, link_domain, state):
-    assert create_profile(database, SYSTEM, owner, a_profile(link_domain=link_domain), DEVELOPMENT).state is state
+def test_only_a_development_link_domain_is_active_at_once(new_profile, owner, link_domain, state):
+    assert new_profile(owner, a_profile(link_domain=link_domain)).state is state
 
 
-def test_a_link_domain_belongs_to_the_account_that_claimed_it_first(database, owner, stranger):
-    create_profile(database, SYSTEM, owner, a_profile(), DEVELOPMENT)
-    create_profile(database, SYSTEM, owner, a_profile(profile_name="second"), DEVELOPMENT)
+def test_a_link_domain_that_is_proven_belongs_to_its_account(new_profile, database, owner, stranger):
+    new_profile(owner, a_profile())
+    with database.writing() as session:
+        session.get_one(LinkDomain, "l.example.com").proven_at = SYSTEM.now()
+    new_profile(owner, a_profile(profile_name="second"))
 
     with pytest.raises(ConflictError, match=r"l\.example\.com belongs to another account"):
-        create_profile(database, SYSTEM, stranger, a_profile(), DEVELOPMENT)
+        new_profile(stranger, a_profile())
     assert list_profiles(database, stranger) == []
     assert [profile.profile_name for profile in list_profiles(database, owner)] == ["p", "second"]
 
 
-def test_a_development_link_domain_is_everybodys(database, owner, stranger):
+def test_a_link_domain_that_is_only_named_keeps_nobody_out(new_profile, database, owner, stranger):
+    new_profile(stranger, a_profile())
+
+    assert new_profile(owner, a_profile()).state is ProfileState.CREATING
+    with database.reading() as session:
+        assert session.get_one(LinkDomain, "l.example.com").proven_at is None
+
+
+def test_a_development_link_domain_is_everybodys(new_profile, owner, stranger):
     for account in (owner, stranger):
-        create_profile(database, SYSTEM, account, a_profile(link_domain="localhost"), DEVELOPMENT)
+        new_profile(account, a_profile(link_domain="localhost"))
 
 
-def test_domains_are_kept_in_one_spelling(database, owner):
-    profile = create_profile(
-        database,
-        SYSTEM,
-        owner,
-        a_profile(sending_domain="Bücher.Example", link_domain="L.Bücher.example", bounce_domain="B.example"),
-        DEVELOPMENT,
+def test_domains_are_kept_in_one_spelling(new_profile, owner):
+    profile = new_profile(
+        owner, a_profile(sending_domain="Bücher.Example", link_domain="L.Bücher.example", bounce_domain="B.example")
     )
 
     assert (profile.sending_domain, profile.link_domain, profile.bounce_domain) == (

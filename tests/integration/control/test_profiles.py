@@ -6,6 +6,7 @@ import pytest
 from tests.integration.control.conftest import START
 
 from waypost.db.states import Role
+from waypost.db.tables import LinkDomain
 
 PATHS = ["/api/v1/email/profile", "/api/v1/profile/email"]
 each_path = pytest.mark.parametrize("path", PATHS)
@@ -82,6 +83,53 @@ def test_a_link_domain_of_another_account_is_a_conflict(api, manager):
     other = api.tenant(Role.IAC, link_domain=None)
     manager.post(PATHS[0], a_profile(manager))
 
+    with api.database.writing() as session:
+        session.get_one(LinkDomain, f"links.{manager.domain}").proven_at = START
+
     answer = other.post(PATHS[0], a_profile(manager))
 
     assert (answer.status_code, answer.json()["code"]) == (409, 40902)
+
+
+@each_path
+def test_the_setup_holds_the_profile_and_the_records_to_publish(manager, path):
+    profile = manager.post(path, a_profile(manager)).json()
+
+    setup = manager.get(f"{path}/{profile['profile_id']}/setup").json()
+
+    assert {name: setup[name] for name in profile} == profile
+    for record in setup["dns_records"]:
+        assert record["validation_state"] == "unknown"
+        assert record["name"].endswith(manager.domain)
+        assert record["type"]
+        assert record["value"]
+    assert "dkim" in {record["purpose"] for record in setup["dns_records"] if record["required"]}
+    assert (setup["checked_at_utc"], setup["next_check_at_utc"]) == (None, int(START.timestamp()))
+    assert setup["link_domain_check"]["state"] == "unknown"
+
+
+@each_path
+def test_a_check_can_be_asked_for(api, manager, path):
+    profile_id = manager.post(path, a_profile(manager)).json()["profile_id"]
+    api.clock.advance(minutes=30)
+
+    answer = manager.put(f"{path}/{profile_id}/verify")
+
+    assert (answer.status_code, answer.json()["profile_id"]) == (202, profile_id)
+    assert manager.get(f"{path}/{profile_id}/setup").json()["next_check_at_utc"] == int(START.timestamp()) + 1800
+
+
+@each_path
+def test_a_deleted_profile_is_gone_on_both_paths_and_sends_no_more(api, path):
+    owner = api.tenant()
+    manager = api.as_role(owner, Role.IAC)
+    profile_id = str(owner.profile.public_id)
+
+    assert manager.delete(f"{path}/{profile_id}").status_code == 204
+    for each in PATHS:
+        assert manager.get(each).json() == []
+        for part in ("", "/setup"):
+            assert manager.get(f"{each}/{profile_id}{part}").json()["code"] == 40402
+        assert manager.put(f"{each}/{profile_id}/verify").json()["code"] == 40402
+        assert manager.delete(f"{each}/{profile_id}").json()["code"] == 40402
+    assert owner.send().json()["code"] == 40020

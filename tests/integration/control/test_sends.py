@@ -11,7 +11,6 @@ from sqlalchemy import func, select
 from tests.integration.control.conftest import START
 
 from waypost.control.profiles.schema import NewProfile
-from waypost.control.profiles.service import create_profile
 from waypost.db.outbox import LinkRecord, SendEvent, SendRecord, fact_of
 from waypost.db.states import AccountState, DeliveryState, OutboxTopic, ProfileState, Role, SendState
 from waypost.db.tables import Content, Delivery, Outbox, Profile, Report, Send
@@ -256,7 +255,7 @@ def test_an_international_domain_is_found_in_either_form(api):
     tenant = api.tenant(link_domain=None)
     label = f"bücher{tenant.account.number}"
     new = NewProfile(profile_name="p", sending_domain=f"{label}.example", link_domain="localhost")
-    profile = create_profile(api.database, api.sources, tenant.account, new, ("localhost",))
+    profile = api.create_profile(tenant.account, new)
 
     for domain in (f"{label}.example", profile.sending_domain):
         assert tenant.send(from_email_address=f"shop@{domain}").status_code == 202

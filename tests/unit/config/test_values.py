@@ -1,6 +1,7 @@
 import pytest
 
 from waypost.config import HostPort, Secret, SecretUrl
+from waypost.config.values import Resolver
 
 
 @pytest.mark.parametrize("text", ["127.0.0.1:80", "localhost:65535", "[::1]:8025", "api.example.com:1"])
@@ -15,6 +16,26 @@ def test_host_and_port_print_as_they_were_written(text):
 def test_anything_else_is_refused(text):
     with pytest.raises(ValueError, match="host:port"):
         HostPort.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "address", "port"),
+    [
+        ("9.9.9.9", "9.9.9.9", 53),
+        ("2620:fe::fe", "2620:fe::fe", 53),
+        ("127.0.0.1:5353", "127.0.0.1", 5353),
+        ("[::1]:5353", "::1", 5353),
+    ],
+)
+def test_a_resolver_is_an_address_with_a_port_or_without(text, address, port):
+    resolver = Resolver.parse(text)
+    assert (str(resolver.address), resolver.port, str(resolver)) == (address, port, text)
+
+
+@pytest.mark.parametrize("text", ["", "dns.example", "dns.example:53", "9.9.9.9:0", "9.9.9", "[::1]"])
+def test_a_resolver_has_no_name(text):
+    with pytest.raises(ValueError, match=r".+"):
+        Resolver.parse(text)
 
 
 @pytest.mark.parametrize(

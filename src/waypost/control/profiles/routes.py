@@ -8,9 +8,24 @@ from fastapi import APIRouter, Path
 from waypost.control.context import ControlParts
 from waypost.control.errors import Code
 from waypost.control.oauth.bearer import Manager, ProfileReader
-from waypost.control.profiles.schema import NewProfile, ProfileView
-from waypost.control.profiles.service import create_profile, find_profile, list_profiles
+from waypost.control.profiles.schema import (
+    LinkDomainCheck,
+    NewProfile,
+    ProfileSetupView,
+    ProfileView,
+    RecordView,
+    profile_fields,
+)
+from waypost.control.profiles.service import (
+    create_profile,
+    delete_profile,
+    find_profile,
+    list_profiles,
+    request_check,
+)
+from waypost.control.profiles.setup import Setup, SetupRecord, setup_of
 from waypost.control.responses import refusals
+from waypost.control.times import unix_seconds
 
 ProfileId = Annotated[UUID, Path(description="`profile_id` of the sending profile.")]
 
@@ -27,8 +42,15 @@ _profiles = APIRouter(tags=["profiles"])
 )
 def create_sending_profile(control: ControlParts, principal: Manager, body: NewProfile) -> ProfileView:
     """Create a sending profile. It sends once it is `active`."""
-    domains = control.settings.links.development_domains
-    return ProfileView.of(create_profile(control.database, control.sources, principal.account, body, domains))
+    profile = create_profile(
+        control.database,
+        control.sources,
+        principal.account,
+        body,
+        control.settings.links.development_domains,
+        control_key=control.control_key,
+    )
+    return ProfileView.of(profile)
 
 
 @_profiles.get("", responses=_READING)
@@ -41,6 +63,50 @@ def sending_profiles(control: ControlParts, principal: ProfileReader) -> list[Pr
 def get_sending_profile(control: ControlParts, principal: ProfileReader, profile_id: ProfileId) -> ProfileView:
     """Show a sending profile."""
     return ProfileView.of(find_profile(control.database, principal.account, profile_id))
+
+
+@_profiles.get("/{profile_id}/setup", responses=_OF_ONE)
+def get_setup(control: ControlParts, principal: ProfileReader, profile_id: ProfileId) -> ProfileSetupView:
+    """Show the DNS records to publish for a sending profile, and what was seen of them."""
+    return _setup(setup_of(control.database, control.settings, principal.account, profile_id))
+
+
+@_profiles.put("/{profile_id}/verify", status_code=202, responses=_OF_ONE)
+def verify_sending_profile(control: ControlParts, principal: Manager, profile_id: ProfileId) -> ProfileView:
+    """Have a sending profile's DNS and TLS checked as soon as may be; they are checked without being asked for too."""
+    return ProfileView.of(request_check(control.database, control.sources, principal.account, profile_id))
+
+
+@_profiles.delete("/{profile_id}", status_code=204, responses=_OF_ONE)
+def delete_sending_profile(control: ControlParts, principal: Manager, profile_id: ProfileId) -> None:
+    """Delete a sending profile: it sends no more, and links already sent go on working."""
+    delete_profile(control.database, control.sources, principal.account, profile_id)
+
+
+def _setup(setup: Setup) -> ProfileSetupView:
+    link_domain = setup.link_domain
+    return ProfileSetupView(
+        **profile_fields(setup.profile),
+        dns_records=[_record(record) for record in setup.records],
+        link_domain_check=LinkDomainCheck(
+            state=link_domain.state, found=list(link_domain.found), hint=link_domain.hint
+        ),
+        checked_at_utc=unix_seconds(setup.checked_at) if setup.checked_at else None,
+        next_check_at_utc=unix_seconds(setup.next_check_at) if setup.next_check_at else None,
+    )
+
+
+def _record(record: SetupRecord) -> RecordView:
+    return RecordView(
+        name=record.name,
+        type=record.type,
+        value=record.value,
+        validation_state=record.validation_state,
+        purpose=record.purpose,
+        required=record.required,
+        found=list(record.found),
+        hint=record.hint,
+    )
 
 
 def _at(prefix: str, suffix: str) -> APIRouter:

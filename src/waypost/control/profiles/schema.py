@@ -1,12 +1,15 @@
 """What a sending profile is made of."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 from waypost.control.fields import DomainName, Name, OptionalDomainName, OptionalWebUrl, RequestModel
 from waypost.control.times import unix_seconds
+from waypost.control.verification.answers import RecordType
+from waypost.control.verification.findings import RecordState
+from waypost.control.verification.records import Purpose
 from waypost.db.states import ProfileState
 from waypost.db.tables import Profile
 
@@ -21,6 +24,29 @@ class NewProfile(RequestModel):
         OptionalWebUrl | None, Field(description="Where a visit to the bare link domain leads to.")
     ] = None
     bounce_domain: Annotated[OptionalDomainName | None, Field(description="Domain of the Return-Path.")] = None
+
+
+class RecordView(BaseModel):
+    """A DNS record to publish, and what the last check saw of it."""
+
+    name: Annotated[str, Field(description="Full, without final dot.")]
+    type: RecordType
+    value: Annotated[str, Field(description="Exactly as it is to be entered.")]
+    validation_state: RecordState
+    purpose: Annotated[Purpose, Field(description="Extension. What it is for.")]
+    required: Annotated[
+        bool, Field(description="Extension. Without it the profile is not `active`; else it is advice.")
+    ]
+    found: Annotated[list[str], Field(description="Extension. What stands there instead, or as well.")]
+    hint: Annotated[str, Field(description="Extension. What to do about it; empty when there is nothing to do.")]
+
+
+class LinkDomainCheck(BaseModel):
+    """What HTTPS on the link domain, and the domain as a whole, lack."""
+
+    state: RecordState
+    found: list[str]
+    hint: Annotated[str, Field(description="What to do about it; empty when there is nothing to do.")]
 
 
 class ProfileView(BaseModel):
@@ -39,14 +65,30 @@ class ProfileView(BaseModel):
     @classmethod
     def of(cls, row: Profile) -> "ProfileView":
         """As it is listed."""
-        return cls(
-            profile_id=row.public_id,
-            profile_name=row.profile_name,
-            sending_domain=row.sending_domain,
-            link_domain=row.link_domain,
-            link_domain_default_redirect=row.link_domain_default_redirect,
-            bounce_domain=row.bounce_domain,
-            state=row.state,
-            created_at_utc=unix_seconds(row.created_at),
-            modified_at_utc=unix_seconds(row.modified_at),
-        )
+        return cls(**profile_fields(row))
+
+
+class ProfileSetupView(ProfileView):
+    """A sending profile with what it needs to become, and to stay, `active`."""
+
+    dns_records: list[RecordView]
+    link_domain_check: Annotated[LinkDomainCheck, Field(description="Extension.")]
+    checked_at_utc: Annotated[int | None, Field(description="Extension. Unix seconds; null: not yet.")]
+    next_check_at_utc: Annotated[
+        int | None, Field(description="Extension. Unix seconds; null on a development domain, which is not checked.")
+    ]
+
+
+def profile_fields(row: Profile) -> dict[str, Any]:
+    """The fields of `ProfileView`."""
+    return {
+        "profile_id": row.public_id,
+        "profile_name": row.profile_name,
+        "sending_domain": row.sending_domain,
+        "link_domain": row.link_domain,
+        "link_domain_default_redirect": row.link_domain_default_redirect,
+        "bounce_domain": row.bounce_domain,
+        "state": row.state,
+        "created_at_utc": unix_seconds(row.created_at),
+        "modified_at_utc": unix_seconds(row.modified_at),
+    }

@@ -1,18 +1,24 @@
 """Sending profiles: which domain may send, and on which domain its links live."""
 
 from collections.abc import Collection, Sequence
+from datetime import timedelta
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from waypost.control.errors import ConflictError, NoActiveProfileError, NotFoundError
+from waypost.control.profiles.dkim import add_dkim_keys, new_dkim_keys
 from waypost.control.profiles.schema import NewProfile
 from waypost.control.publishing.service import snapshot_changes
 from waypost.control.sources import Sources
-from waypost.db import Database
+from waypost.db import ControlKey, Database
 from waypost.db.states import ProfileState
-from waypost.db.tables import Account, LinkDomain, Profile
+from waypost.db.tables import Account, LinkDomain, Profile, ProfileCheck
+
+CHECKS_APART: Final = timedelta(seconds=15)
+"""Requests for a check come true no oftener: each may order a certificate, and authorities count orders that fail."""
 
 # Run at each send, and made once: see `waypost.control.oauth.service`.
 _ACTIVE = (
@@ -29,9 +35,17 @@ _ACTIVE = (
 
 
 def create_profile(
-    database: Database, sources: Sources, account: Account, new: NewProfile, development_domains: Collection[str]
+    database: Database,
+    sources: Sources,
+    account: Account,
+    new: NewProfile,
+    development_domains: Collection[str],
+    *,
+    control_key: ControlKey,
 ) -> Profile:
-    """Create a profile: `active` at once on a development link domain, else `creating` until its DNS is verified.
+    """Create a profile with its DKIM keys.
+
+    It is `active` at once on a development link domain, else `creating` until its DNS is verified.
 
     Args:
         database: the control database.
@@ -39,9 +53,10 @@ def create_profile(
         account: whose profile it is.
         new: its name and domains.
         development_domains: the setting `links.development_domains`.
+        control_key: seals the DKIM keys.
 
     Raises:
-        ConflictError: the link domain belongs to another account.
+        ConflictError: the link domain is another account's, which has proven it.
     """
     now = sources.now()
     development = new.link_domain in development_domains
@@ -57,12 +72,31 @@ def create_profile(
         created_at=now,
         modified_at=now,
     )
+    keys = new_dkim_keys(sources, control_key)
     with database.writing() as session:
         if not development:
             _claim(session, LinkDomain(domain=new.link_domain, account=account.number, claimed_at=now))
         session.add(profile)
+        session.flush()
+        add_dkim_keys(session, profile.number, keys)
+        session.add(ProfileCheck(profile=profile.number, watched_from=now, next_check_at=now))
         snapshot_changes(session, now)
     return profile
+
+
+def find_profile(database: Database, account: Account | None, profile_id: UUID) -> Profile:
+    """A profile by its public id.
+
+    Args:
+        database: the control database.
+        account: whose it must be; None: an operator may see anybody's.
+        profile_id: its public id.
+
+    Raises:
+        NotFoundError: there is none, it is another account's, or it is deleted.
+    """
+    with database.reading() as session:
+        return _find(session, account, profile_id)
 
 
 def list_profiles(database: Database, account: Account) -> Sequence[Profile]:
@@ -75,21 +109,41 @@ def list_profiles(database: Database, account: Account) -> Sequence[Profile]:
         ).all()
 
 
-def find_profile(database: Database, account: Account, profile_id: UUID) -> Profile:
-    """A profile of the account.
+def request_check(database: Database, sources: Sources, account: Account | None, profile_id: UUID) -> Profile:
+    """Have a profile's DNS and TLS checked at once, or `CHECKS_APART` after the check before.
 
     Raises:
-        NotFoundError: none of this id, a deleted one, or another account's.
+        NotFoundError: as `find_profile`.
     """
-    with database.reading() as session:
-        profile = session.scalars(
-            select(Profile).where(
-                Profile.public_id == profile_id, Profile.account == account.number, Profile.deleted_at.is_(None)
-            )
-        ).one_or_none()
-    if profile is None:
-        raise NotFoundError("sending profile")
+    now = sources.now()
+    with database.writing() as session:
+        profile = _find(session, account, profile_id)
+        check = session.get(ProfileCheck, profile.number, with_for_update=True)
+        if check is None:
+            session.add(ProfileCheck(profile=profile.number, watched_from=now, next_check_at=now))
+        else:
+            check.watched_from = now
+            check.next_check_at = max(now, check.checked_at + CHECKS_APART) if check.checked_at else now
     return profile
+
+
+def delete_profile(database: Database, sources: Sources, account: Account | None, profile_id: UUID) -> None:
+    """Delete a profile: nothing is sent with it any more. Its links go on working, on their link domain.
+
+    Its row, its keys and its link domain stay: links outlive profiles, and mail on its way is still verified.
+
+    Raises:
+        NotFoundError: as `find_profile`.
+    """
+    now = sources.now()
+    with database.writing() as session:
+        profile = _find(session, account, profile_id)
+        profile.deleted_at = profile.modified_at = now
+        profile.state = ProfileState.DISABLED
+        check = session.get(ProfileCheck, profile.number)
+        if check is not None:
+            session.delete(check)
+        snapshot_changes(session, now)  # where the bare link domain leads is said by the profiles that are left
 
 
 def active_profile(session: Session, account: int, sending_domain: str) -> Profile:
@@ -109,11 +163,21 @@ def sending_profile_id(session: Session, number: int) -> UUID:
     return session.scalars(select(Profile.public_id).where(Profile.number == number)).one()
 
 
+def _find(session: Session, account: Account | None, profile_id: UUID) -> Profile:
+    query = select(Profile).where(Profile.public_id == profile_id, Profile.deleted_at.is_(None))
+    if account is not None:
+        query = query.where(Profile.account == account.number)
+    profile = session.scalars(query).one_or_none()
+    if profile is None:
+        raise NotFoundError("profile")
+    return profile
+
+
 def _claim(session: Session, claim: LinkDomain) -> None:
-    """First come, first served; the primary key decides between two at once."""
+    """Note who waits for the domain. A claim that is not proven keeps nobody out: see docs/adr/0008."""
     held = session.get(LinkDomain, claim.domain)
     if held is None:
         session.add(claim)
         session.flush()
-    elif held.account != claim.account:
+    elif held.proven_at is not None and held.account != claim.account:
         raise ConflictError(f"link_domain: {claim.domain} belongs to another account")

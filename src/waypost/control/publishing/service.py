@@ -60,22 +60,27 @@ def snapshot_of(database: Database, development_domains: Collection[str], now: d
             snapshot_changes(session, now)
             session.flush()
             held = session.get_one(SnapshotVersion, _ONLY)
-        published = session.scalars(select(LinkDomain.domain).where(LinkDomain.published_at.is_not(None))).all()
+        claims = session.scalars(select(LinkDomain).where(LinkDomain.published_at.is_not(None))).all()
+        owners = dict.fromkeys(development_domains) | {claim.domain: claim.account for claim in claims}
         profiles = session.scalars(
-            select(Profile).where(Profile.link_domain.in_({*published, *development_domains})).order_by(Profile.number)
+            select(Profile).where(Profile.link_domain.in_(owners)).order_by(Profile.number)
         ).all()
         blocks = session.scalars(select(Block).where(Block.removed_at.is_(None))).all()
         return Snapshot(
             version=held.version,
             published_at=held.changed_at,
-            link_domains={domain: _published(domain, profiles) for domain in [*published, *development_domains]},
+            link_domains={domain: _published(domain, owner, profiles) for domain, owner in owners.items()},
             blocks=_blocks(blocks),
         )
 
 
-def _published(domain: str, profiles: Iterable[Profile]) -> PublishedDomain:
-    """As its oldest profile says or, when all are deleted, the last one of them: links outlive profiles."""
-    on_it = [profile for profile in profiles if profile.link_domain == domain]
+def _published(domain: str, owner: int | None, profiles: Iterable[Profile]) -> PublishedDomain:
+    """As its oldest profile says or, when all are deleted, the last one of them: links outlive profiles.
+
+    Only those of its owner: a stranger's profile on it, which never becomes active, must not say where it leads. A
+    development domain has none, and is everybody's.
+    """
+    on_it = [profile for profile in profiles if profile.link_domain == domain and owner in {None, profile.account}]
     profile = next((profile for profile in on_it if profile.deleted_at is None), on_it[-1] if on_it else None)
     if profile is None:
         return PublishedDomain()
