@@ -6,6 +6,7 @@ from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from waypost.control.idempotency import delete_old_keys
 from waypost.control.keys.service import revoke_idle_keys
 from waypost.control.oauth.service import delete_expired_sessions
 from waypost.control.sources import Sources
@@ -26,6 +27,7 @@ def clean(database: Database, sources: Sources) -> None:
     if revoked := revoke_idle_keys(database, sources):
         _log.info("%d API keys that nobody used are revoked", revoked)
     delete_expired_sessions(database, sources)
+    delete_old_keys(database, sources)
 
 
 async def keep_house(database: Database, sources: Sources, stop: asyncio.Event) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import urlencode
@@ -46,6 +47,19 @@ def position_of(cursor: str) -> list[str]:
         return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode().split(" ")
     except (binascii.Error, ValueError) as error:
         raise bad_cursor() from error
+
+
+def number_of(cursor: str) -> int:
+    """The position in a cursor that is one number.
+
+    Raises:
+        InvalidFieldError: it is not one of ours.
+    """
+    match position_of(cursor):
+        # As many digits as 64 bits have: a database takes no more.
+        case [number] if re.fullmatch("[0-9]{1,18}", number):
+            return int(number)
+    raise bad_cursor()
 
 
 def bad_cursor() -> InvalidFieldError:

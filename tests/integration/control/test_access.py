@@ -65,6 +65,7 @@ class Row:
 
     roles: frozenset
     body: Callable = nothing
+    query: str = ""
     of: Callable | None = None
     """Makes the object that the path names; None: it names none."""
     operators: bool = False
@@ -73,6 +74,10 @@ class Row:
 
 def message(household):
     return household.owner.message()
+
+
+def new_batch(household):
+    return household.owner.message(recipients=[{"recipient_email_address": "ada@example.com"}])
 
 
 def new_profile(household):
@@ -106,6 +111,9 @@ ROWS = {
         for (method, path), row in PROFILE_ROWS.items()
     },
     ("POST", SEND): Row(SENDING, message),
+    ("POST", f"{SEND}/batch"): Row(SENDING, new_batch),
+    ("GET", SEND): Row(READING),
+    ("GET", f"{SEND}/search"): Row(READING, query="?q=ada"),
     ("GET", f"{SEND}/{{send_id}}"): Row(READING, of=Household.send_id),
     ("GET", f"{SEND}/{{send_id}}/events"): Row(READING, of=Household.send_id),
     ("GET", f"{SEND}/{{send_id}}/content/html"): Row(READING, of=Household.send_id),
@@ -167,7 +175,7 @@ def test_a_role_may_do_what_it_says_and_nothing_else(household, operators, metho
     tenant = (operators if row.operators else household.by_role)[role]
     object_id = row.of(household) if row.of else None
 
-    answer = ask(tenant, method, path, object_id, row.body(household))
+    answer = ask(tenant, method, path + row.query, object_id, row.body(household))
 
     if role in row.roles:
         assert answer.status_code in {200, 201, 202, 204}, answer.text

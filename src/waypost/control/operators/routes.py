@@ -12,16 +12,7 @@ from waypost.control.context import Control, ControlParts
 from waypost.control.errors import Code
 from waypost.control.oauth.bearer import Operator
 from waypost.control.operators.schema import DecisionView, OperatorsAccountView, Rejection, Suspension
-from waypost.control.paging import (
-    DEFAULT_LIMIT,
-    LINK_HEADER,
-    Cursor,
-    Limit,
-    bad_cursor,
-    cursor_of,
-    link_next,
-    position_of,
-)
+from waypost.control.paging import DEFAULT_LIMIT, LINK_HEADER, Cursor, Limit, cursor_of, link_next, number_of
 from waypost.control.responses import refusals
 from waypost.db.states import AccountState
 from waypost.db.tables import Account
@@ -47,7 +38,7 @@ def accounts(
     cursor: Cursor = None,
 ) -> list[OperatorsAccountView]:
     """List accounts, oldest first."""
-    after = _after(cursor) if cursor else 0
+    after = 0 if cursor is None else number_of(cursor)
     # One more than asked for tells whether there is another page.
     found = list_accounts(control.database, state=state, after=after, limit=limit + 1)
     page = found[:limit]
@@ -117,10 +108,3 @@ def _seen(control: Control, accounts: Sequence[Account]) -> list[OperatorsAccoun
     with control.database.reading() as session:
         blocked = blocked_accounts(session, [account.number for account in accounts])
     return [OperatorsAccountView.seen(account, links_blocked=account.number in blocked) for account in accounts]
-
-
-def _after(cursor: str) -> int:
-    match position_of(cursor):
-        case [number] if number.isdecimal() and number.isascii():
-            return int(number)
-    raise bad_cursor()

@@ -3,10 +3,11 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Response
 
 from waypost.control.context import ControlParts
 from waypost.control.errors import Code
+from waypost.control.idempotency import KeyHeader, Once, Remember
 from waypost.control.oauth.bearer import Manager, ProfileReader
 from waypost.control.profiles.schema import (
     LinkDomainCheck,
@@ -38,19 +39,28 @@ _profiles = APIRouter(tags=["profiles"])
 @_profiles.post(
     "",
     status_code=202,
-    responses=_READING | refusals(Code.BODY_MALFORMED, Code.FIELD_INVALID, Code.CONFLICT, Code.BODY_TOO_LARGE),
+    response_model=ProfileView,
+    responses=_READING
+    | refusals(Code.BODY_MALFORMED, Code.FIELD_INVALID, Code.CONFLICT, Code.IDEMPOTENCY_KEY_USED, Code.BODY_TOO_LARGE),
 )
-def create_sending_profile(control: ControlParts, principal: Manager, body: NewProfile) -> ProfileView:
+def create_sending_profile(
+    control: ControlParts, principal: Manager, body: NewProfile, idempotency_key: KeyHeader = None
+) -> Response:
     """Create a sending profile. It sends once it is `active`."""
-    profile = create_profile(
-        control.database,
-        control.sources,
-        principal.account,
-        body,
-        control.settings.links.development_domains,
-        control_key=control.control_key,
-    )
-    return ProfileView.of(profile)
+
+    def act(remember: Remember) -> ProfileView:
+        profile = create_profile(
+            control.database,
+            control.sources,
+            principal.account,
+            body,
+            control.settings.links.development_domains,
+            control_key=control.control_key,
+            remember=lambda session, profile: remember(session, ProfileView.of(profile)),
+        )
+        return ProfileView.of(profile)
+
+    return Once(control.database, control.sources, principal, idempotency_key).answer("profile", body, 202, act)
 
 
 @_profiles.get("", responses=_READING)
