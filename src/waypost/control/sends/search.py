@@ -1,16 +1,22 @@
 """Finding sends by the beginnings of words."""
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.orm import Session
 
-from waypost.control.sends.words import bucket_of, indexed, words_of
+from waypost.control.sends.words import BUCKET_SENDS, bucket_of, indexed, words_of
 from waypost.db.tables import SearchEntry, Send
 
 # A rare word is looked for in twice as many buckets at each step, up to this many: as many branches of one query.
 MAX_BUCKETS_AT_ONCE = 256
+# A word that fewer sends of the newest bucket have, less than one in 250, is rare.
+RARE = 64
+# How many are read at once.
+PAGE = 128
 
 _HITS = {
     # As a CTE of its own: the planner would otherwise walk the primary key backwards for the sake of the order.
@@ -23,15 +29,18 @@ _HITS = {
         "ORDER BY rowid DESC LIMIT :count"
     ),
 }
-# All that is in the index is of alphanumeric words and dots: nothing to be quoted.
-_PREFIX = {"postgresql": "'{}':*", "sqlite": '"{}" *'}
-_AND = {"postgresql": " & ", "sqlite": " AND "}
-_OR = {"postgresql": " | ", "sqlite": " OR "}
+# How a beginning is written, and how several are joined by and, and by or. In the index are alphanumeric words and
+# dots: nothing to be quoted.
+_SYNTAX = {"postgresql": ("'{}':*", " & ", " | "), "sqlite": ('"{}" *', " AND ", " OR ")}
 
+# Each by itself: SQLite looks both up only when they are not asked for together.
+_ENDS = select(
+    select(func.min(SearchEntry.number)).scalar_subquery(), select(func.max(SearchEntry.number)).scalar_subquery()
+)
 _FOUND = (
     select(SearchEntry.number, Send)
     .join(Send, Send.send_id == SearchEntry.send_id)
-    .where(SearchEntry.number.in_(bindparam("numbers", expanding=True)), Send.account == bindparam("account"))
+    .where(SearchEntry.number.in_(bindparam("numbers", expanding=True)))
     .order_by(SearchEntry.number.desc())
 )
 
@@ -43,8 +52,8 @@ def entry_of(number: int, send: dict[str, Any]) -> dict[str, Any]:
         number: of its delivery.
         send: the values of its row.
     """
-    words = words_of(
-        [send["recipient_email_address"], send["subject"], *send["tags"], send["send_id"].hex, send["send_key"]]
+    words = _words_of_send(
+        send["recipient_email_address"], send["subject"], send["tags"], send["send_id"], send["send_key"]
     )
     bucket = bucket_of(number)
     return {
@@ -66,25 +75,74 @@ def search(
         before: only sends with a lower number; None: all.
         limit: at most so many.
     """
-    oldest, newest = session.execute(select(func.min(SearchEntry.number), func.max(SearchEntry.number))).one()
+    oldest, newest = session.execute(_ENDS).one()
     if newest is None:
         return []
+    seeker = _Seeker(session, account)
+    rare = seeker.rare(words, bucket_of(newest))
     before = newest + 1 if before is None else min(before, newest + 1)
-    dialect, numbers = session.get_bind().dialect.name, list[int]()
+    found: list[tuple[int, Send]] = []
     bucket, at_once = bucket_of(before - 1), 1
-    while bucket >= bucket_of(oldest) and len(numbers) < limit:
+    while bucket >= bucket_of(oldest) and len(found) < limit:
         lowest = max(bucket - at_once + 1, bucket_of(oldest))
-        query = _query(dialect, account, words, range(lowest, bucket + 1))
-        sought = {"query": query, "before": before, "count": limit - len(numbers)}
-        numbers += session.scalars(_HITS[dialect], sought)
+        hits = seeker.hits(rare, range(lowest, bucket + 1), before)
+        found += itertools.islice(seeker.with_all(words, hits), limit - len(found))
         bucket, at_once = lowest - 1, min(2 * at_once, MAX_BUCKETS_AT_ONCE)
-    found = session.execute(_FOUND, {"numbers": numbers, "account": account}).all()
-    return [(number, send) for number, send in found]
+    return found
 
 
-def _query(dialect: str, account: int, words: Sequence[str], buckets: Iterable[int]) -> str:
-    branches = (
-        _AND[dialect].join(_PREFIX[dialect].format(indexed(account, bucket, word)) for word in words)
-        for bucket in buckets
-    )
-    return _OR[dialect].join(f"({branch})" for branch in branches)
+class _Seeker:
+    """Asks the index about one account's words."""
+
+    def __init__(self, session: Session, account: int) -> None:
+        self._session = session
+        self._account = account
+        self._dialect = session.get_bind().dialect.name
+
+    def rare(self, words: Sequence[str], bucket: int) -> Sequence[str]:
+        """Those of `words` that the index is to be asked for; all of them when all are common.
+
+        It reads every entry of every beginning it is asked for, so a common word beside a rare one costs much and
+        tells little: that one is looked for in what was found.
+        """
+        if len(words) == 1:
+            return words
+        counted = {word: len(self._page([word], [bucket], (bucket + 1) * BUCKET_SENDS, RARE)) for word in words}
+        return [word for word, count in counted.items() if count < RARE] or words
+
+    def hits(self, words: Sequence[str], buckets: Sequence[int], before: int) -> Iterator[int]:
+        """Numbers of sends in these buckets that have all of `words`, falling."""
+        while page := self._page(words, buckets, before, PAGE):
+            yield from page
+            if len(page) < PAGE:
+                return
+            before = page[-1]
+
+    def with_all(self, words: Sequence[str], numbers: Iterator[int]) -> Iterator[tuple[int, Send]]:
+        """Those of the sends that have all of `words`."""
+        # As many at once as a page of the API has at least: most of what is found is wanted.
+        while some := list(itertools.islice(numbers, PAGE)):
+            for number, send in self._session.execute(_FOUND, {"numbers": some}):
+                # The words in the index are of this account already. Said in SQL once more, it would lead SQLite to
+                # read all of the account's sends.
+                if send.account == self._account and _has_all(words, send):
+                    yield number, send
+
+    def _page(self, words: Sequence[str], buckets: Iterable[int], before: int, count: int) -> Sequence[int]:
+        prefix, conjunction, alternative = _SYNTAX[self._dialect]
+        branches = (
+            conjunction.join(prefix.format(indexed(self._account, bucket, word)) for word in words)
+            for bucket in buckets
+        )
+        query = alternative.join(f"({branch})" for branch in branches)
+        sought = {"query": query, "before": before, "count": count}
+        return self._session.scalars(_HITS[self._dialect], sought).all()
+
+
+def _has_all(beginnings: Sequence[str], send: Send) -> bool:
+    words = _words_of_send(send.recipient_email_address, send.subject, send.tags, send.send_id, send.send_key)
+    return all(any(word.startswith(beginning) for word in words) for beginning in beginnings)
+
+
+def _words_of_send(recipient: str, subject: str, tags: Iterable[str], send_id: UUID, send_key: str) -> set[str]:
+    return words_of([recipient, subject, *tags, send_id.hex, send_key])
