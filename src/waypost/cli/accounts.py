@@ -6,8 +6,10 @@ import click
 
 from waypost.cli.control_database import control_database, named_account, table
 from waypost.cli.options import config_option, data_option
+from waypost.cli.publish import publish
 from waypost.control.accounts.schema import NewAccount
-from waypost.control.accounts.service import create_account, decide, list_accounts
+from waypost.control.accounts.service import create_account, decide, list_accounts, list_decisions
+from waypost.control.operators.schema import Rejection
 from waypost.control.sources import SYSTEM
 from waypost.db.states import AccountState
 
@@ -16,7 +18,7 @@ _DECIDED_BY = "cli"
 
 @click.group()
 def accounts() -> None:
-    """Create, list and approve accounts.
+    """Create, list, approve, reject and suspend accounts.
 
     An account may send once it is approved and has an active sending profile. ACCOUNT is its id or e-mail address.
     """
@@ -59,9 +61,32 @@ def reject(data: Path, config: Path | None, account: str, reason: str) -> None:
 @config_option
 @click.argument("account")
 @click.option("--reason", required=True, help="Why; the owner sees it.")
-def suspend(data: Path, config: Path | None, account: str, reason: str) -> None:
-    """Stop an approved account's sending, queued messages included. Links already sent go on working."""
-    _decide(data, config, account, AccountState.SUSPENDED, reason)
+@click.option(
+    "--block-links", is_flag=True, help="Switch off every link of the account too, until the block is lifted."
+)
+def suspend(data: Path, config: Path | None, account: str, *, reason: str, block_links: bool) -> None:
+    """Stop an approved account's sending, queued messages included.
+
+    Links already sent go on working, unless --block-links has them answer 410.
+    """
+    _decide(data, config, account, AccountState.SUSPENDED, reason, block_links=block_links)
+
+
+@accounts.command()
+@data_option
+@config_option
+@click.argument("account")
+def history(data: Path, config: Path | None, account: str) -> None:
+    """List what was decided on an account, by whom and why, oldest first."""
+    with control_database(config, data) as (_, database):
+        decisions = list_decisions(database, named_account(database, account).public_id)
+    table(
+        ("WHEN", "STATE", "BY", "REASON"),
+        [
+            (f"{each.decided_at:%Y-%m-%d %H:%M} UTC", each.state, each.decided_by, each.reason or "")
+            for each in decisions
+        ],
+    )
 
 
 @accounts.command("list")
@@ -80,10 +105,20 @@ def list_(data: Path, config: Path | None) -> None:
     )
 
 
-def _decide(data: Path, config: Path | None, account: str, state: AccountState, reason: str | None) -> None:
-    with control_database(config, data) as (_, database):
+def _decide(
+    data: Path, config: Path | None, account: str, state: AccountState, reason: str | None, *, block_links: bool = False
+) -> None:
+    with control_database(config, data) as (settings, database):
         found = named_account(database, account)
         if found.state is state:
             raise click.ClickException(f"{found.email} is {state} already")
-        decided = decide(database, SYSTEM, found.public_id, state, reason=reason, decided_by=_DECIDED_BY)
-    click.echo(f"{decided.email} is {decided.state}.")
+        # By the same rule as in the API: an empty reason tells the owner nothing.
+        said = None if reason is None else Rejection(reason=reason).reason
+        decided = decide(
+            database, SYSTEM, found.public_id, state, reason=said, decided_by=_DECIDED_BY, block_links=block_links
+        )
+        click.echo(f"{decided.email} is {decided.state}.")
+        if block_links:
+            click.echo(
+                f"Its links are blocked; `waypost block list` has the id. {publish(settings, database)}", err=True
+            )

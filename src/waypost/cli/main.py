@@ -32,7 +32,9 @@ COMMANDS = {
     "spool": _Mounted("waypost.cli.spool:spool", "Account for clicks, check their files, read them again.", "edge"),
     "caddyfile": _Mounted("waypost.cli.caddyfile:caddyfile", "Print the TLS front's configuration.", "edge"),
     "core": _Mounted("waypost.cli.core:core", "Run the API, mail and pipeline, without edges.", "server"),
-    "accounts": _Mounted("waypost.cli.accounts:accounts", "Create, list and approve accounts.", "server"),
+    "accounts": _Mounted(
+        "waypost.cli.accounts:accounts", "Create, approve, reject, suspend and list accounts.", "server"
+    ),
     "profiles": _Mounted("waypost.cli.profiles:profiles", "Create, show and verify sending profiles.", "server"),
     "edges": _Mounted("waypost.cli.edges:edges", "Register, list and remove edges on machines of their own.", "server"),
     "block": _Mounted("waypost.cli.block:block", "Switch links off, and on again.", "server"),

@@ -113,6 +113,7 @@ class ControlSettings(Struct, frozen=True):
 
     listen: HostPort
     access_token_seconds: Annotated[int, _range(60, 86_400, "seconds")]
+    sign_up: bool
 
 
 class DbSettings(Struct, frozen=True):

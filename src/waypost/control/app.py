@@ -7,13 +7,18 @@ from fastapi import FastAPI
 from waypost import __version__
 from waypost.config import Settings
 from waypost.control import boundary
+from waypost.control.accounts.routes import router as accounts
 from waypost.control.analysis.routes import router as analysis
 from waypost.control.blocks.routes import router as blocks
-from waypost.control.context import Control, EventReader, Fleet
+from waypost.control.context import ClientOf, Control, EventReader, Fleet, connected
 from waypost.control.edges.routes import router as edges
+from waypost.control.keys.routes import router as keys
+from waypost.control.limits import Limits
 from waypost.control.links.routes import router as links
 from waypost.control.oauth.routes import router as oauth
 from waypost.control.oauth.signing import SigningKeys
+from waypost.control.operators.routes import router as operators
+from waypost.control.profiles.routes import routers as profiles
 from waypost.control.responses import ErrorBody
 from waypost.control.sends.routes import router as sends
 from waypost.control.sources import SYSTEM, Sources
@@ -44,7 +49,7 @@ def routes() -> FastAPI:
         # Any other refusal. Without it FastAPI would document its own 422, which is never given.
         responses={"default": {"model": ErrorBody, "description": "Refused, or failed."}},
     )
-    for router in (oauth, sends, links, blocks, analysis, edges):
+    for router in (oauth, accounts, keys, *profiles, sends, links, blocks, analysis, operators, edges):
         app.include_router(router)
     boundary.install(app)
     return app
@@ -59,6 +64,7 @@ def create_app(
     control_key: ControlKey,
     sources: Sources = SYSTEM,
     fleet: Fleet | None = None,
+    client_of: ClientOf = connected,
 ) -> FastAPI:
     """The API, ready to be served.
 
@@ -70,6 +76,7 @@ def create_app(
         control_key: opens the keys that sign access tokens, and seals new DKIM keys.
         sources: clock and randomness.
         fleet: what edges on machines of their own need; None: they are not served.
+        client_of: who a request comes from, behind TLS fronts.
 
     Raises:
         ControlKeyError: `control_key` is not the one this database was used with.
@@ -77,5 +84,8 @@ def create_app(
     app = routes()
     signing_keys = SigningKeys(database, control_key, sources)
     signing_keys.prepare()
-    app.state.control = Control(settings, database, store, keyring, signing_keys, control_key, sources, fleet)
+    limits = Limits(sources.now)
+    app.state.control = Control(
+        settings, database, store, keyring, signing_keys, control_key, sources, limits, client_of, fleet
+    )
     return app

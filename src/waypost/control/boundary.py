@@ -12,8 +12,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from waypost.control.errors import MAX_BODY_BYTES, BodyTooLargeError, Code, ControlError, UnavailableError
-from waypost.control.fields import SURROGATE
+from waypost.control.errors import MAX_BODY_BYTES, BodyTooLargeError, Code, ControlError, LaterError
+from waypost.control.rules import broken_rules, sentence
 from waypost.db import UNAVAILABLE
 from waypost.fleet.courier import SEGMENT_BYTES_MAX
 from waypost.store.errors import StoreError
@@ -40,23 +40,6 @@ _CHALLENGES: Mapping[Code, str] = MappingProxyType(
         Code.REFRESH_TOKEN_INVALID: 'Basic realm="waypost", charset="UTF-8"',
     }
 )
-# pydantic's words for the types that clients get wrong, in ours; for other types its own message is plain enough.
-_RULES: Mapping[str, str] = MappingProxyType(
-    {
-        "missing": "is required",
-        "string_type": "must be a string",
-        "string_unicode": SURROGATE,
-        "bool_type": "must be true or false",
-        "list_type": "must be a list",
-        "model_attributes_type": "must be a JSON object",
-        "model_type": "must be a JSON object",
-        "dict_type": "must be a JSON object",
-    }
-)
-
-
-# pydantic's last step to a key, as opposed to what stands under it.
-_KEY = "[key]"
 
 
 def install(app: FastAPI) -> None:
@@ -117,7 +100,7 @@ def _answer(
 
 async def _refused(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ControlError)  # noqa: S101 - registered for this type only
-    headers = {"Retry-After": str(error.retry_after_seconds)} if isinstance(error, UnavailableError) else None
+    headers = {"Retry-After": str(error.retry_after_seconds)} if isinstance(error, LaterError) else None
     return _answer(error.code, str(error), headers=headers)
 
 
@@ -129,10 +112,8 @@ async def _invalid(_request: Request, error: Exception) -> JSONResponse:
     if any(problem["loc"][0] == "path" for problem in problems):
         # An id that cannot be one names nothing.
         return _answer(Code.NO_SUCH_OBJECT, "there is no such object")
-    errors = [{"field": _field(problem["loc"]), "rule": _rule(problem)} for problem in problems]
-    return _answer(
-        Code.FIELD_INVALID, "; ".join(f"{error['field']}: {error['rule']}" for error in errors), errors=errors
-    )
+    broken = broken_rules(problems)
+    return _answer(Code.FIELD_INVALID, sentence(broken), errors=broken)
 
 
 async def _framework(_request: Request, error: Exception) -> JSONResponse:
@@ -153,19 +134,3 @@ async def _fault(_request: Request, error: Exception) -> JSONResponse:
     fault_id = secrets.token_hex(6)
     _log.error("fault %s: a request failed with %s", fault_id, type(error).__name__, exc_info=error)
     return _answer(Code.INTERNAL, f"something went wrong here; it has been noted as fault {fault_id}")
-
-
-def _field(location: tuple[int | str, ...]) -> str:
-    """`attachments[3].name` for `("body", "attachments", 3, "name")`; `body` when it is the body itself."""
-    name = ""
-    for step in location[1:]:
-        if isinstance(step, int):
-            name += f"[{step}]"
-        elif step != _KEY:
-            name += f".{step}" if name else step
-    return name or str(location[0])
-
-
-def _rule(problem: Mapping[str, Any]) -> str:
-    message: str = _RULES.get(problem["type"]) or problem["msg"]
-    return message.replace("Input should be", "must be").replace("String should have", "must have")

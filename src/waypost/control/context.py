@@ -1,6 +1,6 @@
 """What the routes work with, made once at the composition root."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Protocol
@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import Depends, Request
 
 from waypost.config import Settings
+from waypost.control.limits import Limits
 from waypost.control.oauth.signing import SigningKeys
 from waypost.control.sources import Sources
 from waypost.db import ControlKey, Database
@@ -50,6 +51,15 @@ class Fleet:
     intake: SegmentIntake
 
 
+ClientOf = Callable[[str, Mapping[bytes, bytes]], str]
+"""Who a request comes from, given the address of the connection and the request's headers."""
+
+
+def connected(address: str, _headers: Mapping[bytes, bytes]) -> str:
+    """A client is who is connected: right without a TLS front."""
+    return address
+
+
 @dataclass(frozen=True, slots=True)
 class Control:
     """The parts behind the API."""
@@ -63,6 +73,8 @@ class Control:
     control_key: ControlKey
     """Seals what must be kept secret."""
     sources: Sources
+    limits: Limits
+    client_of: ClientOf
     fleet: Fleet | None = None
     """None: this API serves no edges."""
 
@@ -73,3 +85,14 @@ async def _control(request: Request) -> Control:
 
 
 ControlParts = Annotated[Control, Depends(_control)]
+
+
+async def _client_address(request: Request, control: ControlParts) -> str:
+    headers: dict[bytes, bytes] = {}
+    for name, value in request.headers.raw:  # names are in lower case
+        headers[name] = headers[name] + b"," + value if name in headers else value
+    return control.client_of(request.client.host if request.client else "", headers)
+
+
+ClientAddress = Annotated[str, Depends(_client_address)]
+"""The IP address a request comes from."""

@@ -8,11 +8,16 @@
     ├── CredentialsInvalidError      wrong key or secret
     ├── RefreshTokenInvalidError     ended, expired or never issued
     ├── RoleForbidsError             the key's role does not include this
+    ├── OperatorsOnlyError           for the operator's account only
+    ├── SignUpClosedError            accounts are made by operators only
     ├── NotFoundError                no such object, or another account's: the two must look alike
     ├── AccountNotApprovedError      the account may not send
     ├── ConflictError                the state of things does not allow it
+    ├── IdempotencyKeyUsedError      the same Idempotency-Key came with something else
     ├── BodyTooLargeError            more than MAX_BODY_BYTES
-    └── UnavailableError             not now; says when to come again
+    └── LaterError                   not now; says when to come again
+        ├── TooManyAttemptsError     too often
+        └── UnavailableError         something this needs is not there
 
 Messages are plain sentences for the client; they never quote what it sent unless that has been validated.
 """
@@ -37,12 +42,16 @@ class Code(IntEnum):
     CREDENTIALS_INVALID = 40102
     REFRESH_TOKEN_INVALID = 40103
     ROLE_FORBIDS = 40301
+    OPERATORS_ONLY = 40302
+    SIGN_UP_CLOSED = 40303
     NO_SUCH_PATH = 40401
     NO_SUCH_OBJECT = 40402
     METHOD_NOT_ALLOWED = 40501
     ACCOUNT_NOT_APPROVED = 40901
     CONFLICT = 40902
+    IDEMPOTENCY_KEY_USED = 40903
     BODY_TOO_LARGE = 41301
+    TOO_MANY_ATTEMPTS = 42901
     INTERNAL = 50001
     STORE_UNAVAILABLE = 50301
     DATABASE_UNAVAILABLE = 50302
@@ -131,15 +140,33 @@ class RoleForbidsError(ControlError):
 
     Attributes:
         role: of the key.
-        needed: the permission that the route asks for.
+        needed: the permissions of which the route asks for one.
     """
 
     code = Code.ROLE_FORBIDS
 
-    def __init__(self, role: Role, needed: str) -> None:
+    def __init__(self, role: Role, *needed: str) -> None:
         self.role = role
         self.needed = needed
-        super().__init__(f"an API key of role {role} may not do this: it needs the scope {needed}")
+        super().__init__(f"an API key of role {role} may not do this: it needs the scope {' or '.join(needed)}")
+
+
+class OperatorsOnlyError(ControlError):
+    """The account is not the operator's: the same answer whatever was asked about, there or not."""
+
+    code = Code.OPERATORS_ONLY
+
+    def __init__(self) -> None:
+        super().__init__("only an operator may do this")
+
+
+class SignUpClosedError(ControlError):
+    """The setting `control.sign_up` is off."""
+
+    code = Code.SIGN_UP_CLOSED
+
+    def __init__(self) -> None:
+        super().__init__("accounts are not opened here by themselves: ask the operator for one")
 
 
 class NotFoundError(ControlError):
@@ -178,6 +205,15 @@ class ConflictError(ControlError):
     code = Code.CONFLICT
 
 
+class IdempotencyKeyUsedError(ControlError):
+    """The key stands for another request of the account, of the last 24 hours."""
+
+    code = Code.IDEMPOTENCY_KEY_USED
+
+    def __init__(self) -> None:
+        super().__init__("Idempotency-Key: it has been used for another request; take a new key for a new request")
+
+
 class BodyTooLargeError(ControlError):
     """The request body is over the limit."""
 
@@ -187,15 +223,31 @@ class BodyTooLargeError(ControlError):
         super().__init__(f"the request body is larger than {max_bytes} bytes")
 
 
-class UnavailableError(ControlError):
-    """Something this needs is not there now.
+class LaterError(ControlError):
+    """Not now.
 
     Attributes:
         retry_after_seconds: when to come again.
     """
 
+    def __init__(self, message: str, retry_after_seconds: int) -> None:
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(message)
+
+
+class TooManyAttemptsError(LaterError):
+    """Tried too often."""
+
+    code = Code.TOO_MANY_ATTEMPTS
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__(f"too many attempts: try again in {retry_after_seconds} seconds", retry_after_seconds)
+
+
+class UnavailableError(LaterError):
+    """Something this needs is not there now."""
+
     code = Code.UNAVAILABLE
 
     def __init__(self, message: str, *, retry_after_seconds: int) -> None:
-        self.retry_after_seconds = retry_after_seconds
-        super().__init__(f"{message}: try again later")
+        super().__init__(f"{message}: try again later", retry_after_seconds)

@@ -1,6 +1,7 @@
 """The kinds of text that a request may hold, each with its rule in words that follow the field's name."""
 
 import re
+from collections.abc import Callable
 from typing import Annotated
 
 import email_validator
@@ -30,6 +31,7 @@ MAX_URL_CHARACTERS = 2048
 # As A-labels. A DKIM record's name is the selector (27 characters), "._domainkey." and the sending domain, 253 in all
 # (RFC 1035); a return path on the bounce domain is "bounce-", 32 digits, "@" and 254 in all (RFC 5321, 4.5.3.1.3).
 MAX_MAIL_DOMAIN_CHARACTERS = 214
+MAX_REASON_CHARACTERS = 1000
 
 SURROGATE = "must be text: it holds half of a surrogate pair"
 
@@ -74,10 +76,6 @@ def _email_address(value: str) -> str:
         raise PydanticCustomError("email_address", "must be an e-mail address: {why}", {"why": str(error)}) from error
 
 
-def _email_address_or_nothing(value: str) -> str:
-    return value and _email_address(value)
-
-
 def _domain_name(value: str) -> str:
     domain = ascii_domain(value)
     if domain is None:
@@ -101,6 +99,10 @@ def _web_url(value: str) -> str:
     return value
 
 
+def _or_nothing(check: Callable[[str], str]) -> Callable[[str], str]:
+    return lambda value: value and check(value)
+
+
 def domain_of(email_address: str) -> str:
     """The domain of a validated address, as A-labels in lower case."""
     return _domain_name(email_address.rpartition("@")[2])
@@ -113,11 +115,20 @@ Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARACTERS), After
 DisplayName = Annotated[str, Field(max_length=MAX_NAME_CHARACTERS), AfterValidator(single_line)]
 Subject = Annotated[str, Field(max_length=MAX_SUBJECT_CHARACTERS), AfterValidator(single_line)]
 Tag = Annotated[str, Field(max_length=MAX_TAG_CHARACTERS), AfterValidator(single_line)]
+Reason = Annotated[str, Field(min_length=1, max_length=MAX_REASON_CHARACTERS), AfterValidator(single_line)]
+"""Why something was decided, in a sentence or two."""
 # Their length before anything else as well: the checks behind it take seconds for megabytes, in the event loop.
 EmailAddress = Annotated[str, Field(max_length=ADDRESS_CHARACTERS), AfterValidator(_email_address)]
-OptionalEmailAddress = Annotated[str, Field(max_length=ADDRESS_CHARACTERS), AfterValidator(_email_address_or_nothing)]
+OptionalEmailAddress = Annotated[str, Field(max_length=ADDRESS_CHARACTERS), AfterValidator(_or_nothing(_email_address))]
 """An address, or the empty text for none."""
 DomainName = Annotated[str, Field(max_length=DOMAIN_CHARACTERS), AfterValidator(_domain_name)]
 MailDomainName = Annotated[DomainName, AfterValidator(_mail_domain_name)]
 """One that has room before it for what mail puts there."""
 WebUrl = Annotated[str, Field(max_length=MAX_URL_CHARACTERS), AfterValidator(_web_url)]
+# SMTPD's client writes every field, the empty ones as "".
+OptionalDomainName = Annotated[str, Field(max_length=DOMAIN_CHARACTERS), AfterValidator(_or_nothing(_domain_name))]
+"""A domain name, or the empty text for none."""
+OptionalMailDomainName = Annotated[OptionalDomainName, AfterValidator(_or_nothing(_mail_domain_name))]
+"""The same for a domain of mail."""
+OptionalWebUrl = Annotated[str, Field(max_length=MAX_URL_CHARACTERS), AfterValidator(_or_nothing(_web_url))]
+"""A URL, or the empty text for none."""

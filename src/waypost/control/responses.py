@@ -7,6 +7,9 @@ from pydantic import BaseModel, Field
 
 from waypost.control.errors import Code
 
+NO_STORE = "no-store"
+"""`Cache-Control` of an answer that holds a secret."""
+
 
 class ErrorBody(BaseModel):
     """What every refusal answers with."""

@@ -5,16 +5,20 @@ import signal
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 from waypost.config import HostPort, Settings
 from waypost.control.app import create_app
 from waypost.control.context import Fleet
+from waypost.control.housekeeping import keep_house
 from waypost.control.install import Install, open_install
 from waypost.control.keys.service import CreatedApiKey
 from waypost.control.process import serve as serve_api
 from waypost.control.publishing.service import Publisher
+from waypost.control.sources import SYSTEM
 from waypost.control.verification.process import run as run_checks
 from waypost.control.verification.visit import trust
+from waypost.edge.forwarded import Front, client_of
 from waypost.keyfile import keyring_path
 from waypost.keyfile.watched import LOOK_SECONDS, WatchedKeyring
 from waypost.links.keyring import Keyring
@@ -75,6 +79,7 @@ async def _run(  # noqa: PLR0917 -- the parts that `run` has opened
 
     publisher = Publisher(settings, install.database, keyring, lambda: datetime.now(UTC))
     intake = Intake()
+    front = Front(tuple(each.network for each in settings.edge.trusted_proxies), settings.edge.forwarded_header)
     api = create_app(
         settings,
         database=install.database,
@@ -82,12 +87,14 @@ async def _run(  # noqa: PLR0917 -- the parts that `run` has opened
         keyring=keyring,
         control_key=install.control_key,
         fleet=Fleet(publisher, intake),
+        client_of=partial(client_of, front=front),
     )
     async with asyncio.TaskGroup() as parts:
         parts.create_task(serve_api(api, settings.control.listen, stop))
         parts.create_task(run_mail(settings, install.database, keyring, install.control_key, stop))
         parts.create_task(publisher.run(stop))
         parts.create_task(run_checks(settings, install.database, keyring, roots, stop))
+        parts.create_task(keep_house(install.database, SYSTEM, stop))
         parts.create_task(_watch(watched, stop))
         parts.create_task(run_pipeline(settings, store, install.database, stop, intake=intake))
         parts.create_task(_when_listening(settings.control.listen, on_ready))

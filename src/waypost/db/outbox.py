@@ -55,12 +55,17 @@ class SendEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def rows(facts: Iterable[SendRecord | SendEvent], now: datetime) -> list[Outbox]:
     """Outbox rows for `facts`, in order: add them to the session that writes what they tell."""
+    return [Outbox(**row) for row in values(facts, now)]
+
+
+def values(facts: Iterable[SendRecord | SendEvent], now: datetime) -> list[dict[str, Any]]:
+    """The same as values of an INSERT."""
     return [
-        Outbox(
-            topic=OutboxTopic.SEND if isinstance(fact, SendRecord) else OutboxTopic.SEND_EVENT,
-            payload=msgspec.to_builtins(fact),
-            created_at=now,
-        )
+        {
+            "topic": OutboxTopic.SEND if isinstance(fact, SendRecord) else OutboxTopic.SEND_EVENT,
+            "payload": msgspec.to_builtins(fact),
+            "created_at": now,
+        }
         for fact in facts
     ]
 

@@ -13,7 +13,7 @@ from sqlalchemy import ForeignKey, Index, LargeBinary, MetaData, String, Text, U
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_column
 
 from waypost.db.states import AccountState, DeliveryState, DkimAlgorithm, OutboxTopic, ProfileState, Role, SendState
-from waypost.db.types import Json, Number, UtcDateTime, ZlibJson, ZlibText, enum_of
+from waypost.db.types import Json, Number, SearchWords, UtcDateTime, ZlibJson, ZlibText, enum_of
 from waypost.fleet.snapshot import BlockKind
 
 # RFC 5321, section 4.5.3.1: 64 octets, "@", 255 octets.
@@ -267,6 +267,8 @@ class Content(Base, kw_only=True):
     text: Mapped[str | None] = mapped_column(ZlibText)
     headers: Mapped[dict[str, str] | None] = mapped_column(Json, default=None)
     """Further header fields, by name."""
+    report: Mapped[dict[str, Any] | None] = mapped_column(ZlibJson, default=None)
+    """The rewrite report, as answered when the message was accepted; None without click tracking."""
     created_at: Mapped[datetime]
 
 
@@ -321,8 +323,37 @@ class Send(Base, kw_only=True):
     modified_at: Mapped[datetime]
 
 
+class SearchEntry(Base, kw_only=True):
+    """By which words a send is found; the rest of it is an index that each database has of its own kind: ADR 12."""
+
+    __tablename__ = "search_entries"
+    __table_args__ = (Index("ix_search_entries_words", "words", postgresql_using="gin").ddl_if(dialect="postgresql"),)
+
+    number: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    """Of the send's delivery: it rises with each send, and found sends are listed by it."""
+    send_id: Mapped[UUID] = mapped_column(ForeignKey("sends.send_id", ondelete="CASCADE"), index=True)
+    words: Mapped[list[str]] = mapped_column(SearchWords)
+    """See `waypost.control.sends.words`."""
+
+
+class IdempotencyKey(Base, kw_only=True):
+    """A request that must not be done twice, and how it was answered; kept for 24 hours."""
+
+    __tablename__ = "idempotency_keys"
+
+    account: Mapped[int] = mapped_column(ForeignKey("accounts.number"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    """As the client chose it: the header `Idempotency-Key`."""
+    request_digest: Mapped[str] = mapped_column(String(64))
+    """SHA-256 of the route and what was asked, hex."""
+    status: Mapped[int]
+    answer: Mapped[str] = mapped_column(ZlibText)
+    """The body, JSON."""
+    created_at: Mapped[datetime] = mapped_column(index=True)
+
+
 class Report(Base, kw_only=True):
-    """The rewrite report of a send, as answered when it was accepted."""
+    """The rewrite report of a send that an earlier release accepted; it stands in `contents` now."""
 
     __tablename__ = "reports"
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Enum, Integer, LargeBinary
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Enum, Integer, LargeBinary, Text
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 # SQLite counts by itself only in a column whose type is exactly INTEGER (64 bits there as well).
 Number = BigInteger().with_variant(Integer(), "sqlite")
@@ -86,3 +86,23 @@ class ZlibJson(TypeDecorator[Any]):
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> Any:  # noqa: ANN401, ARG002 - any JSON; fixed by SQLAlchemy
         """Decompress and parse."""
         return None if value is None else json.loads(zlib.decompress(value))
+
+
+class SearchWords(TypeDecorator[list[str]]):
+    """Words without spaces and quotes, to be found by their beginnings: a tsvector, or text that FTS5 indexes.
+
+    Written only; what is found is told by the index.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """The column's type."""
+        return dialect.type_descriptor(TSVECTOR() if dialect.name == "postgresql" else Text())
+
+    def process_bind_param(self, value: list[str] | None, dialect: Dialect) -> str | None:
+        """The text form of a tsvector (PostgreSQL manual, 8.11.1), or the words with spaces between."""
+        if value is None:
+            return None
+        return " ".join(f"'{word}'" for word in value) if dialect.name == "postgresql" else " ".join(value)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import select
 from tests.rsa_key import rsa_private_key
 
 from waypost.config import load
@@ -24,6 +25,7 @@ from waypost.control.app import create_app
 from waypost.control.install import open_install
 from waypost.control.keys.schema import NewApiKey
 from waypost.control.keys.service import CreatedApiKey, create_api_key
+from waypost.control.limits import Limits
 from waypost.control.process import serve
 from waypost.control.profiles.schema import NewProfile
 from waypost.control.profiles.service import create_profile
@@ -98,6 +100,12 @@ class Tenant:
     def post(self, path, body, **more):
         return self.client.post(path, json=body, headers=self.headers, **more)
 
+    def put(self, path, body=None):
+        return self.client.put(path, json=body, headers=self.headers)
+
+    def delete(self, path):
+        return self.client.delete(path, headers=self.headers)
+
     def message(self, **fields):
         return {
             "from_email_address": f"shop@{self.domain}",
@@ -120,6 +128,7 @@ class Api:
     keyring: Keyring
     control_key: ControlKey
     data: Path
+    limits: Limits
     development_domains: tuple = ("localhost",)
     _numbers: itertools.count = field(default_factory=itertools.count)
 
@@ -150,6 +159,33 @@ class Api:
         other = Tenant(self.client, tenant.account, self.another_key(tenant.account, role), tenant.domain)
         other.login()
         return other
+
+    def operator(self, role=Role.IAC):
+        """The operator's account, which the first start made, with a key of this role."""
+        with self.database.reading() as session:
+            account = session.scalars(select(Account).where(Account.is_operator)).one()
+        return self.as_role(Tenant(self.client, account, None, "localhost"), role)
+
+    @contextlib.contextmanager
+    def served_anew(self, environment=(), **parts):
+        """A client of another API over the same database, with other settings or parts."""
+        url = self.database.engine.url.render_as_string(hide_password=False)
+        app = create_app(
+            load(None, {"WAYPOST_DB__URL": url, **dict(environment)}, self.data),
+            database=self.database,
+            store=self.store,
+            keyring=lambda: self.keyring,
+            control_key=self.control_key,
+            sources=self.sources,
+            **parts,
+        )
+        with serving(app) as origin, httpx.Client(base_url=origin) as client:
+            yield client
+
+    def no_attempts_yet(self):
+        """Forget the attempts that were counted: the clock stands, so they would never come back."""
+        for throttle in vars(self.limits).values():
+            throttle._used_up_until.clear()
 
 
 @contextlib.contextmanager
@@ -199,7 +235,8 @@ def served(request, tmp_path_factory):
         sources=sources,
     )
     with serving(app) as origin, httpx.Client(base_url=origin) as client:
-        yield Api(client, install.database, store, clock, sources, keyring, install.control_key, data)
+        limits = app.state.control.limits
+        yield Api(client, install.database, store, clock, sources, keyring, install.control_key, data, limits)
     install.database.close()
 
 
@@ -207,5 +244,6 @@ def served(request, tmp_path_factory):
 def api(served):
     yield served
     served.clock.now = START
+    served.no_attempts_yet()
     served.store.broken = None
     served.store.asked.clear()

@@ -10,6 +10,7 @@ from waypost.config import load
 from waypost.control.install import open_install
 from waypost.control.keys.service import authenticate
 from waypost.control.sources import SYSTEM
+from waypost.keyfile import create_keyring
 
 
 @pytest.fixture
@@ -50,6 +51,22 @@ def test_an_account_is_rejected_with_a_reason(waypost, account):
     waypost("accounts", "reject", account, "--reason", "who?")
 
     assert "rejected" in waypost("accounts", "list").stdout
+
+
+def test_a_suspension_can_block_the_accounts_links_and_the_history_tells_it(waypost, account, data):
+    create_keyring(data / "keyring.json")
+    waypost("accounts", "approve", account)
+    done = waypost("accounts", "suspend", account, "--reason", "phishing", "--block-links")
+
+    assert "Its links are blocked" in done.stderr
+    assert rows(waypost("block", "list").stdout)[1][1] == "account"
+    steps = rows(waypost("accounts", "history", account).stdout)
+    assert [step[3:] for step in steps[1:]] == [["approved", "cli"], ["suspended", "cli", "phishing"]]
+
+
+def test_a_reason_that_tells_nothing_is_refused(waypost, account):
+    assert "reason: " in waypost("accounts", "reject", account, "--reason", "", code=1).stderr
+    assert "pending" in waypost("accounts", "list").stdout
 
 
 def test_a_decision_that_makes_no_sense_exits_with_1_and_says_why(waypost, account):
@@ -173,6 +190,7 @@ def test_a_revoked_key_is_listed_as_such(waypost, account):
     "words",
     [
         ("accounts", "approve", "nobody@example.com"),
+        ("accounts", "history", "nobody@example.com"),
         ("profiles", "list", "nobody@example.com"),
         ("api-keys", "list", "nobody@example.com"),
         ("api-keys", "revoke", "00000000-0000-0000-0000-000000000000"),

@@ -142,8 +142,13 @@ def test_a_flood_of_logins_holds_up_nobody_else(api, monkeypatch):
     monkeypatch.setattr("waypost.control.keys.service.secret_matches", slow)
     with ThreadPoolExecutor(flood) as pool:
         try:
-            logins = [pool.submit(api.client.post, "/oauth/token", params=PASSWORD, headers=basic(b"a:b"), timeout=30)
-                      for _ in range(flood)]  # fmt: skip
+            logins = [
+                # Of as many keys: those of one are limited to fewer.
+                pool.submit(
+                    api.client.post, "/oauth/token", params=PASSWORD, headers=basic(b"%d:b" % number), timeout=30
+                )
+                for number in range(flood)
+            ]
             while not seen:
                 time.sleep(0.01)
             time.sleep(0.2)

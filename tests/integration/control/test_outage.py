@@ -44,7 +44,17 @@ def outage(postgresql, tmp_path):
 
     with serving(app) as origin, httpx.Client(base_url=origin) as client:
         yield (
-            Api(client, install.database, FakeStore(), clock, sources, keyring, install.control_key, tmp_path),
+            Api(
+                client,
+                install.database,
+                FakeStore(),
+                clock,
+                sources,
+                keyring,
+                install.control_key,
+                tmp_path,
+                app.state.control.limits,
+            ),
             down,
             up,
         )

@@ -15,7 +15,17 @@ from tests.integration.control.conftest import START
 from waypost.control.profiles.schema import NewProfile
 from waypost.db.outbox import LinkRecord, SendEvent, SendRecord, fact_of
 from waypost.db.states import AccountState, DeliveryState, OutboxTopic, ProfileState, Role, SendState
-from waypost.db.tables import Content, ContentAttachment, Delivery, Outbox, Profile, Report, Send
+from waypost.db.tables import (
+    Content,
+    ContentAttachment,
+    Delivery,
+    IdempotencyKey,
+    Outbox,
+    Profile,
+    Report,
+    SearchEntry,
+    Send,
+)
 from waypost.events.client import Client, DeviceType, ImageProxy
 from waypost.events.hit import Outcome
 from waypost.events.ids import uuid7_unix_ms
@@ -30,7 +40,7 @@ def counts(api):
     with api.database.reading() as session:
         return [
             session.scalars(select(func.count()).select_from(table)).one()
-            for table in (Send, Content, Report, Delivery, Outbox)
+            for table in (Send, Content, Delivery, SearchEntry, Outbox, IdempotencyKey)
         ]
 
 
@@ -82,7 +92,6 @@ def test_a_send_its_queue_place_and_its_news_are_there_together(api):
     with api.database.reading() as session:
         send = session.get_one(Send, send_id)
         content = session.get_one(Content, send.content_id)
-        report = session.get_one(Report, send_id)
         delivery = session.scalars(select(Delivery).where(Delivery.send_id == send_id)).one()
         news = [
             fact
@@ -90,7 +99,7 @@ def test_a_send_its_queue_place_and_its_news_are_there_together(api):
             if (fact := fact_of(row.topic, row.payload)).send_id == send_id
         ]
     assert (content.html, content.text) == (html, "plain")
-    assert report.report["links"] == answer["link_report"]["links"]
+    assert content.report["links"] == answer["link_report"]["links"]
     assert (delivery.state, delivery.attempts, delivery.next_attempt_at) == (DeliveryState.QUEUED, 0, START)
     assert delivery.claimed_until is None
     assert news[0] == SendRecord(
@@ -357,11 +366,21 @@ def test_content_that_is_not_kept_any_more_is_404_while_the_send_stays(api):
     with api.database.writing() as session:
         send = session.get_one(Send, UUID(send_id))
         session.delete(session.get_one(Content, send.content_id))
-        session.delete(session.get_one(Report, send.send_id))
 
     assert tenant.get(f"{SEND}/{send_id}/content/html").status_code == 404
     assert tenant.get(f"{SEND}/{send_id}").status_code == 200
     assert "link_report" not in tenant.get(f"{SEND}/{send_id}").json()
+
+
+def test_a_report_that_an_earlier_release_kept_beside_the_send_is_shown(api):
+    tenant = api.tenant()
+    answer = tenant.send(click_tracking=True).json()
+    with api.database.writing() as session:
+        content = session.get_one(Content, session.get_one(Send, UUID(answer["send_id"])).content_id)
+        session.add(Report(send_id=UUID(answer["send_id"]), report=content.report, created_at=START))
+        content.report = None
+
+    assert tenant.get(f"{SEND}/{answer['send_id']}").json() == answer
 
 
 def test_what_mail_notes_of_a_send_shows(api):

@@ -29,8 +29,14 @@ def a_profile(account, **fields):
 
 
 def test_the_migrations_make_exactly_the_tables_that_the_code_declares(database):
+    def declared(_object, name, *_):
+        if name == "ix_search_entries_words":  # SQLite has a full-text index instead, in tables of its own
+            return database.engine.dialect.name == "postgresql"
+        return not (name or "").startswith("search_words")
+
+    options = {"compare_type": True, "include_object": declared}
     with database.engine.connect() as connection:
-        found = compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), Base.metadata)
+        found = compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata)
 
     assert found == []
 

@@ -1,6 +1,15 @@
 """What an account is made of."""
 
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
 from waypost.control.fields import EmailAddress, Name, RequestModel
+from waypost.control.keys.schema import CreatedApiKeyView
+from waypost.control.times import unix_seconds
+from waypost.db.states import AccountState
+from waypost.db.tables import Account
 
 
 class NewAccount(RequestModel):
@@ -8,3 +17,46 @@ class NewAccount(RequestModel):
 
     name: Name
     email: EmailAddress
+
+
+class AccountView(BaseModel):
+    """An account."""
+
+    account_id: UUID
+    name: str
+    email: str
+    state: AccountState
+    state_reason: Annotated[str | None, Field(description="Why it is rejected or suspended, in the operator's words.")]
+    is_account_verified: Annotated[bool, Field(description="Whether it is approved, and so may send.")]
+    created_at_utc: Annotated[int, Field(description="Unix seconds.")]
+    modified_at_utc: Annotated[int, Field(description="Unix seconds.")]
+
+    @classmethod
+    def of(cls, account: Account) -> "AccountView":
+        """As its owner sees it."""
+        return cls(**account_fields(account))
+
+
+class NewAccountView(AccountView):
+    """A new account with its first key."""
+
+    api_key: Annotated[CreatedApiKeyView, Field(description="Of role `iac`: it makes profiles and further keys.")]
+
+    @classmethod
+    def with_key(cls, account: Account, api_key: CreatedApiKeyView) -> "NewAccountView":
+        """As it is shown, once."""
+        return cls(**account_fields(account), api_key=api_key)
+
+
+def account_fields(account: Account) -> dict[str, Any]:
+    """The fields of `AccountView`."""
+    return {
+        "account_id": account.public_id,
+        "name": account.name,
+        "email": account.email,
+        "state": account.state,
+        "state_reason": account.rejected_reason,
+        "is_account_verified": account.state is AccountState.APPROVED,
+        "created_at_utc": unix_seconds(account.created_at),
+        "modified_at_utc": unix_seconds(account.modified_at),
+    }

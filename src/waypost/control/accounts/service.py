@@ -5,12 +5,17 @@ from types import MappingProxyType
 from uuid import UUID
 
 from sqlalchemy import or_, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from waypost.control.accounts.schema import NewAccount
+from waypost.control.blocks.service import block_account
 from waypost.control.errors import ConflictError, NotFoundError
+from waypost.control.keys.schema import NewApiKey
+from waypost.control.keys.service import CreatedApiKey, new_api_key
 from waypost.control.sources import Sources
 from waypost.db import Database
-from waypost.db.states import AccountState
+from waypost.db.states import AccountState, Role
 from waypost.db.tables import Account, AccountDecision
 
 # Which decisions an account in a state can meet. One that changes nothing is a conflict: the operator meant another.
@@ -30,19 +35,48 @@ def create_account(database: Database, sources: Sources, new: NewAccount) -> Acc
     Raises:
         ConflictError: the address has an account already.
     """
-    now = sources.now()
-    with database.writing() as session:
-        if session.scalars(select(Account.number).where(Account.email == new.email)).first() is not None:
-            raise ConflictError(f"email: there is an account for {new.email} already")
-        account = Account(
-            public_id=sources.public_id(),
-            name=new.name,
-            email=new.email,
-            created_at=now,
-            modified_at=now,
-        )
-        session.add(account)
+    account = _new_account(sources, new)
+    try:
+        with database.writing() as session:
+            _refuse_second(session, new)
+            session.add(account)
+    except IntegrityError as error:
+        raise _second(new) from error
     return account
+
+
+def sign_up(database: Database, sources: Sources, new: NewAccount) -> tuple[Account, CreatedApiKey]:
+    """Create a `pending` account with a key to set it up with.
+
+    Raises:
+        ConflictError: the address has an account already.
+    """
+    account = _new_account(sources, new)
+    try:
+        with database.writing() as session:
+            _refuse_second(session, new)
+            session.add(account)
+            session.flush()
+            # Hashes within the transaction, for once: there are `limits.SIGN_UPS` of these at most.
+            created = new_api_key(sources, account.number, NewApiKey(name="first key", role=Role.IAC))
+            session.add(created.api_key)
+    except IntegrityError as error:
+        raise _second(new) from error
+    return account, created
+
+
+def _new_account(sources: Sources, new: NewAccount) -> Account:
+    now = sources.now()
+    return Account(public_id=sources.public_id(), name=new.name, email=new.email, created_at=now, modified_at=now)
+
+
+def _refuse_second(session: Session, new: NewAccount) -> None:
+    if session.scalars(select(Account.number).where(Account.email == new.email)).first() is not None:
+        raise _second(new)
+
+
+def _second(new: NewAccount) -> ConflictError:
+    return ConflictError(f"email: there is an account for {new.email} already")
 
 
 def find_account(database: Database, id_or_email: str) -> Account:
@@ -64,10 +98,37 @@ def find_account(database: Database, id_or_email: str) -> Account:
     return account
 
 
-def list_accounts(database: Database) -> Sequence[Account]:
-    """Every account, oldest first."""
+def list_accounts(
+    database: Database, *, state: AccountState | None = None, after: int = 0, limit: int | None = None
+) -> Sequence[Account]:
+    """Accounts, oldest first.
+
+    Args:
+        database: the control database.
+        state: only those in this state.
+        after: only those with a higher number.
+        limit: at most so many; None: all.
+    """
+    accounts = select(Account).where(Account.number > after).order_by(Account.number).limit(limit)
+    if state is not None:
+        accounts = accounts.where(Account.state == state)
     with database.reading() as session:
-        return session.scalars(select(Account).order_by(Account.number)).all()
+        return session.scalars(accounts).all()
+
+
+def list_decisions(database: Database, account: UUID) -> Sequence[AccountDecision]:
+    """The approval history of an account, oldest first.
+
+    Raises:
+        NotFoundError: there is no such account.
+    """
+    with database.reading() as session:
+        number = session.scalars(select(Account.number).where(Account.public_id == account)).one_or_none()
+        if number is None:
+            raise NotFoundError("account")
+        return session.scalars(
+            select(AccountDecision).where(AccountDecision.account == number).order_by(AccountDecision.number)
+        ).all()
 
 
 def decide(
@@ -78,6 +139,7 @@ def decide(
     *,
     reason: str | None = None,
     decided_by: str,
+    block_links: bool = False,
 ) -> Account:
     """Approve, reject or suspend an account, and note it in its history.
 
@@ -88,6 +150,7 @@ def decide(
         state: approved, rejected or suspended.
         reason: for the owner to read; forgotten on approval.
         decided_by: `cli`, or the operator's e-mail address.
+        block_links: switch off every link of the account too; needs a reason. It stays so until the block is lifted.
 
     Raises:
         NotFoundError: there is no such account.
@@ -107,4 +170,6 @@ def decide(
         session.add(
             AccountDecision(account=row.number, state=state, reason=reason, decided_by=decided_by, decided_at=now)
         )
+        if block_links:
+            block_account(session, sources, row, reason=reason or "", created_by=decided_by)
     return row

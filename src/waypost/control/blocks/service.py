@@ -1,6 +1,6 @@
 """The kill switch: what is blocked, by whom, and why. Edges learn of it by the snapshot."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -54,26 +54,46 @@ def add_block(database: Database, sources: Sources, keyring: Keyring, asker: Ask
     """
     if asker.account is not None and new.kind in _OPERATORS_ONLY:
         raise InvalidFieldError("kind", f"only an operator may block a{'n' * (new.kind == 'account')} {new.kind}")
-    now = sources.now()
     with database.writing() as session:
         target = _TARGETS[new.kind](session, keyring, asker, new.value.strip())
-        held = session.scalars(
-            select(Block).where(Block.kind == new.kind, Block.target == target.target, Block.removed_at.is_(None))
-        ).first()
-        if held is not None:
-            return held
-        block = Block(
-            public_id=sources.public_id(),
-            kind=new.kind,
-            value=target.value,
-            target=target.target,
-            account=target.account,
-            reason=new.reason,
-            created_by=asker.name,
-            created_at=now,
-        )
-        session.add(block)
-        snapshot_changes(session, now)
+        return _hold(session, sources, new.kind, target, reason=new.reason, created_by=asker.name)
+
+
+def block_account(session: Session, sources: Sources, account: Account, *, reason: str, created_by: str) -> Block:
+    """Switch off every link of an account, in the caller's transaction; the block that is there already, when it is."""
+    target = _Target(str(account.public_id), str(account.number), account.number)
+    return _hold(session, sources, BlockKind.ACCOUNT, target, reason=reason, created_by=created_by)
+
+
+def blocked_accounts(session: Session, accounts: Collection[int]) -> frozenset[int]:
+    """The numbers of those of `accounts` whose links are all switched off."""
+    blocks = select(Block.account).where(
+        Block.kind == BlockKind.ACCOUNT, Block.account.in_(accounts), Block.removed_at.is_(None)
+    )
+    return frozenset(number for number in session.scalars(blocks) if number is not None)
+
+
+def _hold(
+    session: Session, sources: Sources, kind: BlockKind, target: _Target, *, reason: str, created_by: str
+) -> Block:
+    held = session.scalars(
+        select(Block).where(Block.kind == kind, Block.target == target.target, Block.removed_at.is_(None))
+    ).first()
+    if held is not None:
+        return held
+    now = sources.now()
+    block = Block(
+        public_id=sources.public_id(),
+        kind=kind,
+        value=target.value,
+        target=target.target,
+        account=target.account,
+        reason=reason,
+        created_by=created_by,
+        created_at=now,
+    )
+    session.add(block)
+    snapshot_changes(session, now)
     return block
 
 

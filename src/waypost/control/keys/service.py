@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from waypost.control.errors import NotFoundError
@@ -13,7 +13,7 @@ from waypost.control.keys.hashing import hash_secret, secret_matches
 from waypost.control.keys.schema import NewApiKey
 from waypost.control.sources import Sources
 from waypost.db import Database
-from waypost.db.tables import Account, ApiKey
+from waypost.db.tables import Account, ApiKey, AuthSession
 
 # smtpd-compatible: a key that nobody has logged in with for this long is revoked.
 IDLE_LIMIT = timedelta(days=90)
@@ -72,6 +72,31 @@ def list_api_keys(database: Database, account: UUID) -> Sequence[ApiKey]:
         return session.scalars(select(ApiKey).where(ApiKey.account == number).order_by(ApiKey.number)).all()
 
 
+def find_api_key(database: Database, account: Account, api_key: UUID) -> ApiKey:
+    """A key of the account.
+
+    Raises:
+        NotFoundError: none of this id, or another account's.
+    """
+    with database.reading() as session:
+        return _owned(session, account, api_key)
+
+
+def list_sessions(database: Database, sources: Sources, account: Account, api_key: UUID) -> Sequence[AuthSession]:
+    """The sessions of a key of the account whose refresh tokens have not expired, newest first.
+
+    Raises:
+        NotFoundError: no such key, or another account's.
+    """
+    with database.reading() as session:
+        key = _owned(session, account, api_key)
+        return session.scalars(
+            select(AuthSession)
+            .where(AuthSession.api_key == key.number, AuthSession.expires_at > sources.now())
+            .order_by(AuthSession.number.desc())
+        ).all()
+
+
 def revoke_api_key(database: Database, sources: Sources, api_key: UUID) -> ApiKey:
     """End a key: its logins fail and its access tokens are refused from now on. Doing it twice changes nothing.
 
@@ -84,6 +109,16 @@ def revoke_api_key(database: Database, sources: Sources, api_key: UUID) -> ApiKe
             raise NotFoundError("API key")
         row.revoked_at = row.revoked_at or sources.now()
     return row
+
+
+def revoke_idle_keys(database: Database, sources: Sources) -> int:
+    """Revoke every key that nobody has logged in with for `IDLE_LIMIT`; how many there were."""
+    now = sources.now()
+    idle = update(ApiKey).where(
+        ApiKey.revoked_at.is_(None), func.coalesce(ApiKey.last_used_at, ApiKey.created_at) < now - IDLE_LIMIT
+    )
+    with database.writing() as session:
+        return len(session.execute(idle.values(revoked_at=now).returning(ApiKey.number)).all())
 
 
 def authenticate(database: Database, sources: Sources, key: str, secret: str) -> ApiKey | None:
@@ -105,3 +140,12 @@ def _account_number(session: Session, account: UUID) -> int:
     if number is None:
         raise NotFoundError("account")
     return number
+
+
+def _owned(session: Session, account: Account, api_key: UUID) -> ApiKey:
+    row = session.scalars(
+        select(ApiKey).where(ApiKey.public_id == api_key, ApiKey.account == account.number)
+    ).one_or_none()
+    if row is None:
+        raise NotFoundError("API key")
+    return row

@@ -7,7 +7,7 @@ from fastapi import Depends, Header, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from waypost.control.context import ControlParts
-from waypost.control.errors import BearerInvalidError, RoleForbidsError
+from waypost.control.errors import BearerInvalidError, OperatorsOnlyError, RoleForbidsError
 from waypost.control.oauth.service import Principal, principal_of
 from waypost.control.permissions import PERMISSIONS, Permission
 
@@ -29,14 +29,22 @@ def _authenticated(
     raise BearerInvalidError
 
 
-def _allowed(needed: Permission) -> Callable[[Principal], Awaitable[Principal]]:
+def _allowed(*needed: Permission) -> Callable[[Principal], Awaitable[Principal]]:
+    """One of these is enough."""
+
     # Not for I/O: FastAPI would take a thread for it otherwise.
     async def check(principal: Annotated[Principal, Depends(_authenticated)]) -> Principal:
-        if needed not in PERMISSIONS[principal.role]:
-            raise RoleForbidsError(principal.role, needed)
+        if PERMISSIONS[principal.role].isdisjoint(needed):
+            raise RoleForbidsError(principal.role, *needed)
         return principal
 
     return check
+
+
+async def _operator(principal: Annotated[Principal, Depends(_allowed(Permission.MANAGE))]) -> Principal:
+    if not principal.account.is_operator:
+        raise OperatorsOnlyError
+    return principal
 
 
 Anyone = Annotated[Principal, Depends(_authenticated)]
@@ -47,3 +55,9 @@ Reader = Annotated[Principal, Depends(_allowed(Permission.READ))]
 """One whose role may read."""
 Blocker = Annotated[Principal, Depends(_allowed(Permission.BLOCK))]
 """One whose role may switch links off."""
+Manager = Annotated[Principal, Depends(_allowed(Permission.MANAGE))]
+"""One whose role may manage profiles and keys."""
+ProfileReader = Annotated[Principal, Depends(_allowed(Permission.READ, Permission.MANAGE))]
+"""One whose role may look at profiles."""
+Operator = Annotated[Principal, Depends(_operator)]
+"""Who decides on accounts: a managing key of an operator's account."""

@@ -6,13 +6,13 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Query, Response, Security
 from fastapi.security import HTTPBasic, HTTPBasicCredentials
 
-from waypost.control.context import ControlParts
+from waypost.control.context import ClientAddress, Control, ControlParts
 from waypost.control.errors import Code, CredentialsInvalidError, InvalidFieldError, UnsupportedGrantError
 from waypost.control.oauth.bearer import Anyone
 from waypost.control.oauth.schema import KeyOfMe, Me, RefreshGrant, RefreshToken, Revoked, Token, Validity
 from waypost.control.oauth.service import Grant, grant_by_password, grant_by_refresh, revoke
 from waypost.control.permissions import scope
-from waypost.control.responses import refusals
+from waypost.control.responses import NO_STORE, refusals
 from waypost.control.times import unix_ms
 from waypost.db.states import AccountState
 
@@ -25,10 +25,18 @@ _BASIC = HTTPBasic(auto_error=False, description="An API key as user name, its s
 _LOGINS = CapacityLimiter(4)
 
 
-@router.post("/token", responses=refusals(Code.GRANT_UNSUPPORTED, Code.CREDENTIALS_INVALID, Code.REFRESH_TOKEN_INVALID))
+@router.post(
+    "/token",
+    responses=refusals(
+        Code.BODY_MALFORMED, Code.FIELD_INVALID, Code.GRANT_UNSUPPORTED, Code.CREDENTIALS_INVALID,
+        Code.REFRESH_TOKEN_INVALID, Code.TOO_MANY_ATTEMPTS,
+    ),
+)  # fmt: skip
 async def token(
     control: ControlParts,
+    address: ClientAddress,
     response: Response,
+    *,
     grant_type: Annotated[str, Query(description="`password` or `refresh_token`.")],
     credentials: Annotated[HTTPBasicCredentials | None, Security(_BASIC)],
     body: RefreshGrant | None = None,
@@ -37,15 +45,14 @@ async def token(
 
     `password`: with the API key and its secret as Basic credentials, and no body; ends the refresh tokens this key
     had before. `refresh_token`: with the refresh token in the body; answers with the same refresh token, and no live
-    access token is needed.
+    access token is needed. Refused logins are limited: ten in five minutes for one key from one address.
     """
-    response.headers["Cache-Control"] = "no-store"  # RFC 6749, section 5.1
+    response.headers["Cache-Control"] = NO_STORE  # RFC 6749, section 5.1
     match grant_type:
         case "password":
             if credentials is None:
                 raise CredentialsInvalidError
-            key, secret = credentials.username, credentials.password
-            return _token(await to_thread.run_sync(grant_by_password, control, key, secret, limiter=_LOGINS))
+            return _token(await _login(control, address, credentials.username, credentials.password))
         case "refresh_token":
             if body is None or body.refresh_token is None:
                 raise InvalidFieldError("refresh_token", "is required")
@@ -80,6 +87,11 @@ def me(principal: Anyone) -> Me:
         api_key=KeyOfMe(id=api_key.public_id, name=api_key.name, role=api_key.role),
         scope=scope(api_key.role),
     )
+
+
+async def _login(control: Control, address: str, key: str, secret: str) -> Grant:
+    with control.limits.login(key, address):
+        return await to_thread.run_sync(grant_by_password, control, key, secret, limiter=_LOGINS)
 
 
 def _token(grant: Grant) -> Token:

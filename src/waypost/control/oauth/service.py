@@ -17,6 +17,8 @@ from waypost.control.errors import (
 )
 from waypost.control.keys.service import authenticate
 from waypost.control.permissions import scope
+from waypost.control.sources import Sources
+from waypost.db import Database
 from waypost.db.states import AccountState, Role
 from waypost.db.tables import Account, ApiKey, AuthSession
 
@@ -136,6 +138,12 @@ def revoke(control: Control, refresh_token: str) -> None:
             .where(AuthSession.refresh_token_hash == _hash(refresh_token), AuthSession.revoked_at.is_(None))
             .values(revoked_at=now)
         )
+
+
+def delete_expired_sessions(database: Database, sources: Sources) -> None:
+    """Forget sessions whose refresh token has expired: no access token of theirs is good any more either."""
+    with database.writing() as session:
+        session.execute(delete(AuthSession).where(AuthSession.expires_at <= sources.now()))
 
 
 def principal_of(control: Control, access_token: str) -> Principal:

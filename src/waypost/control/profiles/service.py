@@ -1,6 +1,6 @@
 """Sending profiles: which domain may send, and on which domain its links live."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -42,6 +42,7 @@ def create_profile(
     development_domains: Collection[str],
     *,
     control_key: ControlKey,
+    remember: Callable[[Session, Profile], None] = lambda _session, _profile: None,
 ) -> Profile:
     """Create a profile with its DKIM keys.
 
@@ -54,6 +55,7 @@ def create_profile(
         new: its name and domains.
         development_domains: the setting `links.development_domains`.
         control_key: seals the DKIM keys.
+        remember: called in the transaction once all is written.
 
     Raises:
         ConflictError: the link domain is another account's, which has proven it.
@@ -81,6 +83,7 @@ def create_profile(
         add_dkim_keys(session, profile.number, keys)
         session.add(ProfileCheck(profile=profile.number, watched_from=now, next_check_at=now))
         snapshot_changes(session, now)
+        remember(session, profile)
     return profile
 
 

@@ -1,35 +1,71 @@
 """`/api/v1/email/send`."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 
-from waypost.control.context import ControlParts
-from waypost.control.errors import Code, NotFoundError
+from waypost.control.context import Control, ControlParts
+from waypost.control.errors import Code, InvalidFieldError, NotFoundError
+from waypost.control.idempotency import KeyHeader, Once, Remember
 from waypost.control.links.schema import RewriteReport
 from waypost.control.oauth.bearer import Reader, Sender
-from waypost.control.responses import refusals
+from waypost.control.oauth.service import Principal
+from waypost.control.paging import (
+    DEFAULT_LIMIT,
+    LINK_HEADER,
+    Cursor,
+    Limit,
+    bad_cursor,
+    cursor_of,
+    link_next,
+    number_of,
+    position_of,
+)
+from waypost.control.responses import ErrorBody, refusals
+from waypost.control.sends.recipients import RefusedRecipient, checked
 from waypost.control.sends.schema import (
+    BatchRecipient,
+    BatchView,
     DeliveryView,
     DeviceView,
     EventLink,
     EventView,
+    NewBatch,
+    NewRecipient,
     NewSend,
     SendView,
     SoftwareView,
 )
-from waypost.control.sends.service import FoundSend, accept, find_content, find_events, find_send
+from waypost.control.sends.service import (
+    FoundSend,
+    Taken,
+    accept,
+    find_content,
+    find_events,
+    find_send,
+    list_sends,
+    search_sends,
+)
+from waypost.control.sends.words import wanted_words
 from waypost.control.times import unix_seconds
-from waypost.db.tables import Delivery
+from waypost.db.tables import Delivery, Send
 from waypost.store.rows import Event
 
-router = APIRouter(prefix="/api/v1/email/send", tags=["sends"])
+_PATH = "/api/v1/email/send"
+router = APIRouter(prefix=_PATH, tags=["sends"])
 
 SendId = Annotated[UUID, Path(description="`send_id` of the send.")]
 
+MAX_QUERY_CHARACTERS = 256
+
+_SENDING = refusals(
+    Code.BODY_MALFORMED, Code.FIELD_INVALID, Code.NO_ACTIVE_PROFILE, Code.BEARER_INVALID, Code.ROLE_FORBIDS,
+    Code.ACCOUNT_NOT_APPROVED, Code.IDEMPOTENCY_KEY_USED, Code.BODY_TOO_LARGE, Code.DATABASE_UNAVAILABLE,
+)  # fmt: skip
 _READING = refusals(Code.BEARER_INVALID, Code.ROLE_FORBIDS, Code.NO_SUCH_OBJECT)
+_LISTING = refusals(Code.FIELD_INVALID, Code.BEARER_INVALID, Code.ROLE_FORBIDS) | {200: {"headers": LINK_HEADER}}
 
 # The message is shown on the API's own origin: no script of it may run there, no form be sent, nothing be loaded.
 _INERT = {
@@ -39,18 +75,73 @@ _INERT = {
 }
 
 
-@router.post(
-    "",
-    status_code=202,
-    responses=refusals(
-        Code.BODY_MALFORMED, Code.FIELD_INVALID, Code.NO_ACTIVE_PROFILE, Code.BEARER_INVALID, Code.ROLE_FORBIDS,
-        Code.ACCOUNT_NOT_APPROVED, Code.BODY_TOO_LARGE, Code.DATABASE_UNAVAILABLE,
-    ),
-)  # fmt: skip
-def send(control: ControlParts, principal: Sender, body: NewSend) -> SendView:
+@router.post("", status_code=202, response_model=SendView, responses=_SENDING)
+def send(control: ControlParts, principal: Sender, body: NewSend, idempotency_key: KeyHeader = None) -> Response:
     """Send a message. Once this answers 202 the message is on disk and will be tried until it is delivered or fails."""
-    accepted = accept(control, principal, body)
-    return _view(accepted)
+
+    def act(remember: Remember) -> SendView:
+        taken = accept(control, principal, body, [body], lambda session, taken: remember(session, _accepted(taken)))
+        return _accepted(taken)
+
+    return _once(control, principal, idempotency_key).answer("send", body, 202, act)
+
+
+@router.post("/batch", status_code=202, response_model=BatchView, responses=_SENDING)
+def send_batch(control: ControlParts, principal: Sender, body: NewBatch, idempotency_key: KeyHeader = None) -> Response:
+    """Send one message to up to 1,000 recipients, each with links of its own. Extension.
+
+    The answer says for each recipient what became of it. One that breaks a rule is `refused`, with the `error` that a
+    send to it alone would have had, and the others are sent to. When none is left nothing is kept: the answer is 400.
+    """
+    recipients = checked(body.recipients)
+
+    def act(remember: Remember) -> BatchView:
+        accepted = [each for each in recipients if isinstance(each, NewRecipient)]
+        taken = accept(
+            control, principal, body, accepted, lambda session, taken: remember(session, _batch(recipients, taken))
+        )
+        return _batch(recipients, taken)
+
+    return _once(control, principal, idempotency_key).answer("batch", body, 202, act)
+
+
+@router.get("", responses=_LISTING)
+def sends(
+    control: ControlParts, principal: Reader, response: Response, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+) -> list[SendView]:
+    """List the account's sends, newest first. What arrives meanwhile shifts no page."""
+    # One more than asked for tells whether there is another page.
+    found = list_sends(control, principal, before=None if cursor is None else _send_before(cursor), limit=limit + 1)
+    page = found[:limit]
+    link_next(response, _PATH, {"limit": limit}, cursor_of(page[-1].send.send_id.hex) if len(found) > limit else None)
+    return [_view(each) for each in page]
+
+
+@router.get("/search", responses=_LISTING)
+def search_for_sends(
+    control: ControlParts,
+    principal: Reader,
+    response: Response,
+    *,
+    q: Annotated[str, Query(min_length=2, max_length=MAX_QUERY_CHARACTERS, description="Beginnings of words.")],
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> list[SendView]:
+    """Find sends, newest first, by the beginnings of words: all of `q` must be in one send, in any order.
+
+    The words of a send are those of its recipient's address, its subject and its tags, its `send_id` and its
+    `send_key`. Capital and small letters are the same.
+    """
+    words = wanted_words(q)
+    if not words:
+        raise InvalidFieldError("q", "must hold letters or digits")
+    found = search_sends(
+        control, principal, words, before=None if cursor is None else number_of(cursor), limit=limit + 1
+    )
+    page = found[:limit]
+    cursor = cursor_of(page[-1][0]) if len(found) > limit else None
+    link_next(response, f"{_PATH}/search", {"q": q, "limit": limit}, cursor)
+    return [_view(each) for _, each in page]
 
 
 @router.get("/{send_id}", responses=_READING)
@@ -86,6 +177,18 @@ def get_text(control: ControlParts, principal: Reader, send_id: SendId) -> Respo
     return _part(find_content(control, principal, send_id).text, "text/plain")
 
 
+def _once(control: Control, principal: Principal, key: str | None) -> Once:
+    return Once(control.database, control.sources, principal, key)
+
+
+def _send_before(cursor: str) -> UUID:
+    try:
+        [send_id] = position_of(cursor)
+        return UUID(send_id)
+    except ValueError as error:
+        raise bad_cursor() from error
+
+
 def _part(part: str | None, media_type: str) -> Response:
     if part is None:
         raise NotFoundError("part: the message has none of this kind")
@@ -113,7 +216,44 @@ def _view(found: FoundSend) -> SendView:
         created_at_utc=unix_seconds(row.created_at),
         modified_at_utc=unix_seconds(row.modified_at),
         delivery=_delivery(found.postponed) if found.postponed else None,
-        link_report=RewriteReport.model_validate(found.link_report) if found.link_report else None,
+        link_report=_report(found.link_report),
+    )
+
+
+def _report(report: dict[str, Any] | None) -> RewriteReport | None:
+    return RewriteReport.model_validate(report) if report else None
+
+
+def _accepted(taken: Taken) -> SendView:
+    return _view(FoundSend(taken.sends[0], taken.profile.public_id, taken.report))
+
+
+def _batch(recipients: Sequence[NewRecipient | RefusedRecipient], taken: Taken) -> BatchView:
+    sends = iter(taken.sends)
+    return BatchView(
+        sending_profile_id=taken.profile.public_id,
+        accepted=len(taken.sends),
+        refused=len(recipients) - len(taken.sends),
+        recipients=[
+            _of_batch(index, next(sends) if isinstance(each, NewRecipient) else each)
+            for index, each in enumerate(recipients)
+        ],
+        link_report=_report(taken.report),
+        error=taken.error,
+        created_at_utc=unix_seconds(taken.sends[0].created_at),
+    )
+
+
+def _of_batch(index: int, became: Send | RefusedRecipient) -> BatchRecipient:
+    if isinstance(became, RefusedRecipient):
+        error = ErrorBody(code=Code.FIELD_INVALID, message=became.message)
+        return BatchRecipient(index=index, recipient_email_address=became.address, state="refused", error=error)
+    return BatchRecipient(
+        index=index,
+        recipient_email_address=became.recipient_email_address,
+        state="accepted",
+        send_id=became.send_id,
+        send_key=became.send_key,
     )
 
 

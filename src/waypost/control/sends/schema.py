@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, SkipValidation, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from waypost.control.fields import (
@@ -19,11 +19,15 @@ from waypost.control.fields import (
     Text,
 )
 from waypost.control.links.schema import RewriteReport
+from waypost.control.responses import ErrorBody
 from waypost.control.sends.extras import Attachments, Headers, NewUnsubscribe
 from waypost.db.states import SendState
 from waypost.events.client import DeviceType, ImageProxy
 from waypost.events.hit import Outcome
 from waypost.events.name import EventName
+
+# A message for as many fits into one request with 10 KB of tags for each.
+MAX_RECIPIENTS = 1000
 
 _CLICK_TRACKING: Mapping[object, bool] = MappingProxyType({"none": False, "click_tracking": True})
 
@@ -48,11 +52,9 @@ def _absent(value: object) -> bool:
     return value is None
 
 
-class NewSend(RequestModel):
-    """A message to one recipient."""
+class Message(RequestModel):
+    """What every recipient of a message gets."""
 
-    recipient_email_address: EmailAddress
-    recipient_name: DisplayName | None = None
     from_email_address: Annotated[EmailAddress, Field(description="Its domain selects the sending profile.")]
     from_name: DisplayName | None = None
     reply_to: OptionalEmailAddress | None = None
@@ -61,7 +63,6 @@ class NewSend(RequestModel):
     content_text: Annotated[Text | None, Field(description="Sent exactly as it is.")] = None
     open_tracking: bool = False
     click_tracking: ClickTracking = False
-    tags: Annotated[list[Tag], Field(max_length=MAX_TAGS)] | None = None
     attachments: Attachments | None = None
     headers: Headers | None = None
     list_unsubscribe: Annotated[NewUnsubscribe | None, Field(description="Extension.")] = None
@@ -80,6 +81,33 @@ class NewSend(RequestModel):
         if len(set(ids)) < len(ids):
             raise PydanticCustomError("same_content_id", "attachments must not have the same content_id")
         return self
+
+
+class NewRecipient(RequestModel):
+    """Who gets it."""
+
+    recipient_email_address: EmailAddress
+    recipient_name: DisplayName | None = None
+    tags: Annotated[list[Tag], Field(max_length=MAX_TAGS)] | None = None
+
+
+class NewSend(NewRecipient, Message):
+    """A message to one recipient."""
+
+
+class NewBatch(Message):
+    """One message to many recipients."""
+
+    # Looked at one by one when the batch is taken in: a wrong one must not keep the others from their mail.
+    recipients: Annotated[
+        list[SkipValidation[NewRecipient]],
+        Field(
+            min_length=1,
+            max_length=MAX_RECIPIENTS,
+            description="Each gets a message of its own, with links of its own. One that breaks a rule is refused, and "
+            "the others are sent to.",
+        ),
+    ]
 
 
 class DeliveryView(BaseModel):
@@ -119,9 +147,37 @@ class SendView(BaseModel):
     link_report: Annotated[
         RewriteReport | None,
         Field(
-            description="Extension. Absent without click tracking or once it is not kept any more.", exclude_if=_absent
+            description="Extension. Absent without click tracking, once it is not kept any more, and in lists.",
+            exclude_if=_absent,
         ),
     ] = None
+
+
+class BatchRecipient(BaseModel):
+    """What became of one recipient of a batch."""
+
+    index: Annotated[int, Field(description="In `recipients` of the request, from 0.")]
+    recipient_email_address: Annotated[str | None, Field(description="Null when it was not a text.")]
+    state: Annotated[Literal["accepted", "refused"], Field(description="`refused`: nothing of it is kept.")]
+    send_id: Annotated[UUID | None, Field(description="Of an accepted one.", exclude_if=_absent)] = None
+    send_key: Annotated[str | None, Field(description="Of an accepted one.", exclude_if=_absent)] = None
+    error: Annotated[ErrorBody | None, Field(description="Of a refused one.", exclude_if=_absent)] = None
+
+
+class BatchView(BaseModel):
+    """What became of a batch."""
+
+    sending_profile_id: UUID
+    accepted: Annotated[int, Field(description="How many recipients.")]
+    refused: Annotated[int, Field(description="How many recipients.")]
+    recipients: Annotated[list[BatchRecipient], Field(description="In the order of the request.")]
+    link_report: Annotated[
+        RewriteReport | None, Field(description="The same for all. Absent without click tracking.", exclude_if=_absent)
+    ] = None
+    error: Annotated[
+        str | None, Field(description="One sentence: why all of it goes out untracked.", exclude_if=_absent)
+    ] = None
+    created_at_utc: Annotated[int, Field(description="Unix seconds.")]
 
 
 class EventLink(BaseModel):

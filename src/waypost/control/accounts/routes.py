@@ -1,0 +1,43 @@
+"""`/api/v1/account`: opening an account, and how it stands."""
+
+from fastapi import APIRouter, Response
+
+from waypost.control.accounts.schema import AccountView, NewAccount, NewAccountView
+from waypost.control.accounts.service import sign_up
+from waypost.control.context import ClientAddress, ControlParts
+from waypost.control.errors import Code, SignUpClosedError
+from waypost.control.keys.schema import CreatedApiKeyView
+from waypost.control.oauth.bearer import Anyone
+from waypost.control.responses import NO_STORE, refusals
+
+router = APIRouter(prefix="/api/v1/account", tags=["account"])
+
+
+@router.post(
+    "",
+    status_code=201,
+    responses=refusals(
+        Code.BODY_MALFORMED, Code.FIELD_INVALID, Code.SIGN_UP_CLOSED, Code.CONFLICT, Code.BODY_TOO_LARGE,
+        Code.TOO_MANY_ATTEMPTS,
+    ),
+)  # fmt: skip
+def create_account(
+    control: ControlParts, address: ClientAddress, response: Response, body: NewAccount
+) -> NewAccountView:
+    """Open an account. It is `pending`: it can be set up, and sends once an operator has approved it.
+
+    Needs no access token, and gives the account's first API key, of role `iac`: its secret is shown here and never
+    again. Five in an hour from one address.
+    """
+    if not control.settings.control.sign_up:
+        raise SignUpClosedError
+    control.limits.sign_up(address)
+    account, created = sign_up(control.database, control.sources, body)
+    response.headers["Cache-Control"] = NO_STORE
+    return NewAccountView.with_key(account, CreatedApiKeyView.created(created.api_key, created.secret))
+
+
+@router.get("", responses=refusals(Code.BEARER_INVALID))
+def account(principal: Anyone) -> AccountView:
+    """Say how the account stands and, when it is rejected or suspended, why."""
+    return AccountView.of(principal.account)

@@ -1,0 +1,44 @@
+"""What the control plane does by itself as time passes, once an hour."""
+
+import asyncio
+import logging
+from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from waypost.control.idempotency import delete_old_keys
+from waypost.control.keys.service import revoke_idle_keys
+from waypost.control.oauth.service import delete_expired_sessions
+from waypost.control.sources import Sources
+from waypost.db import Database
+
+# Limits are of hours and days, and each is also checked where it matters: this only keeps lists true and tables small.
+PERIOD_SECONDS: Final = 3600
+
+_log = logging.getLogger(__name__)
+
+
+def clean(database: Database, sources: Sources) -> None:
+    """Do all of it once; doing it twice changes nothing.
+
+    Raises:
+        SQLAlchemyError: the database cannot be used.
+    """
+    if revoked := revoke_idle_keys(database, sources):
+        _log.info("%d API keys that nobody used are revoked", revoked)
+    delete_expired_sessions(database, sources)
+    delete_old_keys(database, sources)
+
+
+async def keep_house(database: Database, sources: Sources, stop: asyncio.Event) -> None:
+    """Clean at once and then every hour, until `stop` is set."""
+    while not stop.is_set():
+        try:
+            await asyncio.to_thread(clean, database, sources)
+        except SQLAlchemyError as error:
+            _log.error("the control database could not be cleaned and will be again in an hour: %s", error)
+        try:
+            async with asyncio.timeout(PERIOD_SECONDS):
+                await stop.wait()
+        except TimeoutError:
+            continue

@@ -1,0 +1,146 @@
+"""`Idempotency-Key`: what is asked twice is done once, and answered twice.
+
+The answer is kept in the transaction that does what was asked. So there is no moment at which one is known without the
+other, and of two requests at once the database lets one through: the other one's transaction fails, and it answers with
+what the first one left.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Final
+
+from fastapi import Header
+from fastapi.responses import Response
+from pydantic import BaseModel
+from sqlalchemy import delete
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from waypost.control.errors import IdempotencyKeyUsedError
+from waypost.control.oauth.service import Principal
+from waypost.control.sources import Sources
+from waypost.db import Database
+from waypost.db.tables import IdempotencyKey
+
+KEPT: Final = timedelta(hours=24)
+MAX_KEY_CHARACTERS: Final = 255
+
+KeyHeader = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=MAX_KEY_CHARACTERS,
+        pattern=r"^[!-~]+$",
+        description="Extension. A name of your choice for this request, of visible ASCII characters. For 24 hours the "
+        "same request with the same key is answered as the first time, and not done again; another request with it is "
+        "refused.",
+    ),
+]
+
+Remember = Callable[[Session, BaseModel], None]
+"""To be called in the transaction that does what was asked, with its answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    account: int
+    key: str
+    digest: str
+
+
+class Once:
+    """Does a request once for each key of an account.
+
+    Args:
+        database: the control database.
+        sources: clock.
+        principal: whose key it is.
+        key: the header, or None: then every request is done.
+    """
+
+    def __init__(self, database: Database, sources: Sources, principal: Principal, key: str | None) -> None:
+        self._database = database
+        self._sources = sources
+        self._account = principal.account.number
+        self._key = key
+
+    def answer(self, route: str, asked: BaseModel, status: int, act: Callable[[Remember], BaseModel]) -> Response:
+        """The answer to a request, done now or earlier.
+
+        Args:
+            route: what the request is for; a key stands for one request to one route.
+            asked: the request's body.
+            status: of the answer.
+            act: does it, and calls what it is given with the answer, in its transaction.
+
+        Raises:
+            IdempotencyKeyUsedError: the key came with another request.
+        """
+        if self._key is None:
+            return _json(act(_nothing).model_dump_json(), status)
+        request = _Request(self._account, self._key, _digest(route, asked))
+        if earlier := self._earlier(request):
+            return earlier
+        try:
+            view = act(lambda session, view: self._remember(session, request, status, view))
+        except IntegrityError:
+            # Perhaps the same request was faster: then ours is undone, and its answer is there.
+            meanwhile = self._earlier(request)
+            if meanwhile is None:
+                raise
+            return meanwhile
+        return _json(view.model_dump_json(), status)
+
+    def _earlier(self, request: _Request) -> Response | None:
+        with self._database.reading() as session:
+            kept = session.get(IdempotencyKey, (request.account, request.key))
+        if kept is None or kept.created_at <= _oldest(self._sources.now()):
+            return None
+        if kept.request_digest != request.digest:
+            raise IdempotencyKeyUsedError
+        return _json(kept.answer, kept.status, replayed=True)
+
+    def _remember(self, session: Session, request: _Request, status: int, view: BaseModel) -> None:
+        now = self._sources.now()
+        of_key = (IdempotencyKey.account == request.account, IdempotencyKey.key == request.key)
+        session.execute(delete(IdempotencyKey).where(*of_key, IdempotencyKey.created_at <= _oldest(now)))
+        session.add(
+            IdempotencyKey(
+                account=request.account,
+                key=request.key,
+                request_digest=request.digest,
+                status=status,
+                answer=view.model_dump_json(),
+                created_at=now,
+            )
+        )
+        session.flush()
+
+
+def delete_old_keys(database: Database, sources: Sources) -> None:
+    """Forget requests of more than 24 hours ago."""
+    with database.writing() as session:
+        session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at <= _oldest(sources.now())))
+
+
+def _oldest(now: datetime) -> datetime:
+    return now - KEPT
+
+
+def _digest(route: str, asked: BaseModel) -> str:
+    # What was said, not what a later release would add to it by default. As ASCII, which half a surrogate pair has too.
+    said = asked.model_dump(exclude_unset=True, warnings=False)
+    return hashlib.sha256(f"{route}\n{json.dumps(said, sort_keys=True)}".encode()).hexdigest()
+
+
+def _json(body: str, status: int, *, replayed: bool = False) -> Response:
+    headers = {"Idempotent-Replayed": "true"} if replayed else None
+    return Response(body, status, headers=headers, media_type="application/json")
+
+
+def _nothing(_session: Session, _view: BaseModel) -> None:
+    """Without a key nothing is remembered."""

@@ -1,0 +1,64 @@
+"""What operators decide, and what they see."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from waypost.control.accounts.schema import AccountView, account_fields
+from waypost.control.fields import Reason, RequestModel
+from waypost.control.times import unix_seconds
+from waypost.db.states import AccountState
+from waypost.db.tables import Account, AccountDecision
+
+
+class Rejection(RequestModel):
+    """Why an account is turned down."""
+
+    reason: Annotated[Reason, Field(description="The owner sees it.")]
+
+
+class Suspension(RequestModel):
+    """Why an account may send no more."""
+
+    reason: Annotated[Reason, Field(description="The owner sees it.")]
+    block_links: Annotated[
+        bool,
+        Field(
+            description="Whether every link of the account answers 410 too, until the block is lifted with "
+            "`DELETE /api/v1/link/block/{block_id}`."
+        ),
+    ] = False
+
+
+class OperatorsAccountView(AccountView):
+    """An account as operators see it."""
+
+    is_operator: bool
+    links_blocked: Annotated[bool, Field(description="Whether every link of the account is switched off.")]
+
+    @classmethod
+    def seen(cls, account: Account, *, links_blocked: bool) -> "OperatorsAccountView":
+        """With what stands in other tables."""
+        return cls(**account_fields(account), is_operator=account.is_operator, links_blocked=links_blocked)
+
+
+class DecisionView(BaseModel):
+    """One step in an account's approval history."""
+
+    account_id: UUID
+    state: Annotated[AccountState, Field(description="What the account became.")]
+    reason: str | None
+    decided_by: Annotated[str, Field(description="An operator's e-mail address, or `cli`.")]
+    decided_at_utc: Annotated[int, Field(description="Unix seconds.")]
+
+    @classmethod
+    def of(cls, account: UUID, row: AccountDecision) -> "DecisionView":
+        """As it is listed."""
+        return cls(
+            account_id=account,
+            state=row.state,
+            reason=row.reason,
+            decided_by=row.decided_by,
+            decided_at_utc=unix_seconds(row.decided_at),
+        )
