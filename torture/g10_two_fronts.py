@@ -111,12 +111,15 @@ class Edge:
         """Visited here only: nobody else has its certificate renewed."""
         return f"{self.name}-{number}.example.com"
 
-    def start(self) -> None:
-        """Return once it serves."""
+    def begin(self) -> None:
+        """Start everything on it."""
         with self.host.entered():
             self.machine.begin()
             self._front.start()
-            self.machine.running.wait_ready()
+
+    def wait_ready(self) -> None:
+        """Return once it serves."""
+        self.machine.running.wait_ready()
 
     def kill(self) -> None:
         """Everything on it at once."""
@@ -187,7 +190,9 @@ class Trial:
         ]
         for edge in self.edges:
             held.callback(edge.kill)
-            edge.start()
+            edge.begin()
+        for edge in self.edges:
+            edge.wait_ready()
         self.readers = [self._readers(first) for first in (0, KEPT_FIRST)]
         self.fate = Fate(0, 0, 0, 0)
 
@@ -274,7 +279,8 @@ class Trial:
             self._look(*(other for other in self.edges if other is not edge))
         if unplugged:
             self._switch.plug_in(edge.host)
-        edge.start()
+        edge.begin()
+        edge.wait_ready()
         self._look(*self.edges)
 
     def _renew(self) -> None:
