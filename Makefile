@@ -33,7 +33,7 @@ lock: $(READY)  ## requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --all-extras --group dev --python-version 3.11 \
 	  --custom-compile-command "make lock" pyproject.toml --output-file requirements.lock
 
-bench: bench-links bench-edge bench-pipeline bench-api bench-search  ## every benchmark
+bench: bench-links bench-edge bench-pipeline bench-api  ## every benchmark but bench-search
 
 bench-links: $(READY)  ## rewriting, link length, sealing, growth: tables, and a plot in bench/results; over SHARED=DIR/corpus
 	$(BIN)/python -m bench.links $(if $(SHARED),$(SHARED)/corpus)
