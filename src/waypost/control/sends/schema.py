@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, Field, SkipValidation, WithJsonSchema, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, WrapValidator, model_validator
 from pydantic_core import PydanticCustomError
 
 from waypost.control.fields import (
@@ -95,12 +95,15 @@ class NewSend(NewRecipient, Message):
     """A message to one recipient."""
 
 
+# Checked one by one when the batch is taken in: a wrong one must not keep the others from their mail.
+_NewRecipientUnchecked = Annotated[NewRecipient, WrapValidator(lambda value, _check: value)]
+
+
 class NewBatch(Message):
     """One message to many recipients."""
 
-    # Looked at one by one when the batch is taken in: a wrong one must not keep the others from their mail.
     recipients: Annotated[
-        list[SkipValidation[NewRecipient]],
+        list[_NewRecipientUnchecked],
         Field(
             min_length=1,
             max_length=MAX_RECIPIENTS,
