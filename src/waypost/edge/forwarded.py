@@ -4,15 +4,15 @@ Headers are believed only from trusted networks, and of the two headers that nam
 writes: the other one would reach us as the client sent it.
 """
 
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network
 
 from waypost.config import ForwardedHeader
 
 IpNetwork = IPv4Network | IPv6Network
-IpAddress = IPv4Address | IPv6Address
 
 JOINED_HEADERS = frozenset({b"x-forwarded-for", b"forwarded", b"x-forwarded-host"})
 """Several lines of one of these are one list (RFC 9110, section 5.3): what a front adds may be a line of its own."""
@@ -30,12 +30,22 @@ class Front:
 
     networks: tuple[IpNetwork, ...] = ()
     header: ForwardedHeader = ForwardedHeader.X_FORWARDED_FOR
-    trusts: Callable[[str], bool] = field(init=False, repr=False, compare=False)
-    """Whether an address is one of these networks'. Remembers its answers: each request asks about the same few."""
+    trusts_peer: Callable[[str], bool] = field(init=False, repr=False, compare=False)
+    """Whether a socket's address is one of these networks'. Remembers its answers: fronts are few."""
+    _masks: tuple[tuple[int, int, int], ...] = field(init=False, repr=False, compare=False)
+    """Bytes of an address, mask, and what it leaves: behind a front each reader's address is looked at, once."""
 
     def __post_init__(self) -> None:
-        trusts = lru_cache(maxsize=4096)(partial(_is_within, self.networks)) if self.networks else _never
-        object.__setattr__(self, "trusts", trusts)
+        masks = tuple((each.max_prefixlen // 8, int(each.netmask), int(each.network_address)) for each in self.networks)
+        object.__setattr__(self, "_masks", masks)
+        object.__setattr__(self, "trusts_peer", lru_cache(maxsize=1024)(lambda peer: self.trusts(_packed(peer))))
+
+    def trusts(self, packed: bytes | None) -> bool:
+        """Whether an address, as `_packed` gives it, is one of these networks'."""
+        if packed is None:
+            return False
+        length, number = len(packed), int.from_bytes(packed)
+        return any(length == size and number & mask == network for size, mask, network in self._masks)
 
 
 def client_of(peer: str, headers: Mapping[bytes, bytes], front: Front) -> str:
@@ -46,7 +56,7 @@ def client_of(peer: str, headers: Mapping[bytes, bytes], front: Front) -> str:
         headers: lower-case names; several lines of `JOINED_HEADERS` joined.
         front: what is trusted.
     """
-    if not front.trusts(peer):
+    if not front.trusts_peer(peer):
         return peer
     name = front.header.value.encode()
     value = headers.get(name)
@@ -56,18 +66,18 @@ def client_of(peer: str, headers: Mapping[bytes, bytes], front: Front) -> str:
     client = peer
     # Split at every comma, in quotes or not: an opening quote of the client's must not swallow what the front added.
     for hop in reversed(value.decode("latin-1").split(",")[-HOPS_MAX:]):
-        address = _address(node_of(hop))
-        if address is None:
+        packed = _packed(node_of(hop))
+        if packed is None:
             return ""
-        client = str(address)
-        if not front.trusts(client):
+        client = socket.inet_ntop(_FAMILIES[len(packed)], packed)
+        if not front.trusts(packed):
             break
     return client
 
 
 def host_of(host: bytes, peer: str, headers: Mapping[bytes, bytes], front: Front) -> bytes:
     """The host the client asked for: a trusted proxy's word for it if it gives one, else `host`. Arguments as above."""
-    if not front.trusts(peer):
+    if not front.trusts_peer(peer):
         return host
     if front.header is ForwardedHeader.FORWARDED:
         last = headers.get(b"forwarded", b"").decode("latin-1").rpartition(",")[2]
@@ -75,27 +85,27 @@ def host_of(host: bytes, peer: str, headers: Mapping[bytes, bytes], front: Front
     return headers.get(b"x-forwarded-host", b"").rpartition(b",")[2].strip() or host
 
 
-def _is_within(networks: tuple[IpNetwork, ...], text: str) -> bool:
-    address = _address(text)
-    return address is not None and any(address in network for network in networks)
+def _packed(node: str) -> bytes | None:
+    """The IP address of a hop, with port or without, in brackets or not: 4 bytes, or 16; None for anything else.
 
-
-def _never(_: str) -> bool:
-    return False
-
-
-def _address(node: str) -> IpAddress | None:
-    """The IP address of a hop: with port or without, in brackets or not; None for a name, `unknown`, or garbage."""
+    An IPv4 address mapped into IPv6 is 4 bytes.
+    """
     text = node.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:
         text = text.partition(":")[0]
+    text = text.partition("%")[0]
     try:
-        address = ip_address(text.partition("%")[0])
-    except ValueError:
+        packed = socket.inet_pton(socket.AF_INET6 if ":" in text else socket.AF_INET, text)
+    except (OSError, ValueError):  # ValueError: a NUL in it
         return None
-    return getattr(address, "ipv4_mapped", None) or address
+    return packed.removeprefix(_MAPPED) if len(packed) == _IPV6_BYTES else packed
+
+
+_IPV6_BYTES = 16
+_MAPPED = bytes(10) + b"\xff\xff"
+_FAMILIES = {4: socket.AF_INET, _IPV6_BYTES: socket.AF_INET6}
 
 
 def _parameter(element: str, name: str) -> str:

@@ -76,3 +76,24 @@ def test_the_host_is_the_front_s_word_where_it_gives_one():
 def test_a_header_of_a_thousand_hops_is_not_walked_to_its_end():
     value = b"198.51.100.1," + b"10.0.0.1," * 1000 + b"10.0.0.2"
     assert client_of("127.0.0.1", {b"x-forwarded-for": value}, FOR) == "10.0.0.1"
+
+
+@pytest.mark.parametrize("hop", ["192.0.2.07", "192.0", "0xc0.0.2.7", "3221225991", "192.0.2.7\0", "1::2::3", "é", " "])
+def test_what_is_not_written_as_an_address_is_none(hop):
+    assert client_of("127.0.0.1", {b"x-forwarded-for": hop.encode("latin-1")}, FOR) == ""
+
+
+@pytest.mark.parametrize(
+    ("network", "inside", "outside"),
+    [
+        ("10.0.0.0/8", "10.255.255.255", "11.0.0.0"),
+        ("192.0.2.128/25", "192.0.2.128", "192.0.2.127"),
+        ("2001:db8::/33", "2001:db8:7fff::1", "2001:db8:8000::1"),
+        ("0.0.0.0/0", "198.51.100.1", "::1"),
+        ("::/0", "::1", "127.0.0.1"),
+    ],
+)
+def test_a_network_holds_its_addresses_and_no_others(network, inside, outside):
+    front = Front((Network.parse(network).network,))
+    assert front.trusts_peer(inside)
+    assert not front.trusts_peer(outside)
