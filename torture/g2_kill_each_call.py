@@ -19,20 +19,21 @@ def run(scale: Scale, progress: Progress, rng: Random) -> Result:
     """Kill at each, or at a few that are drawn."""
     prepared = life.prepare(progress.directory / "prepared")
     calls = [call for stage in life.STAGES for call in life.undisturbed(prepared[stage], stage, progress.directory)]
-    points = sorted({(call.stage, call.kind, call.number) for call in calls})
+    points = sorted({(call.stage, call.kind, call.number, _of_the_writer(call)) for call in calls})
     if scale is Scale.SHORT:
         points = rng.sample(points, SHORT_POINTS)
     met: set[Call] = set()
     kills = 0
     wrong: list[str] = []
     state = progress.load()
-    for number, (stage, kind, nth) in enumerate(points):
-        name = f"{stage}, {kind} {nth}"
+    for number, (stage, kind, nth, of_the_writer) in enumerate(points):
+        name = f"{stage}, {kind} {nth}{' of the writer' * of_the_writer}"
         progress.say(f"{number + 1} of {len(points)}: {name}")
         if name in state:
             found = state[name]
         else:
-            found = _kill(prepared[stage], stage, f"{kind}:signal=KILL:when={nth}", progress.directory / "life")
+            inject = f"{kind}:signal=KILL:when={nth}"
+            found = _kill(prepared[stage], stage, inject, progress.directory / "life", of_the_writer=of_the_writer)
             state[name] = found
             progress.save(state)
         kills += found["killed"]
@@ -77,10 +78,19 @@ def _place(call: Call) -> tuple[str, ...]:
     return (call.stage * (call.thread == "main" and call.kind != life.ANSWER), call.thread, call.kind, str(call.number))
 
 
-def _kill(prepared: Path, stage: str, inject: str, folder: Path) -> dict:
+def _of_the_writer(call: Call) -> bool:
+    """Whether strace is to look at the worker's own directory alone.
+
+    The main thread syncs the directories above it at every start, before the writer's thread has synced anything.
+    """
+    return call.kind == "fsync" and call.thread != "main"
+
+
+def _kill(prepared: Path, stage: str, inject: str, folder: Path, *, of_the_writer: bool) -> dict:
     log = folder.with_suffix(".log")
     with life.copy(prepared, folder) as install:
-        outcome = life.live(install, stage, inject, log)
+        only = install.worker_spool() if of_the_writer else None
+        outcome = life.live(install, stage, inject, log, only=only)
         wrong = life.recovered(install, outcome, stage)
     if wrong:
         shutil.copytree(folder, folder.with_name(inject.replace(":", "-")), dirs_exist_ok=True)
