@@ -1,11 +1,11 @@
-"""P9: `POST /api/v1/email/send`, durable before the 202, on SQLite and on PostgreSQL.
+"""P9: `POST /api/v1/email/send` and `/batch`, durable before the 202, on SQLite and on PostgreSQL.
 
-    python -m bench.api [--seconds 10] [--connections 16] [--rate 300] [--links 30] [--kilobytes 50]
+    python -m bench.api [--seconds 10] [--connections 16] [--rate 300] [--links 30] [--kilobytes 50] [--recipients 1000]
 
 The API runs in a process of its own, as in `waypost core` but without pipeline and mail: what is measured is the
 request. The client is this process, and shares the machine with the server and PostgreSQL. First as many requests as
 `--connections` get through one after the other; then `--rate` requests a second, whether answered or not, whose times
-count from when each was due, so that a stall shows in every request it held up.
+count from when each was due, so that a stall shows in every request it held up. Then batches, one after the other.
 """
 
 import argparse
@@ -23,6 +23,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 from tests.postgresql import running
@@ -40,6 +41,7 @@ from waypost.control.profiles.service import create_profile
 from waypost.control.sources import SYSTEM
 from waypost.db.states import AccountState, Role
 from waypost.keyfile import create_keyring, keyring_path
+from waypost.telemetry.garbage import spare_the_collector
 
 DOMAIN = "shop.example"
 WORDS = "a letter to its readers, with news of the shop and what it costs this week, "
@@ -60,14 +62,14 @@ class Server:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def message(links: int, kilobytes: int) -> bytes:
-    """The JSON of a send whose HTML is about that long."""
+def message(links: int, kilobytes: int) -> dict[str, Any]:
+    """A send whose HTML is about that long."""
     text = WORDS * (kilobytes * 1024 // links // len(WORDS) - 1)
     rows = "".join(
         f'<tr><td><a href="https://www.shop.example/p/{n}?utm_source=letter&amp;n={n}">Item {n}</a>{text}</td></tr>'
         for n in range(links)
     )
-    send = {
+    return {
         "from_email_address": f"news@{DOMAIN}",
         "recipient_email_address": "ada@example.com",
         "subject": "News",
@@ -76,7 +78,17 @@ def message(links: int, kilobytes: int) -> bytes:
         "open_tracking": True,
         "tags": ["news"],
     }
-    return json.dumps(send).encode()
+
+
+def batch(send: dict[str, Any], recipients: int) -> dict[str, Any]:
+    """The same to many."""
+    of_all = {name: value for name, value in send.items() if name not in {"recipient_email_address", "tags"}}
+    return of_all | {
+        "recipients": [
+            {"recipient_email_address": f"reader{n}@example.com", "recipient_name": f"Reader {n}", "tags": ["news"]}
+            for n in range(recipients)
+        ]
+    }
 
 
 async def serve_api(data: Path) -> None:
@@ -93,6 +105,7 @@ async def serve_api(data: Path) -> None:
     keyring = create_keyring(keyring_path(data))
     print(f"{key.api_key.key}:{key.secret}", flush=True)
     app = create_app(settings, database=database, store=None, keyring=lambda: keyring, control_key=install.control_key)
+    spare_the_collector()  # as the core does
     await serve(app, settings.control.listen, asyncio.Event())
 
 
@@ -121,10 +134,11 @@ def started(url: str) -> Iterator[Server]:
 class Connection:
     """One kept connection: as little work per request as can be, for the client is on the server's machine."""
 
-    def __init__(self, server: Server, body: bytes) -> None:
+    def __init__(self, server: Server, message: dict[str, Any], path: str = "") -> None:
         self._server = server
+        body = json.dumps(message).encode()
         self._request = (
-            f"POST /api/v1/email/send HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {server.token}\r\n"
+            f"POST /api/v1/email/send{path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {server.token}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         ).encode() + body
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
@@ -146,12 +160,14 @@ class Connection:
             self._streams[1].close()
 
 
-async def one_after_the_other(server: Server, body: bytes, connections: int, seconds: float) -> int:
+async def one_after_the_other(
+    server: Server, body: dict[str, Any], connections: int, seconds: float, path: str = ""
+) -> int:
     """Each connection sends as soon as it is answered; how many were."""
     until = time.monotonic() + seconds
 
     async def work() -> int:
-        connection, sent = Connection(server, body), 0
+        connection, sent = Connection(server, body, path), 0
         while time.monotonic() < until:
             await connection.send()
             sent += 1
@@ -161,7 +177,7 @@ async def one_after_the_other(server: Server, body: bytes, connections: int, sec
     return sum(await asyncio.gather(*(work() for _ in range(connections))))
 
 
-async def at_a_rate(server: Server, body: bytes, rate: int, seconds: float) -> list[float]:
+async def at_a_rate(server: Server, body: dict[str, Any], rate: int, seconds: float) -> list[float]:
     """Seconds from when each of `rate` requests a second was due until its answer, sorted."""
     idle: list[Connection] = []
     taken: list[float] = []
@@ -192,10 +208,14 @@ def measure(name: str, url: str, options: argparse.Namespace) -> None:
         sent = asyncio.run(one_after_the_other(server, body, options.connections, options.seconds))
         cpu = (server.cpu_seconds() - cpu) / sent
         times = asyncio.run(at_a_rate(server, body, options.rate, options.seconds))
+        start = time.monotonic()
+        many = batch(body, options.recipients)
+        batches = asyncio.run(one_after_the_other(server, many, 1, options.seconds, "/batch"))
+        recipients = batches * options.recipients / (time.monotonic() - start)
     p99 = times[int(len(times) * 0.99)]
     print(
         f"{name:<12}{sent / options.seconds:>8.0f}/s{cpu * 1e3:>10.2f} ms"
-        f"{statistics.median(times) * 1e3:>12.1f} ms{p99 * 1e3:>10.1f} ms"
+        f"{statistics.median(times) * 1e3:>12.1f} ms{p99 * 1e3:>10.1f} ms{recipients:>11.0f}/s"
     )
 
 
@@ -207,13 +227,14 @@ def main() -> None:
     parser.add_argument("--rate", type=int, default=300)
     parser.add_argument("--links", type=int, default=30)
     parser.add_argument("--kilobytes", type=int, default=50)
+    parser.add_argument("--recipients", type=int, default=1000)
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
         asyncio.run(serve_api(options.serve))
         return
     print(f"{options.kilobytes} KB of HTML, {options.links} links; {os.cpu_count()} cores for client, API and database")
-    print(f"{'':<12}{'sends':>10}{'CPU each':>13}{f'p50 at {options.rate}/s':>15}{'p99':>13}")
+    print(f"{'':<12}{'sends':>10}{'CPU each':>13}{f'p50 at {options.rate}/s':>15}{'p99':>13}{'recipients':>13}")
     measure("SQLite", "", options)
     with running(durable=True) as postgresql:
         measure("PostgreSQL", postgresql.new_database(), options)

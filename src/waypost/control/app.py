@@ -49,7 +49,8 @@ def routes() -> FastAPI:
         # Any other refusal. Without it FastAPI would document its own 422, which is never given.
         responses={"default": {"model": ErrorBody, "description": "Refused, or failed."}},
     )
-    for router in (oauth, accounts, keys, *profiles, sends, links, blocks, analysis, operators, edges):
+    # A path is looked for in this order, and most requests are sends.
+    for router in (sends, oauth, accounts, keys, *profiles, links, blocks, analysis, operators, edges):
         app.include_router(router)
     boundary.install(app)
     return app

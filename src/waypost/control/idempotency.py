@@ -41,8 +41,8 @@ KeyHeader = Annotated[
     ),
 ]
 
-Remember = Callable[[Session, BaseModel], None]
-"""To be called in the transaction that does what was asked, with its answer."""
+Remember = Callable[[Session, Callable[[], BaseModel]], None]
+"""To be called in the transaction that does what was asked, with what makes its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Once:
         if earlier := self._earlier(request):
             return earlier
         try:
-            view = act(lambda session, view: self._remember(session, request, status, view))
+            view = act(lambda session, view_of: self._remember(session, request, status, view_of()))
         except IntegrityError:
             # Perhaps the same request was faster: then ours is undone, and its answer is there.
             meanwhile = self._earlier(request)
@@ -142,5 +142,5 @@ def _json(body: str, status: int, *, replayed: bool = False) -> Response:
     return Response(body, status, headers=headers, media_type="application/json")
 
 
-def _nothing(_session: Session, _view: BaseModel) -> None:
+def _nothing(_session: Session, _view_of: Callable[[], BaseModel]) -> None:
     """Without a key nothing is remembered."""

@@ -11,7 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
-from waypost.db import Database, UnknownRevisionError, create_engine, database_url, migrate
+from waypost.db import UNAVAILABLE, Database, UnknownRevisionError, create_engine, database_url, migrate
 from waypost.db.states import AccountState, OutboxTopic, ProfileState, SendState
 from waypost.db.tables import Account, ApiKey, Base, Content, Outbox, Profile, Report, Send
 
@@ -234,6 +234,25 @@ def test_a_writer_of_another_process_is_waited_for(new_database, tmp_path):
         assert set(session.scalars(select(Account.name))) == {"ours", "theirs"}
     ours.close()
     theirs.close()
+
+
+@pytest.mark.parametrize("seconds", [0, 3600], ids=["after a pause it is asked first", "at once it is found out"])
+def test_a_connection_that_the_server_ended_is_replaced(postgresql, tmp_path, monkeypatch, seconds):
+    monkeypatch.setattr("waypost.db.engine.PING_AFTER_SECONDS", seconds)
+    database = Database(create_engine(database_url(postgresql.new_database(), tmp_path)))
+
+    def ask():
+        with database.reading() as session:
+            return session.scalars(text("SELECT pg_backend_pid()")).one()
+
+    first = ask()
+    postgresql.administer(f"SELECT pg_terminate_backend({first})")
+    if seconds:
+        with pytest.raises(UNAVAILABLE):
+            ask()
+
+    assert ask() != first
+    database.close()
 
 
 def test_a_failing_statement_does_not_tell_what_it_was_to_write(database):

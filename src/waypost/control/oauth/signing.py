@@ -19,6 +19,8 @@ SECRET_BYTES = 32
 ISSUER = "waypost"
 # A month bounds what a leaked secret is worth. Access tokens live a day at most, so the one before still verifies.
 ROTATE_AFTER = timedelta(days=30)
+# 2 MB of them.
+REMEMBERED_TOKENS = 1024
 _REQUIRED_CLAIMS = ("exp", "iss", "sid")
 
 
@@ -39,6 +41,7 @@ class SigningKeys:
         self._lock = threading.Lock()
         self._keys: dict[str, _Key] = {}
         self._newest: _Key | None = None
+        self._verified: dict[str, dict[str, Any]] = {}
 
     def prepare(self) -> None:
         """Make or open the key to sign with, so that a wrong `control.key` shows at start and not at the first login.
@@ -63,6 +66,19 @@ class SigningKeys:
         Raises:
             ControlKeyError: `control.key` does not open the signing keys.
         """
+        claims = self._verified.get(token)
+        if claims is None:
+            claims = self._verify(token)
+            if claims is None:
+                return None
+            # An access token comes with each request, and its signature does not change.
+            if len(self._verified) >= REMEMBERED_TOKENS:
+                self._verified.clear()
+            self._verified[token] = claims
+        return claims if claims["exp"] > self._sources.now().timestamp() else None
+
+    def _verify(self, token: str) -> dict[str, Any] | None:
+        """The claims of a JWT of ours, expired or not."""
         try:
             key = self._by_id(str(jwt.get_unverified_header(token).get("kid", "")))
             if key is None:
@@ -77,7 +93,7 @@ class SigningKeys:
             )
         except jwt.InvalidTokenError:
             return None
-        return claims if claims["exp"] > self._sources.now().timestamp() else None
+        return claims
 
     def _current(self) -> _Key:
         with self._lock:

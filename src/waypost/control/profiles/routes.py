@@ -56,7 +56,7 @@ def create_sending_profile(
             body,
             control.settings.links.development_domains,
             control_key=control.control_key,
-            remember=lambda session, profile: remember(session, ProfileView.of(profile)),
+            remember=lambda session, profile: remember(session, lambda: ProfileView.of(profile)),
         )
         return ProfileView.of(profile)
 

@@ -80,7 +80,9 @@ def send(control: ControlParts, principal: Sender, body: NewSend, idempotency_ke
     """Send a message. Once this answers 202 the message is on disk and will be tried until it is delivered or fails."""
 
     def act(remember: Remember) -> SendView:
-        taken = accept(control, principal, body, [body], lambda session, taken: remember(session, _accepted(taken)))
+        taken = accept(
+            control, principal, body, [body], lambda session, taken: remember(session, lambda: _accepted(taken))
+        )
         return _accepted(taken)
 
     return _once(control, principal, idempotency_key).answer("send", body, 202, act)
@@ -98,7 +100,11 @@ def send_batch(control: ControlParts, principal: Sender, body: NewBatch, idempot
     def act(remember: Remember) -> BatchView:
         accepted = [each for each in recipients if isinstance(each, NewRecipient)]
         taken = accept(
-            control, principal, body, accepted, lambda session, taken: remember(session, _batch(recipients, taken))
+            control,
+            principal,
+            body,
+            accepted,
+            lambda session, taken: remember(session, lambda: _batch(recipients, taken)),
         )
         return _batch(recipients, taken)
 

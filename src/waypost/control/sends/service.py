@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -103,22 +104,22 @@ def accept(
         NoActiveProfileError: nor may the domain of `from_email_address`.
     """
     principal.require_approved()
-    with control.database.reading() as session:
-        profile = active_profile(session, principal.account.number, domain_of(message.from_email_address))
     tracked = message.click_tracking and bool(message.content_html)
     untouched = unsubscribe_urls(_unsubscribe(message))
     planned = plan_links(message.content_html or "", control.keyring(), untouched) if tracked else NOTHING_PLANNED
-    rows = [_send_row(control, profile, message, recipient, planned) for recipient in recipients]
-    news = [row for send in rows for row in _news(control, send, profile, planned)]
+    now, domain = control.sources.now(), domain_of(message.from_email_address)
     content = {
         "html": message.content_html,
         "text": message.content_text,
         "headers": message.headers or None,
         "report": planned.report,
-        "created_at": rows[0]["created_at"],
+        "created_at": now,
     }
     attachments = stored_attachments(message.attachments or [])
     with control.database.writing() as session:
+        profile = active_profile(session, principal.account.number, domain)
+        rows = [_send_row(control, profile, message, recipient, planned=planned, now=now) for recipient in recipients]
+        news = [row for send in rows for row in _news(control, send, profile, planned)]
         _store(session, content, attachments, rows, news)
         taken = Taken(profile, [Send(**row) for row in rows], planned.report, planned.error)
         remember(session, taken)
@@ -210,9 +211,8 @@ def _with_others(session: Session, sends: Sequence[Send]) -> Sequence[FoundSend]
 
 
 def _send_row(
-    control: Control, profile: Profile, message: Message, recipient: NewRecipient, planned: LinkPlan
+    control: Control, profile: Profile, message: Message, recipient: NewRecipient, *, planned: LinkPlan, now: datetime
 ) -> dict[str, Any]:
-    now = control.sources.now()
     return {
         "send_id": control.sources.event_id(now),
         "send_key": control.sources.ksuid(now),
