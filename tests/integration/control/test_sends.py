@@ -179,6 +179,12 @@ def test_malformed_html_is_always_accepted_and_kept_as_it_is(api, html, click_tr
     assert tenant.get(f"{SEND}/{answer.json()['send_id']}/content/html").content == html.encode()
 
 
+def test_names_of_links_may_hold_what_html_lets_them(api):
+    html = '<a href="https://a.example/" data-smtpd-link-name="a\x00&#0;\x85&#x7f;b">x</a>'
+
+    assert api.tenant().send(content_html=html, click_tracking=True).status_code == 202
+
+
 def test_a_failure_in_rewriting_sends_the_message_untracked_and_says_so(api, monkeypatch):
     """R18: it never loses the message."""
 
