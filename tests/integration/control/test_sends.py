@@ -137,6 +137,12 @@ def test_twins_for_outlook_are_one_link_of_the_slim_record(api):
     assert sorted((link.index, link.part) for link in record.links) == [(0, "html"), (1, "outlook")]
 
 
+def test_names_of_links_may_hold_what_html_lets_them(api):
+    html = '<a href="https://a.example/" data-smtpd-link-name="a\x00&#0;\x85&#x7f;b">x</a>'
+
+    assert api.tenant().send(content_html=html, click_tracking=True).status_code == 202
+
+
 @pytest.mark.parametrize("fields", [{}, {"click_tracking": False}, {"click_tracking": "none"}])
 def test_without_click_tracking_there_is_no_report(api, fields):
     assert "link_report" not in api.tenant().send(**fields).json()
@@ -177,12 +183,6 @@ def test_malformed_html_is_always_accepted_and_kept_as_it_is(api, html, click_tr
 
     assert answer.status_code == 202
     assert tenant.get(f"{SEND}/{answer.json()['send_id']}/content/html").content == html.encode()
-
-
-def test_names_of_links_may_hold_what_html_lets_them(api):
-    html = '<a href="https://a.example/" data-smtpd-link-name="a\x00&#0;\x85&#x7f;b">x</a>'
-
-    assert api.tenant().send(content_html=html, click_tracking=True).status_code == 202
 
 
 def test_a_failure_in_rewriting_sends_the_message_untracked_and_says_so(api, monkeypatch):
