@@ -134,7 +134,12 @@ def _oldest(now: datetime) -> datetime:
 def _digest(route: str, asked: BaseModel) -> str:
     # What was said, not what a later release would add to it by default. As ASCII, which half a surrogate pair has too.
     said = asked.model_dump(exclude_unset=True, warnings=False)
-    return hashlib.sha256(f"{route}\n{json.dumps(said, sort_keys=True)}".encode()).hexdigest()
+    return hashlib.sha256(f"{route}\n{json.dumps(said, sort_keys=True, default=_file)}".encode()).hexdigest()
+
+
+def _file(content: bytes) -> str:
+    """What stands for the bytes of a file."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def _json(body: str, status: int, *, replayed: bool = False) -> Response:

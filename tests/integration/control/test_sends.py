@@ -149,6 +149,12 @@ def test_twins_for_outlook_are_one_link_of_the_slim_record(api):
     assert sorted((link.index, link.part) for link in record.links) == [(0, "html"), (1, "outlook")]
 
 
+def test_names_of_links_may_hold_what_html_lets_them(api):
+    html = '<a href="https://a.example/" data-smtpd-link-name="a\x00&#0;\x85&#x7f;b">x</a>'
+
+    assert api.tenant().send(content_html=html, click_tracking=True).status_code == 202
+
+
 @pytest.mark.parametrize("fields", [{}, {"click_tracking": False}, {"click_tracking": "none"}])
 def test_without_click_tracking_there_is_no_report(api, fields):
     assert "link_report" not in api.tenant().send(**fields).json()
