@@ -179,7 +179,7 @@ class Api:
             sources=self.sources,
             **parts,
         )
-        with serving(app) as origin, httpx.Client(base_url=origin) as client:
+        with serving(app) as origin, httpx.Client(base_url=origin, timeout=60) as client:
             yield client
 
     def no_attempts_yet(self):
@@ -234,7 +234,7 @@ def served(request, tmp_path_factory):
         control_key=install.control_key,
         sources=sources,
     )
-    with serving(app) as origin, httpx.Client(base_url=origin) as client:
+    with serving(app) as origin, httpx.Client(base_url=origin, timeout=60) as client:
         limits = app.state.control.limits
         yield Api(client, install.database, store, clock, sources, keyring, install.control_key, data, limits)
     install.database.close()

@@ -74,7 +74,7 @@ def core(tmp_path, store):
         control_key=install.control_key,
         fleet=Fleet(publisher, intake),
     )
-    with serving(app) as origin, httpx.Client(base_url=origin) as client:
+    with serving(app) as origin, httpx.Client(base_url=origin, timeout=60) as client:
         yield Core(client, install.database, publisher, keyring)
     stop.set()
     thread.join()

@@ -42,7 +42,7 @@ def outage(postgresql, tmp_path):
     def up():
         postgresql.administer(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
-    with serving(app) as origin, httpx.Client(base_url=origin) as client:
+    with serving(app) as origin, httpx.Client(base_url=origin, timeout=60) as client:
         yield (
             Api(
                 client,
