@@ -110,8 +110,6 @@ def domain_of(email_address: str) -> str:
 
 Text = Annotated[str, AfterValidator(_text)]
 """Any text that can be written as UTF-8, NUL included."""
-Line = Annotated[str, AfterValidator(single_line)]
-"""Text without control characters."""
 # The length first: pydantic counts what comes out of a function with the words for a list.
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARACTERS), AfterValidator(single_line)]
 DisplayName = Annotated[str, Field(max_length=MAX_NAME_CHARACTERS), AfterValidator(single_line)]

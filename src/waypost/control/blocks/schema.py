@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from waypost.control.fields import Line, Name, RequestModel
+from waypost.control.fields import Name, RequestModel, Text
 from waypost.fleet.snapshot import BlockKind
 
 MAX_VALUE_CHARACTERS = 8192
@@ -17,7 +17,7 @@ class NewBlock(RequestModel):
 
     kind: Annotated[BlockKind, Field(strict=False)]
     value: Annotated[
-        Line,
+        Text,
         Field(
             min_length=1,
             max_length=MAX_VALUE_CHARACTERS,

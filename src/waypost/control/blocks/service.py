@@ -54,8 +54,11 @@ def add_block(database: Database, sources: Sources, keyring: Keyring, asker: Ask
     """
     if asker.account is not None and new.kind in _OPERATORS_ONLY:
         raise InvalidFieldError("kind", f"only an operator may block a{'n' * (new.kind == 'account')} {new.kind}")
+    value = new.value.strip()
+    if not value.isprintable():  # PostgreSQL takes a NUL in a text for an error
+        raise InvalidFieldError("value", "must not hold control characters")
     with database.writing() as session:
-        target = _TARGETS[new.kind](session, keyring, asker, new.value.strip())
+        target = _TARGETS[new.kind](session, keyring, asker, value)
         return _hold(session, sources, new.kind, target, reason=new.reason, created_by=asker.name)
 
 
