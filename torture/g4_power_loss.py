@@ -153,8 +153,12 @@ class Trial:
             self.found.add(sentence, crash)
 
     def _read(self, crash: Crash) -> tuple[Counter[int], bool]:
-        """Clicks that can be read, and whether something that was synced, or written since, cannot."""
-        found: Counter[int] = Counter()
+        """Clicks that can be read, and whether something that was synced, or written since, cannot.
+
+        A record is known by its segment and its number, as the collector knows it: recycled blocks can show an older
+        segment, whole, under a newer one's name, and it is stored once.
+        """
+        records: dict[tuple[str, int], int] = {}
         damaged = False
         for path in sealed_segments(self._directory):
             sure = crash.sure.get(path.stem, sys.maxsize)
@@ -163,9 +167,10 @@ class Trial:
             except UnreadableSegmentError:
                 damaged |= sure > 0
                 continue
-            found.update(number_of(hit.send_id) for _, hit in segment.records)
+            for number, hit in segment.records:
+                records[segment.segment_id, number] = number_of(hit.send_id)
             damaged |= any(each.offset < sure for each in segment.damaged)
-        return found, damaged
+        return Counter(records.values()), damaged
 
     def _badly_set_aside(self, crash: Crash) -> bool:
         """Whether a segment was set aside that holds what was synced, or clicks of its own."""
