@@ -28,6 +28,7 @@ from waypost.spool import UnreadableSegmentError, read_segment, sealed_segments
 from waypost.spool.conservation import account
 from waypost.spool.counters import COUNTERS_NAME, LOST, Count
 from waypost.spool.files import COUNTERS_BYTES
+from waypost.spool.names import segment_id
 from waypost.spool.segments import QUARANTINE_SUFFIX, SEALED_SUFFIX
 
 MEMORY = "/dev/shm"
@@ -175,13 +176,13 @@ class Trial:
     def _badly_set_aside(self, crash: Crash) -> bool:
         """Whether a segment was set aside that holds what was synced, or clicks of its own."""
         for path in self._directory.glob(f"*{QUARANTINE_SUFFIX}"):
-            if crash.sure.get(path.stem):
+            if crash.sure.get(segment_id(path)):
                 return True
             try:
                 segment = read_segment(path)
             except UnreadableSegmentError:
                 continue
-            if segment.segment_id == path.stem and segment.records:
+            if segment.segment_id == segment_id(path) and segment.records:
                 return True
         return False
 
