@@ -20,7 +20,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, text
 from tests.postgresql import running
 
 from waypost.control.ksuid import ksuid
@@ -226,7 +226,21 @@ def run(name: str, url: str, data: Path, count: int, rounds: int) -> None:
     seconds, _ = timed(lambda: fill(database, count))
     print(f"{name}, {count:,} sends (filled in {seconds:.0f} s)\n  {'':<18}{'p50':>11}{'p95':>13}")
     measure(database, rounds)
+    for table, size in sizes(database).items():
+        print(f"  {size / count:.0f} bytes a send in {table}")
     database.close()
+
+
+def sizes(database: Database) -> dict[str, int]:
+    """Bytes of tables with their indexes."""
+    with database.engine.connect() as connection:
+        if database.engine.dialect.name == "postgresql":
+            return {
+                table: connection.scalar(text("SELECT pg_total_relation_size(:table)"), {"table": table})
+                for table in TABLES
+            }
+        pages = text("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
+        return {"the whole database": connection.scalar(pages)}
 
 
 def main() -> None:
@@ -239,8 +253,6 @@ def main() -> None:
     if options.sqlite:
         with tempfile.TemporaryDirectory() as data:
             run("SQLite", "", Path(data), options.sqlite, options.rounds)
-            size = sum(file.stat().st_size for file in Path(data).iterdir())
-            print(f"  {size / options.sqlite:.0f} bytes a send")
     if options.postgresql:
         with running(durable=False) as server, tempfile.TemporaryDirectory() as data:
             run("PostgreSQL", server.new_database(), Path(data), options.postgresql, options.rounds)

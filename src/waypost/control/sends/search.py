@@ -1,37 +1,70 @@
 """Finding sends by the beginnings of words."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select, text
+from sqlalchemy import TextClause, bindparam, func, select, text
 from sqlalchemy.orm import Session
 
 from waypost.control.sends.words import BUCKET_SENDS, bucket_of, indexed, words_of
 from waypost.db.tables import SearchEntry, Send
 
-# A rare word is looked for in twice as many buckets at each step, up to this many: as many branches of one query.
+# A rare word is looked for in twice as many buckets at each step, up to this many.
 MAX_BUCKETS_AT_ONCE = 256
 # A word that fewer sends of the newest bucket have, less than one in 250, is rare.
 RARE = 64
 # How many are read at once.
 PAGE = 128
 
-_HITS = {
-    # As a CTE of its own: the planner would otherwise walk the primary key backwards for the sake of the order.
-    "postgresql": text(
-        "WITH hits AS MATERIALIZED (SELECT number FROM search_entries WHERE words @@ CAST(:query AS tsquery)) "
-        "SELECT number FROM hits WHERE number < :before ORDER BY number DESC LIMIT :count"
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """How a database is asked. In its index are alphanumeric words and dots: nothing to be quoted."""
+
+    prefix: str
+    """The beginning of a word."""
+    conjunction: str
+    """Joins what one send must have."""
+    hits: TextClause
+    """The numbers of sends that have what one of `queries` asks for, below `before`, falling, `count` at most."""
+    queries: Callable[[Iterable[str]], str | list[str]]
+    """What `hits` takes for one question about each bucket."""
+    settings: TextClause | None = None
+    """To be set for the transaction."""
+
+
+_INDEXES = {
+    "postgresql": _Index(
+        "'{}':*",
+        " & ",
+        # One look at the index for each bucket: in one question with many alternatives, each send found would be
+        # compared with all of them. OFFSET 0: else the primary key may be walked backwards, for the sake of the order.
+        text(
+            "SELECT number FROM unnest(CAST(:queries AS text[])) AS asked(query) CROSS JOIN LATERAL "
+            "(SELECT number FROM search_entries WHERE words @@ CAST(asked.query AS tsquery) OFFSET 0) AS hits "
+            "WHERE number < :before ORDER BY number DESC LIMIT :count"
+        ),
+        list,
+        # It thinks that any beginning is that of one word in 200: then reading the whole table may seem cheaper than
+        # a hundred looks at the index, and compiling the query (50 ms) or other processes (40 ms) worth their while.
+        text(
+            "SELECT set_config(name, value, true) FROM (VALUES ('enable_seqscan', 'off'), ('jit', 'off'), "
+            "('max_parallel_workers_per_gather', '0')) AS settings(name, value)"
+        ),
     ),
-    "sqlite": text(
-        "SELECT rowid FROM search_words WHERE search_words MATCH :query AND rowid < :before "
-        "ORDER BY rowid DESC LIMIT :count"
+    "sqlite": _Index(
+        '"{}" *',
+        " AND ",
+        text(
+            "SELECT rowid FROM search_words WHERE search_words MATCH :queries AND rowid < :before "
+            "ORDER BY rowid DESC LIMIT :count"
+        ),
+        " OR ".join,
     ),
 }
-# How a beginning is written, and how several are joined by and, and by or. In the index are alphanumeric words and
-# dots: nothing to be quoted.
-_SYNTAX = {"postgresql": ("'{}':*", " & ", " | "), "sqlite": ('"{}" *', " AND ", " OR ")}
 
 # Each by itself: SQLite looks both up only when they are not asked for together.
 _ENDS = select(
@@ -97,7 +130,9 @@ class _Seeker:
     def __init__(self, session: Session, account: int) -> None:
         self._session = session
         self._account = account
-        self._dialect = session.get_bind().dialect.name
+        self._index = _INDEXES[session.get_bind().dialect.name]
+        if self._index.settings is not None:
+            session.execute(self._index.settings)
 
     def rare(self, words: Sequence[str], bucket: int) -> Sequence[str]:
         """Those of `words` that the index is to be asked for; all of them when all are common.
@@ -129,14 +164,13 @@ class _Seeker:
                     yield number, send
 
     def _page(self, words: Sequence[str], buckets: Iterable[int], before: int, count: int) -> Sequence[int]:
-        prefix, conjunction, alternative = _SYNTAX[self._dialect]
-        branches = (
-            conjunction.join(prefix.format(indexed(self._account, bucket, word)) for word in words)
+        index = self._index
+        asked = (
+            f"({index.conjunction.join(index.prefix.format(indexed(self._account, bucket, word)) for word in words)})"
             for bucket in buckets
         )
-        query = alternative.join(f"({branch})" for branch in branches)
-        sought = {"query": query, "before": before, "count": count}
-        return self._session.scalars(_HITS[self._dialect], sought).all()
+        sought = {"queries": index.queries(asked), "before": before, "count": count}
+        return self._session.scalars(index.hits, sought).all()
 
 
 def _has_all(beginnings: Sequence[str], send: Send) -> bool:
