@@ -12,11 +12,10 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
-from ipaddress import IPv4Address
 from typing import Final
-from urllib.parse import unquote
 from uuid import UUID
 
+import ada_url
 import msgspec
 
 from waypost.fleet.errors import SnapshotForged, SnapshotKeyUnknown, SnapshotMalformed
@@ -138,46 +137,15 @@ def link_digest(account: int, destination: str) -> str:
 
 
 def destination_host(destination: str) -> str:
-    """The host a browser would go to, so that no spelling of a blocked one passes (WHATWG URL, section 3.5).
+    """The host that a browser would go to, in the one spelling it has there (WHATWG URL, section 3.5).
 
-    Lower case, percent-decoded, without user, port and final dot; a number read as the IPv4 address it is; an IPv6
-    address keeps its brackets. A name in Unicode is not here: destinations are ASCII.
+    So that no spelling of a blocked one passes: `%65vil.example`, a soft hyphen in it, an address as one octal number.
+    A-labels, without final dot; an IPv6 address keeps its brackets. Empty for a URL that no browser would open.
     """
-    authority = re.split(r"[/?#]", destination.partition("//")[2], maxsplit=1)[0]
-    host = authority.rpartition("@")[2]
-    if host.startswith("["):
-        return host.partition("]")[0].lower() + "]"
-    host = unquote(host.partition(":")[0]).lower().removesuffix(".")
-    address = _ipv4(host)
-    return host if address is None else str(address)
-
-
-def _ipv4(host: str) -> IPv4Address | None:
-    """The address a host is when it is made of numbers: one to four of them, octal and hexadecimal ones too."""
-    numbers = [_number(part) for part in host.split(".")]
-    *first, last = numbers
-    if last is None or None in first or len(numbers) > _IPV4_BYTES:
-        return None
-    if any(number > _BYTE_MAX for number in first if number is not None) or last >= 256 ** (_IPV4_BYTES - len(first)):
-        return None
-    address = last
-    for place, number in enumerate(first):
-        address |= (number or 0) << 8 * (_IPV4_BYTES - 1 - place)
-    return IPv4Address(address)
-
-
-def _number(text: str) -> int | None:
-    match = _NUMBER.fullmatch(text)
-    if match is None:
-        return None
-    digits, base = next((match[name] or "0", base) for name, base in _BASES.items() if match[name] is not None)
-    return int(digits, base)
-
-
-_IPV4_BYTES: Final = 4
-_BYTE_MAX: Final = 255
-_NUMBER: Final = re.compile(r"0[xX](?P<hexadecimal>[0-9a-fA-F]{0,16})|0(?P<octal>[0-7]{1,22})|(?P<decimal>[0-9]{1,20})")
-_BASES: Final = {"hexadecimal": 16, "octal": 8, "decimal": 10}
+    try:
+        return ada_url.URL(destination).hostname.removesuffix(".")
+    except ValueError:
+        return ""
 
 
 _CHECKS: Final[tuple[tuple[BlockKind, Callable[[Blocks, Payload, int], bool]], ...]] = (

@@ -109,7 +109,8 @@ def test_an_operator_blocks_anything_and_its_owner_cannot_lift_it(api, shop):
         block(root, "account", shop.account.public_id),
         block(root, "host", "*.Evil.example"),
         block(root, "host", "straße.example"),
-        block(root, "host", "192.0.2.1"),
+        block(root, "host", "0300.0.2.1"),
+        block(root, "host", "[2001:DB8:0::1]"),
         block(root, "key", "1"),
         block(root, "link", tracked(api, shop)),
         block(root, "profile", shop.profile.public_id),
@@ -118,9 +119,9 @@ def test_an_operator_blocks_anything_and_its_owner_cannot_lift_it(api, shop):
     assert made[0].json() == made[1].json()
     told = blocks(api)
     assert shop.account.number in told.accounts
-    assert {"*.evil.example", "xn--strae-oqa.example", "192.0.2.1"} <= told.hosts
+    assert {"*.evil.example", "xn--strae-oqa.example", "192.0.2.1", "[2001:db8::1]"} <= told.hosts
     assert 1 in told.keys
-    for answer in made[6:]:
+    for answer in made[7:]:
         block_id = answer.json()["block_id"]
         assert shop.client.delete(f"{PATH}/{block_id}", headers=shop.headers).status_code == 404
     for block_id in {answer.json()["block_id"] for answer in made}:
@@ -131,8 +132,9 @@ def test_an_operator_blocks_anything_and_its_owner_cannot_lift_it(api, shop):
     ("kind", "value"),
     [
         ("link", "javascript:alert(1)"), ("link", "https://x.example/ y"), ("send", "nonsense"), ("profile", "7"),
-        ("host", "evil.example/path"), ("host", "https://evil.example"), ("key", "0"), ("key", "one"), ("nothing", "x"),
-        ("link", ""), ("account", "nobody"), ("account", "a@b\x00.example"), ("link", "https://x.example/\r\nx"),
+        ("host", "evil.example/path"), ("host", "https://evil.example"), ("host", "a@evil.example"),
+        ("host", "evil.example:80"), ("host", "*."), ("host", "*"), ("host", "256.0.0.1"), ("key", "0"), ("key", "one"),
+        ("nothing", "x"), ("link", ""), ("account", "nobody"), ("account", "a@b\x00.example"), ("link", "https://x.example/\r\nx"),
     ],
 )  # fmt: skip
 def test_a_value_that_is_none_of_its_kind_is_refused_with_the_field(api, kind, value):

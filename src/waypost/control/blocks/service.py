@@ -1,5 +1,6 @@
 """The kill switch: what is blocked, by whom, and why. Edges learn of it by the snapshot."""
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -13,14 +14,14 @@ from waypost.control.publishing.service import snapshot_changes
 from waypost.control.sources import Sources
 from waypost.db import Database
 from waypost.db.tables import Account, Block, Profile, Send
-from waypost.fleet.snapshot import BlockKind, link_digest
+from waypost.fleet.snapshot import BlockKind, destination_host, link_digest
 from waypost.links.errors import InvalidPayload, TokenError
 from waypost.links.keyring import KEY_IDS, Keyring
 from waypost.links.token import Kind, Payload, check_destination, open_token
 from waypost.links.url import parse_url
-from waypost.mime.mailbox import ascii_domain
 
 _SUBDOMAINS = "*."
+_HOST = re.compile(r"[^\s/?#@:\\%*\[\]]+|\[[0-9A-Fa-f:.]+\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +182,7 @@ def _account(session: Session, _: Keyring, __: Asker, value: str) -> _Target:
 
 def _host(_: Session, __: Keyring, ___: Asker, value: str) -> _Target:
     name = value.removeprefix(_SUBDOMAINS)
-    host = name.lower() if name.startswith("[") or name.replace(".", "").isdecimal() else ascii_domain(name)
+    host = destination_host(f"https://{name}/") if _HOST.fullmatch(name) else ""
     if not host:
         raise InvalidFieldError("value", "must be a host like evil.example, or *.evil.example for its subdomains")
     found = value[: len(value) - len(name)] + host
