@@ -2,8 +2,9 @@
 
 import base64
 import hashlib
+from dataclasses import dataclass, field
+from functools import lru_cache
 from html import escape
-from typing import NamedTuple
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -35,14 +36,29 @@ _REASONS = {
 }
 
 
-class Answer(NamedTuple):
-    """A whole answer, but for what belongs to the connection (Date, Content-Length, Connection)."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer, but for what belongs to the connection (Date, Connection).
+
+    Attributes:
+        status: of HTTP.
+        headers: values hold no CR, LF or NUL.
+        body: left out for HEAD.
+        head: status line and headers as they are sent; made once, for what is answered often.
+    """
 
     status: int
     headers: Headers
     body: bytes = b""
+    head: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        lines = [f"HTTP/1.1 {self.status} {_REASONS[self.status]}"]
+        lines += [f"{name}: {value}" for name, value in (*self.headers, ("Content-Length", len(self.body)))]
+        object.__setattr__(self, "head", "\r\n".join(lines))
 
 
+@lru_cache(maxsize=1024)
 def redirect(destination: str) -> Answer:
     """To exactly `destination`, which came out of an opened token and so holds only characters of RFC 3986.
 
@@ -114,15 +130,11 @@ def encode(answer: Answer, *, date: str, body: bool, close: bool) -> bytes:
     """The bytes of an HTTP/1.1 answer (RFC 9112).
 
     Args:
-        answer: header values hold no CR, LF or NUL.
+        answer: what to send.
         date: as RFC 9110, section 5.6.7.
         body: false for HEAD.
         close: the connection ends after it.
     """
-    lines = [f"HTTP/1.1 {answer.status} {_REASONS[answer.status]}"]
-    lines += [f"{name}: {value}" for name, value in answer.headers]
-    lines.append(f"Date: {date}\r\nContent-Length: {len(answer.body)}")
-    if close:
-        lines.append("Connection: close")
-    head = ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
+    end = "\r\nConnection: close\r\n\r\n" if close else "\r\n\r\n"
+    head = f"{answer.head}\r\nDate: {date}{end}".encode("ascii")
     return head + answer.body if body else head

@@ -57,7 +57,7 @@ not Cookie: they tell where she was, which is none of ours."""
 _REMEMBERED = 1024
 """Hosts and addresses whose spelling is not looked at anew in every request: a front's clients come back."""
 _KEPT = {name.encode(): (name, cap) for name, cap in KEPT_HEADERS.items()}
-_PREFETCH_HEADERS = ("sec-purpose", "purpose", "x-purpose", "x-moz")
+_PREFETCH_HEADERS = frozenset({"sec-purpose", "purpose", "x-purpose", "x-moz"})
 _PREFETCH_WORDS = ("prefetch", "preview", "prerender")
 
 
@@ -252,6 +252,7 @@ _ROUTES = {
     "o": _Route("/o/", ".gif", Kind.OPEN, HitKind.OPEN),
     "where": _Route("/where/", "", Kind.CLICK, None),
 }
+_SHAPES = [(route.prefix, route.suffix, route) for route in _ROUTES.values()]
 _PROOF_PREFIX = "/.well-known/waypost/"
 _REFUSED = {
     "malformed": Seen.REFUSED_MALFORMED,
@@ -262,9 +263,9 @@ _REFUSED = {
 
 def token_of(path: str) -> tuple[str, _Route | None]:
     """The token in a path, and its route; no route when the path is not one of a token."""
-    for route in _ROUTES.values():
-        if path.startswith(route.prefix) and path.endswith(route.suffix):
-            return path[len(route.prefix) : len(path) - len(route.suffix)], route
+    for prefix, suffix, route in _SHAPES:
+        if path.startswith(prefix) and path.endswith(suffix):
+            return path[len(prefix) : len(path) - len(suffix)], route
     return "", None
 
 
@@ -292,9 +293,9 @@ def link_domain_of(host: str) -> str:
 
 def outcome_of(method: bytes, headers: Mapping[str, str]) -> Outcome:
     """Whether a person can have been behind this request."""
-    for name in _PREFETCH_HEADERS:
-        value = headers.get(name)
-        if value and any(word in value.lower() for word in _PREFETCH_WORDS):
+    if not _PREFETCH_HEADERS.isdisjoint(headers):
+        said = " ".join(headers.get(name, "") for name in _PREFETCH_HEADERS).lower()
+        if any(word in said for word in _PREFETCH_WORDS):
             return Outcome.PREFETCH
     return Outcome.HEAD if method == b"HEAD" else Outcome.ANSWERED
 

@@ -118,9 +118,8 @@ def _packed(text: str, packing: _Packing) -> bytes:
     return b"".join((*counted, _substitute(text[rest:])))
 
 
-@lru_cache(maxsize=1024)
 def decompress(data: bytes, limit: int) -> str:
-    """The text of a short form. Kept for a while: the readers of one mailing open the same few links.
+    """The text of a short form.
 
     Args:
         data: what `compress` wrote.

@@ -17,9 +17,9 @@ Sealing is deterministic: the same payload, key and link domain give the same te
 import binascii
 import itertools
 import re
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, NamedTuple
+from functools import lru_cache
+from typing import Final, NamedTuple, Self
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -60,8 +60,18 @@ class IpPolicy(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class Payload:
+class _Fields(NamedTuple):
+    kind: Kind
+    account: int
+    profile: int
+    link_index: int
+    destination: str
+    send_id: UUID | None
+    privacy: Privacy
+    ip_policy: IpPolicy
+
+
+class Payload(_Fields):
     """What a token says. Every payload that exists can be sealed, and opens to an equal one.
 
     Args:
@@ -79,24 +89,29 @@ class Payload:
         InvalidPayload: a field that breaks these rules.
     """
 
-    kind: Kind
-    account: int
-    profile: int
-    link_index: int = 0
-    destination: str = ""
-    send_id: UUID | None = None
-    privacy: Privacy = Privacy.IDENTIFIED
-    ip_policy: IpPolicy = IpPolicy.FULL
+    __slots__ = ()
 
-    def __post_init__(self) -> None:
-        _check_number("account", self.account)
-        _check_number("profile", self.profile)
-        _check_number("link_index", self.link_index)
-        _check_send_id(self.send_id, self.privacy)
-        if self.kind is Kind.CLICK:
-            check_destination(self.destination)
-        elif self.link_index or self.destination:
+    def __new__(  # noqa: PLR0917 -- the fields of a tuple
+        cls,
+        kind: Kind,
+        account: int,
+        profile: int,
+        link_index: int = 0,
+        destination: str = "",
+        send_id: UUID | None = None,
+        privacy: Privacy = Privacy.IDENTIFIED,
+        ip_policy: IpPolicy = IpPolicy.FULL,
+    ) -> Self:
+        """As described above."""
+        _check_number("account", account)
+        _check_number("profile", profile)
+        _check_number("link_index", link_index)
+        _check_send_id(send_id, privacy)
+        if kind is Kind.CLICK:
+            check_destination(destination)
+        elif link_index or destination:
             raise InvalidPayload("kind", "open goes with no link index and no destination")
+        return super().__new__(cls, kind, account, profile, link_index, destination, send_id, privacy, ip_policy)
 
 
 def seal(payload: Payload, link_domain: str, keyring: Keyring) -> str:
@@ -310,7 +325,10 @@ def _link_bytes(link_index: int, destination: str) -> bytes:
 
 
 def _parse(plaintext: bytes) -> Payload:
-    """Every field is checked again here, so that a bug of a past sealer cannot become a bad header today."""
+    """Every field is checked again here, so that a bug of a past sealer cannot become a bad header today.
+
+    `_make` does not: numbers are in their bounds as `_read_varint` reads them, the other fields are looked at below.
+    """
     try:
         kind, privacy, ip_policy = _HEADS[plaintext[0]]
         account, at = _read_varint(plaintext, 1)
@@ -319,15 +337,24 @@ def _parse(plaintext: bytes) -> Payload:
         if privacy is not Privacy.ANONYMOUS:
             send_id = UUID(bytes=plaintext[at : at + _UUID_BYTES])
             at += _UUID_BYTES
+            _check_send_id(send_id, privacy)
         if kind is Kind.CLICK:
             link_index, at = _read_varint(plaintext, at)
-            destination = decompress(plaintext[at:], MAX_DESTINATION_BYTES)
+            destination = _destination(plaintext[at:])
             at = len(plaintext)
         if at != len(plaintext):
             raise Malformed("more follows the last field")
-        return Payload(kind, account, profile, link_index, destination, send_id, privacy, ip_policy)
+        return Payload._make((kind, account, profile, link_index, destination, send_id, privacy, ip_policy))
     except (LookupError, ValueError) as error:
         raise Malformed("a field is not as any sealer writes it") from error
+
+
+@lru_cache(maxsize=1024)
+def _destination(short: bytes) -> str:
+    """Read and checked once for a while: the readers of one mailing open the same few links."""
+    destination = decompress(short, MAX_DESTINATION_BYTES)
+    check_destination(destination)
+    return destination
 
 
 _MORE: Final = 0x80
