@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from waypost.cli.options import load_settings
+
 if TYPE_CHECKING:
     from waypost.db import Database
     from waypost.links.keyring import Key, Keyring
@@ -57,6 +59,24 @@ def beyond(data: Path, config: Path | None, keyring: "Keyring") -> list[str]:
     return here + _ask(data, config, elsewhere)
 
 
+def origin(data: Path, config: Path | None) -> str | None:
+    """The core that the keyring here is fetched from, as on the machine of an edge; None: it is the one that counts.
+
+    Raises:
+        click.UsageError: the settings are wrong.
+    """
+    if not find_spec("msgspec"):
+        return None
+    from waypost.keyfile.snapshot import snapshot_path  # noqa: PLC0415 -- as said above
+
+    if _is_core(data, config):
+        return None
+    if url := load_settings(config, data).edge.control_url:
+        return url
+    # The settings may not have been named; but only a core publishes.
+    return "a core elsewhere" if snapshot_path(data).exists() else None
+
+
 def wait_for_all(
     data: Path, config: Path | None, key: "Key", seconds: float, sleep: Callable[[float], None] = time.sleep
 ) -> list[str]:
@@ -87,15 +107,24 @@ def _ask(data: Path, config: Path | None, question: "Callable[[Database], list[s
     if not find_spec("sqlalchemy"):
         return []
     from waypost.cli.control_database import control_database, has_control_database  # noqa: PLC0415 -- as said above
-    from waypost.db import CONTROL_KEY_FILE  # noqa: PLC0415
 
     if has_control_database(config, data):
         with control_database(config, data) as (_, database):
             return question(database)
-    if (data / CONTROL_KEY_FILE).exists():
+    if _is_core(data, config):
         # Taken for an install without edges elsewhere, it would have links sealed that do not open there.
         raise click.ClickException(
             f"{data} is the core's, and its control database, which knows the edges elsewhere, is not there: name the "
             "settings that the core is started with (--config FILE, or WAYPOST_DB__URL)."
         )
     return []
+
+
+def _is_core(data: Path, config: Path | None) -> bool:
+    """Whether a data directory is that of a core, whose database may be elsewhere and not be named."""
+    if not find_spec("sqlalchemy"):
+        return False
+    from waypost.cli.control_database import has_control_database  # noqa: PLC0415 -- as said above
+    from waypost.db import CONTROL_KEY_FILE  # noqa: PLC0415
+
+    return (data / CONTROL_KEY_FILE).exists() or has_control_database(config, data)

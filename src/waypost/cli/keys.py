@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from waypost.cli.key_holders import beyond, lacking, wait_for_all
+from waypost.cli.key_holders import beyond, lacking, origin, wait_for_all
 from waypost.cli.options import config_option, data_option
 from waypost.keyfile import (
     KeyfileError,
@@ -66,6 +66,7 @@ def add(data: Path, config: Path | None, *, mint: bool) -> None:
     """
     path = keyring_path(data)
     with _plain_errors():
+        _refuse_fetched(path, origin(data, config))
         _refuse_old_copy(path, beyond(data, config, load_keyring(path)))
         key = add_key(path).keys[-1]
         click.echo(f"Added key {key.key_id}. Keep a new copy elsewhere: waypost keys export FILE")
@@ -84,12 +85,23 @@ def promote(data: Path, config: Path | None, key_id: int) -> None:
     """Seal new links with key ID from now on, if every edge holds it: else those links would not open everywhere."""
     path = keyring_path(data)
     with _plain_errors():
+        _refuse_fetched(path, origin(data, config))
         key = next((key for key in load_keyring(path).keys if key.key_id == key_id), None)
         if key is None:
             raise click.ClickException(f"There is no key {key_id}; `waypost keys list` shows which there are.")
         _refuse_to_mint(key, lacking(data, config, key))
         promote_key(path, key_id)
     click.echo(f"New links are sealed with key {key_id} from now on. Older ones go on opening.")
+
+
+def _refuse_fetched(path: Path, core: str | None) -> None:
+    """A key added to it would be on no other machine, and the core's next one, of the same id, refused here."""
+    if core:
+        raise click.ClickException(
+            f"{path} is an edge's copy of the keyring of {core}, and is not changed. Run this on the core's machine: "
+            "what it changes is here within seconds. If this is the core's machine, name the settings that the core is "
+            "started with (--config FILE, or WAYPOST_DB__URL)."
+        )
 
 
 def _refuse_old_copy(path: Path, holding: list[str]) -> None:

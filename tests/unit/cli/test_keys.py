@@ -2,6 +2,7 @@
 
 import re
 import time
+from datetime import UTC, datetime
 
 import pytest
 from click.testing import CliRunner
@@ -14,7 +15,9 @@ from waypost.control.install import open_database
 from waypost.control.sources import SYSTEM
 from waypost.db import create_control_key
 from waypost.fleet.courier import HeldByWorker, HeldKey, Report
+from waypost.fleet.snapshot import Snapshot
 from waypost.keyfile import add_key, keyring_path, load_keyring
+from waypost.keyfile.snapshot import snapshot_path, write_snapshot
 from waypost.links.keyring import Keyring
 from waypost.spool.counters import Counters, WorkerStatus
 from waypost.spool.files import Files
@@ -114,6 +117,30 @@ def test_a_core_whose_database_is_named_nowhere_is_not_taken_for_one_without_edg
     for command in (("add",), ("promote", "1")):
         refused = keys(*command)
         assert (refused.exit_code, "--config FILE" in refused.output) == (1, True)
+
+
+@pytest.mark.parametrize("command", [("add",), ("add", "--mint"), ("promote", "1")])
+def test_an_edge_s_copy_of_the_keyring_is_not_changed(keys, tmp_path, command):
+    """A key that was made here would be on no other machine, and the core's next one, of the same id, refused here."""
+    keys("create")
+    path = keyring_path(tmp_path / "data")
+    before = path.read_bytes()
+    config = tmp_path / "waypost.toml"
+    config.write_text('[edge]\ncontrol_url = "https://core.example.com"\n')
+    told = keys(*command, "--config", str(config))
+    assert (told.exit_code, "of https://core.example.com, and is not changed" in told.output) == (1, True)
+    write_snapshot(snapshot_path(tmp_path / "data"), Snapshot(1, datetime.now(UTC)), load_keyring(path))
+    untold = keys(*command)
+    assert (untold.exit_code, "Run this on the core's machine" in untold.output) == (1, True)
+    assert path.read_bytes() == before
+
+
+def test_the_core_s_own_keyring_is_changed_although_an_edge_of_this_machine_has_the_same_settings(keys, tmp_path):
+    keys("create")
+    open_database(load(None, {}, tmp_path / "data")).close()
+    config = tmp_path / "waypost.toml"
+    config.write_text('[edge]\ncontrol_url = "http://127.0.0.1:8025"\n')
+    assert keys("add", "--config", str(config)).exit_code == 0
 
 
 def test_a_key_that_is_not_there_is_not_promoted(keys):
