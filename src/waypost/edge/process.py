@@ -18,12 +18,13 @@ from waypost.edge.app import CONNECTIONS_MAX, EdgeApp, listening_socket, serve
 from waypost.edge.decide import Edge
 from waypost.edge.facts import WatchedFacts
 from waypost.edge.forwarded import Front
+from waypost.fleet.courier import WORKER
 from waypost.keyfile.snapshot import snapshot_path
 from waypost.spool import SpoolInUseError
 from waypost.spool.commit import GroupCommit
+from waypost.spool.conservation import worker_directories
 from waypost.spool.counters import Counters, WorkerStatus
 from waypost.spool.files import Files
-from waypost.spool.names import OPEN_SUFFIX
 from waypost.spool.segments import SegmentWriter
 from waypost.telemetry.garbage import spare_the_collector
 
@@ -143,15 +144,14 @@ def _open_segments(settings: Settings, name: str) -> tuple[SegmentWriter, Counte
 
 
 def _recover_gone_workers(settings: Settings) -> None:
-    """Seal what was left open by workers that an earlier setting had more of: no process opens their directories again.
+    """Put right what workers left behind that an earlier setting had: no process opens their directories again.
 
-    One that runs all the same, started by hand, holds its directory and is left alone.
+    All of them, whatever lies there: a kill leaves counts open too. One that runs all the same, started by hand, holds
+    its directory and is left alone.
     """
     present = {worker_name(settings, worker) for worker in range(settings.edge.workers)}
-    for directory in sorted(
-        {path.parent for path in spool_root(settings.data).glob(f"{settings.edge.name}-*/*{OPEN_SUFFIX}")}
-    ):
-        if directory.name not in present:
+    for directory in worker_directories(spool_root(settings.data)):
+        if directory.name not in present and WORKER.fullmatch(directory.name):
             with suppress(SpoolInUseError):
                 segments, _ = _open_segments(settings, directory.name)
                 segments.close()

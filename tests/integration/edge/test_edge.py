@@ -23,7 +23,9 @@ from waypost.edge.app import listening_socket
 from waypost.events.hit import Hit, HitKind, Outcome
 from waypost.keyfile import add_key, keyring_path, promote_key
 from waypost.spool import read_segment, sealed_segments
-from waypost.spool.counters import LOST, Count, read_counters
+from waypost.spool.counters import LOST, Count, Counters, read_counters
+from waypost.spool.files import Files
+from waypost.spool.reader import count_records
 
 from .conftest import SEND, Edges
 
@@ -218,6 +220,25 @@ def test_clicks_of_a_killed_worker_that_no_setting_starts_again_are_sealed_by_th
     eventually(lambda: len(hits(edges.spool(3))) == 20)
     assert list(edges.spool(3).glob("*.open")) == []
     assert edges.get(f"/c/{token}").startswith(b"HTTP/1.1 302")
+
+
+def test_a_drop_that_a_killed_worker_left_halfway_is_finished_by_the_first_when_no_setting_starts_it_again(
+    edges: Edges,
+) -> None:
+    gone = edges.start(3)
+    token = edges.click_token(1)
+    for _ in range(20):
+        assert edges.get(f"/c/{token}").startswith(b"HTTP/1.1 302")
+    gone.terminate()
+    assert gone.wait(10) == 0
+    segment = sealed_segments(edges.spool(3))[0]
+    clicks = count_records(segment)
+    Counters.open(edges.spool(3), Files()).dropping(clicks)
+    segment.rename(segment.with_suffix(".drop"))
+    edges.environment["WAYPOST_EDGE__NAME"] = "renamed"
+    edges.start(0)
+    eventually(lambda: read_counters(edges.spool(3))[Count.DROPPED] == clicks)
+    eventually(lambda: list(edges.spool(3).glob("*.drop")) == [])
 
 
 def test_a_disk_that_takes_nothing_costs_clicks_and_no_redirect_until_it_takes_them_again(edges: Edges) -> None:
