@@ -4,9 +4,10 @@ from pathlib import Path
 
 import click
 
-from waypost.cli.control_database import control_database, named_account, table
+from waypost.cli.control_database import control_database, named_account
 from waypost.cli.options import config_option, data_option
 from waypost.cli.publish import publish
+from waypost.cli.tables import table
 from waypost.control.accounts.schema import NewAccount
 from waypost.control.accounts.service import create_account, decide, list_accounts, list_decisions
 from waypost.control.operators.schema import Rejection

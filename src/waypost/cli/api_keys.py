@@ -6,8 +6,9 @@ from uuid import UUID
 
 import click
 
-from waypost.cli.control_database import control_database, named_account, table
+from waypost.cli.control_database import control_database, named_account
 from waypost.cli.options import config_option, data_option
+from waypost.cli.tables import table
 from waypost.control.keys.schema import NewApiKey
 from waypost.control.keys.service import create_api_key, list_api_keys, revoke_api_key
 from waypost.control.sources import SYSTEM

@@ -5,9 +5,10 @@ from uuid import UUID
 
 import click
 
-from waypost.cli.control_database import control_database, named_account, table
+from waypost.cli.control_database import control_database, named_account
 from waypost.cli.options import config_option, data_option
 from waypost.cli.publish import publish
+from waypost.cli.tables import table
 from waypost.control.blocks.schema import NewBlock
 from waypost.control.blocks.service import Asker, add_block, list_blocks, remove_block
 from waypost.control.sources import SYSTEM

@@ -68,12 +68,5 @@ def named_account(database: Database, id_or_email: str) -> Account:
         raise click.ClickException(f"{error}: {id_or_email}") from error
 
 
-def table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    """Print rows under their header, columns aligned, two spaces apart."""
-    widths = [max(len(cell) for cell in column) for column in zip(header, *rows, strict=True)]
-    for row in (header, *rows):
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
 def _sentence(error: ValidationError) -> str:
     return "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import click
 
-from waypost.cli.control_database import control_database, table
+from waypost.cli.control_database import control_database
 from waypost.cli.options import config_option, data_option
+from waypost.cli.tables import table
 from waypost.control.edges.schema import NewEdge
 from waypost.control.edges.service import add_edge, list_edges, remove_edge, report_of
 from waypost.control.errors import NotFoundError

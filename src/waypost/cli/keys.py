@@ -9,6 +9,7 @@ import click
 
 from waypost.cli.key_holders import beyond, lacking, origin, wait_for_all
 from waypost.cli.options import config_option, data_option
+from waypost.cli.tables import table
 from waypost.keyfile import (
     KeyfileError,
     add_key,
@@ -132,10 +133,11 @@ def list_(data: Path) -> None:
     with _plain_errors():
         keyring = load_keyring(path)
     unexported = unexported_key_ids(path, keyring)
-    click.echo("key  state    fingerprint  exported")
-    for key in keyring.keys:
-        exported = "no" if key.key_id in unexported else "yes"
-        click.echo(f"{key.key_id:>3}  {key.state:7}  {key.fingerprint:11}  {exported}")
+    rows = [
+        (str(key.key_id), key.state, key.fingerprint, "no" if key.key_id in unexported else "yes")
+        for key in keyring.keys
+    ]
+    table(("KEY", "STATE", "FINGERPRINT", "EXPORTED"), rows)
 
 
 @keys.command()

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import click
 
-from waypost.cli.control_database import control_database, named_account, table
+from waypost.cli.control_database import control_database, named_account
 from waypost.cli.options import config_option, data_option
 from waypost.cli.publish import publish
+from waypost.cli.tables import table
 from waypost.control.errors import NotFoundError
 from waypost.control.publishing.link_domains import list_link_domains, publish_link_domain, release_link_domain
 from waypost.control.sources import SYSTEM

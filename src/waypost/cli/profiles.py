@@ -6,10 +6,11 @@ from uuid import UUID
 
 import click
 
-from waypost.cli.control_database import control_database, named_account, table
+from waypost.cli.control_database import control_database, named_account
 from waypost.cli.options import config_option, data_option
 from waypost.cli.publish import publish
 from waypost.cli.setup_text import records_text, setup_text, summary
+from waypost.cli.tables import table
 from waypost.control.profiles.schema import NewProfile
 from waypost.control.profiles.service import (
     create_profile,

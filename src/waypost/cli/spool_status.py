@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from waypost.agent.health import BACKLOG_OLD_SECONDS, WORKER_SILENT_SECONDS
+from waypost.cli.tables import table_lines
 from waypost.spool.conservation import Account, steady_account
 from waypost.spool.counters import LOST, Count, read_status
 from waypost.spool.names import DONE_SUFFIX, QUARANTINE_SUFFIX, REPLAY_SUFFIX
@@ -116,20 +117,34 @@ def as_text(reports: Sequence[WorkerReport], now: float) -> Iterator[str]:
     if not reports:
         yield "No worker has run here yet."
         return
-    yield from _table(
-        ["ANSWERED", "UNANSWERED", "STORED", "SPOOLED", "QUARANTINED", "LOST", "DROPPED", "DIFFERENCE", "UNSYNCED"],
-        {report.name: _clicks_of(report.account) for report in reports},
+    yield from table_lines(
+        [
+            "WORKER",
+            "ANSWERED",
+            "UNANSWERED",
+            "STORED",
+            "SPOOLED",
+            "QUARANTINED",
+            "LOST",
+            "DROPPED",
+            "DIFFERENCE",
+            "UNSYNCED",
+        ],
+        [[report.name, *_clicks_of(report.account)] for report in reports],
+        numbers=True,
     )
     yield ""
-    yield from _table(
-        ["RUNS", "SEGMENTS", "BYTES", "OLDEST", "KEPT", "ASIDE", "REPLAYED"],
-        {report.name: _segments_of(report, now) for report in reports},
+    yield from table_lines(
+        ["WORKER", "RUNS", "SEGMENTS", "BYTES", "OLDEST", "KEPT", "ASIDE", "REPLAYED"],
+        [[report.name, *_segments_of(report, now)] for report in reports],
+        numbers=True,
     )
     if any(report.account.lost for report in reports):
         yield ""
-        yield from _table(
-            [count.upper() for count in LOST],
-            {report.name: [f"{report.account.counts[count]:,}" for count in LOST] for report in reports},
+        yield from table_lines(
+            ["WORKER", *(count.upper() for count in LOST)],
+            [[report.name, *(f"{report.account.counts[count]:,}" for count in LOST)] for report in reports],
+            numbers=True,
         )
     yield ""
     yield _conservation(reports)
@@ -239,12 +254,3 @@ def _duration(seconds: float) -> str:
         if seconds >= 2 * unit_seconds:
             return f"{seconds / unit_seconds:.0f} {unit}"
     return f"{seconds:.0f} s"
-
-
-def _table(header: list[str], rows: dict[str, list[str]]) -> Iterator[str]:
-    """Rows under their header: names to the left, numbers to the right."""
-    lines = [["WORKER", *header], *([name, *cells] for name, cells in rows.items())]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for name, *cells in lines:
-        padded = (cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True))
-        yield "  ".join((name.ljust(widths[0]), *padded)).rstrip()

@@ -37,7 +37,7 @@ def test_create_add_list_and_export_tell_the_story_of_a_keyring(keys, tmp_path):
     assert keys("add", "--mint").output.endswith("New links are sealed with key 3 from now on.\n")
     listed = [line.split() for line in keys("list").output.splitlines()]
     assert [(line[0], line[1], line[3]) for line in listed] == [
-        ("key", "state", "exported"),
+        ("KEY", "STATE", "EXPORTED"),
         ("1", "opening", "yes"),
         ("2", "opening", "yes"),
         ("3", "minting", "no"),
