@@ -22,8 +22,3 @@ def uuid7(unix_ms: int, randomness: bytes) -> UUID:
     high, low = _RANDOM.unpack_from(randomness)
     milliseconds = unix_ms & (1 << 48) - 1
     return _decode(_MSGPACK.pack(_BIN_16, milliseconds << 16 | 0x7000 | high >> 4, 1 << 63 | low & (1 << 62) - 1))
-
-
-def uuid7_unix_ms(value: UUID) -> int:
-    """Milliseconds since 1970 that a version 7 UUID carries."""
-    return value.int >> 80

@@ -28,7 +28,7 @@ from waypost.db.tables import (
 )
 from waypost.events.client import Client, DeviceType, ImageProxy
 from waypost.events.hit import Outcome
-from waypost.events.ids import uuid7_unix_ms
+from waypost.events.id_time import uuid7_unix_ms
 from waypost.events.name import EventName
 from waypost.store.errors import StoreFailed
 from waypost.store.rows import Event, EventLink
