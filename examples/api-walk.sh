@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # From a new account to the events of its first message, with nothing but curl and jq.
 #
-#   WAYPOST_OPERATOR=key:secret examples/api-walk.sh [EMAIL OF THE OWNER]
+#   WALK_OPERATOR=key:secret examples/api-walk.sh [EMAIL OF THE OWNER]
 #
 # Waypost is running, with a relay: see "The whole product" in README.md. The operator's credential was printed at the
-# first start; `waypost api-keys create operator@localhost --name walk --role iac` makes another one. WAYPOST_API is where
+# first start; `waypost api-keys create operator@localhost --name walk --role iac` makes another one. WALK_API is where
 # the API is, if not on this machine. Each step prints what it asks for; run it with `bash -x` to see every request.
 set -euo pipefail
 
-api=${WAYPOST_API:-http://127.0.0.1:8025}
-operator=${WAYPOST_OPERATOR:?must be the key:secret of an operator}
+api=${WALK_API:-http://127.0.0.1:8025}
+operator=${WALK_OPERATOR:?must be the key:secret of an operator}
 email=${1:-owner@walk.example}
 domain=${email#*@}
 

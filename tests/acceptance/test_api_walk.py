@@ -10,7 +10,7 @@ SCRIPT = Path(__file__).parents[2] / "examples" / "api-walk.sh"
 
 
 def walk(installation, operator, *arguments):
-    environment = {"WAYPOST_API": installation.product.origin, "WAYPOST_OPERATOR": operator}
+    environment = {"WALK_API": installation.product.origin, "WALK_OPERATOR": operator}
     return subprocess.run(
         ["bash", SCRIPT, *arguments],
         env={"PATH": os.environ["PATH"], **environment},

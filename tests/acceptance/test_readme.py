@@ -73,7 +73,8 @@ def relay_port(mail_folder):
 
 
 def test_the_tour_of_the_whole_product_ends_with_a_click_that_the_api_tells_of(folder, mail_folder, relay_port):
-    require("curl", binary="curl")
+    for program in ("curl", "jq"):
+        require(program, binary=program)
     tour = "sleep 2\n".join(blocks("sh")[1:])
     product = Product(folder, relay_port)
     # The newcomer's ports and files may be taken on this machine, so the installation has others.
@@ -82,10 +83,13 @@ def test_the_tour_of_the_whole_product_ends_with_a_click_that_the_api_tells_of(f
         tour = tour.replace(theirs, ours)
     try:
         product.start()
-        done = shell(tour, folder, WAYPOST_DATA=str(product.data), WAYPOST_CONFIG=str(product.config))
+        installation = {"WAYPOST_DATA": str(product.data), "WAYPOST_CONFIG": str(product.config)}
+        done = shell(tour, folder, **installation, WALK_API=product.origin)
         assert done.returncode == 0, done.stderr
         assert '"tracked": 1,' in done.stdout
         assert "302 to https://shop.example/\n" in done.stdout
         assert done.stdout.count('"event": "click"') == 1
+        assert "owner@walk.example is approved\n" in done.stdout
+        assert "  delivered\n" in done.stdout
     finally:
         product.stop()
