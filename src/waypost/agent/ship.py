@@ -144,6 +144,8 @@ class Shipper:
         for path in paths:
             if (named := WORKER.fullmatch(path.parent.name)) is None or named["edge"] != self._edge:
                 self._postpone(path, f"segments of {path.parent.name} are not this edge's, whose name is {self._edge}")
+            elif not segment_id(path).startswith(f"{path.parent.name}."):
+                self._postpone(path, f"a segment of another worker lies at {path.parent.name}'s: move it to that one's")
             elif path not in self._postponed or self._postponed[path][0] <= now:
                 due.append(path)
         return due
@@ -207,8 +209,10 @@ class Shipper:
         pause = 0.0
         while not self._stopped.wait(pause):
             try:
-                shipped = self.ship()
-                self._purge()
+                try:
+                    shipped = self.ship()
+                finally:
+                    self._purge()  # also while the core is away: what is kept tells of readers
             except Exception as error:
                 failures += 1
                 if failures == 1:

@@ -1,7 +1,8 @@
 """Keyring and snapshot of a running process, read again when their files change.
 
 Looking is up to the owner, who does it twice a second on a thread of its own: a disk that hangs must hang nothing else.
-A file that is bad or gone changes nothing: what was good last stays, and the log says so once.
+A file that is bad or gone changes nothing: what was good last stays, and the log says so once. One that could not be
+read is tried again at the next look, whether it changes or not.
 """
 
 import logging
@@ -51,6 +52,8 @@ class WatchedKeyring:
         try:
             keyring = load_keyring(self._path)
         except KeyfileError as error:
+            if isinstance(error.__cause__, OSError):
+                self._stamp = None
             return self._refuse(str(error))
         offered = {key.key_id: key.secret for key in keyring.keys}
         lost = [str(key.key_id) for key in self.keyring.keys if offered.get(key.key_id) != key.secret]
@@ -66,8 +69,9 @@ class WatchedKeyring:
         return changed
 
     def _refuse(self, problem: str) -> bool:
+        if problem != self.problem:
+            log.error("the changed keyring is not used: %s", problem)
         self.problem = problem
-        log.error("the changed keyring is not used: %s", problem)
         return False
 
 
@@ -100,6 +104,8 @@ class WatchedSnapshot:
         try:
             snapshot = load_snapshot(self._path, keyring)
         except KeyfileError as error:
+            if isinstance(error.__cause__, OSError):
+                self._seen = None
             return self._refuse(str(error))
         held = self.snapshot
         if snapshot is None or snapshot == held:

@@ -1,10 +1,12 @@
 """Segments and facts over HTTP to a core that misbehaves: nothing leaves the spool that was not stored."""
 
+import itertools
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from tests.acceptance.operator import eventually
 from tests.unit.store.rows import hit
 
 from waypost.agent.core import Core
@@ -51,9 +53,16 @@ def worker(tmp_path):
     files = Files()
     files.make_directory(directory)
     counters = Counters.open(directory, files)
-    for records in (3, 2):
+    for minute, records in enumerate((3, 2)):
         segments = SegmentWriter(
-            directory, "far-0", counters, sync=False, segment_bytes=10**6, segment_seconds=60, files=files
+            directory,
+            "far-0",
+            counters,
+            sync=False,
+            segment_bytes=10**6,
+            segment_seconds=60,
+            files=files,
+            now=lambda minute=minute: NOW + timedelta(minutes=minute),
         )
         segments.write([hit(1, uuid7(1, uuid4().bytes)) for _ in range(records)])
         segments.close()
@@ -130,6 +139,35 @@ def test_what_the_core_cannot_hold_is_set_aside_and_what_it_cannot_read_yet_wait
     assert ship.ship() == 1
     assert (sealed_segments(worker), ship().waiting) == ([], ())
     assert (read_ledger(worker).stored, read_ledger(worker).quarantined) == (4, 1)
+
+
+def test_a_segment_that_was_copied_to_another_worker_s_stops_no_others(core, settings, worker):
+    """The core would answer 404 to it, each time."""
+    ship = shipper(settings)
+    first, _ = sealed_segments(worker)
+    other = worker.with_name("far-1")
+    other.mkdir()
+    first.rename(other / first.name)
+    core.answers["spool"] = receipt(stored=2)
+    assert ship.ship() == 1
+    assert ship().waiting == ("a segment of another worker lies at far-1's: move it to that one's",)
+
+
+def test_stored_segments_are_not_kept_longer_because_the_core_is_away(core, settings, worker):
+    """They hold addresses of readers: spool.keep_seconds says for how long."""
+    core.answers["spool"] = receipt(stored=3)
+    shipper(settings).ship()
+    assert len(settled_segments(worker, Settled.STORED)) == 2
+    settled_segments(worker, Settled.STORED)[0].rename(worker / f"far-0.{uuid4()}.seg")
+    core.answers["spool"] = lambda _: (503, {}, b"")
+    ticks = itertools.count(0, 10)
+    ship = shipper(settings, lambda: float(next(ticks)))
+    ship.start()
+    try:
+        eventually(lambda: settled_segments(worker, Settled.STORED) == [], seconds=10)
+    finally:
+        ship.stop()
+    assert len(sealed_segments(worker)) == 1
 
 
 def test_a_segment_that_is_handed_back_is_shipped_again_and_counted_once(core, settings, worker):

@@ -1,6 +1,8 @@
 """Keyring and snapshot of a running process: new ones are taken, bad, missing and older ones change nothing."""
 
 import logging
+import resource
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -59,6 +61,39 @@ def test_a_keyring_that_lacks_a_key_is_not_taken(keyring_file, caplog):
     replace_file(keyring_file, held.add(bytes(64)).dump())
     assert watched.look()
     assert watched.problem == ""
+
+
+@contextmanager
+def no_descriptor_left():
+    """Any open fails, as in a process with too many connections."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_keyring_that_could_not_be_read_is_tried_again_though_it_changes_no_more(keyring_file, caplog):
+    """Else an edge lacks a key until it is started again, and no link is ever sealed with that."""
+    watched = WatchedKeyring(keyring_file)
+    add_key(keyring_file)
+    with no_descriptor_left():
+        assert not watched.look()
+        assert not watched.look()
+    assert len(caplog.records) == 1
+    assert watched.look()
+    assert (sorted(watched.keyring.ciphers), watched.problem) == ([1, 2], "")
+
+
+def test_a_snapshot_that_could_not_be_read_is_tried_again_though_it_changes_no_more(tmp_path, keyring):
+    """Else what it blocks redirects until the next one is published."""
+    watched = WatchedSnapshot(snapshot_path(tmp_path), lambda: keyring)
+    write_snapshot(snapshot_path(tmp_path), version(1, accounts=frozenset({7})), keyring)
+    with no_descriptor_left():
+        assert not watched.look()
+    assert watched.look()
+    assert watched.snapshot == version(1, accounts=frozenset({7}))
 
 
 def test_a_keyring_whose_mode_is_put_right_afterwards_is_taken(keyring_file):
