@@ -1,4 +1,4 @@
-"""The core on another machine, over HTTP (`waypost.fleet.courier`). Every call may fail, and ends within its limits."""
+"""The core on another machine, over HTTP (`waypost.fleet.courier`). Every call may fail, and each wait has a limit."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -165,6 +165,8 @@ def test_an_edge_speaks_for_itself_only(core, tmp_path, account):
         core.call("POST", "/internal/spool/paris/paris.x", content=b""),
     ):
         assert (answer.status_code, answer.json()["code"]) == (404, 40402)
+    answer = core.call("PUT", "/internal/edges/edge", content=said)
+    assert answer.json()["message"] == "there is no such edge: edge.name is edge, and the credential is that of paris"
     with pytest.raises(ConflictError):
         add_edge(core.database, SYSTEM, NewEdge(name="rome"))
 

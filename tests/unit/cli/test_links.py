@@ -131,3 +131,9 @@ def test_the_table_says_how_many_of_its_rows_are_twins_for_outlook(tmp_path):
     *rows, total = run("rewrite", path, "--link-domain", "l.example", "--report", "table").output.splitlines()
     assert len(rows) == 5
     assert total.startswith("5 tracked (2 of them twins for Outlook, which share an index), 0 skipped; ")
+
+
+def test_an_output_that_cannot_be_written_is_one_plain_sentence(message, data, tmp_path):
+    output = tmp_path / "none" / "tracked.html"
+    result = run("rewrite", message, "--link-domain", "links.example.com", "--data", data, "-o", output)
+    assert (result.exit_code, result.output) == (1, f"Error: {output} cannot be written: No such file or directory\n")

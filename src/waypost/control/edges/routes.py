@@ -62,7 +62,7 @@ def keyring(control: ControlParts, _caller: Caller, if_none_match: Annotated[str
 async def report(control: ControlParts, caller: Caller, name: str, request: Request) -> None:
     """What an edge says of itself."""
     if name != caller.name:
-        raise NotFoundError("edge")
+        raise NotFoundError(f"edge: edge.name is {name}, and the credential is that of {caller.name}")
     try:
         said = msgspec.json.decode(await request.body(), type=Report)
     except msgspec.DecodeError as error:
