@@ -40,7 +40,12 @@ def edges() -> None:
 @click.argument("name")
 def add(data: Path, config: Path | None, name: str) -> None:
     """Register an edge and print its configuration, credential included."""
-    with control_database(config, data) as (_, database):
+    with control_database(config, data) as (settings, database):
+        if name == settings.edge.name:
+            raise click.ClickException(
+                f"{name} is the edge of this machine (edge.name), and clicks say by which one they came: give the "
+                "other another name."
+            )
         credential = add_edge(database, SYSTEM, NewEdge(name=name))
     click.echo(_CONFIGURATION.format(name=name, credential=credential))
 

@@ -224,3 +224,10 @@ def test_a_database_that_is_not_there_exits_with_1_and_no_traceback(tmp_path):
     assert done.exit_code == 1
     assert "the control database cannot be used" in done.stderr
     assert "topsecret" not in done.output
+
+
+def test_an_edge_elsewhere_has_another_name_than_the_one_here(waypost):
+    """Clicks say by which edge they came."""
+    assert "give the other another name" in waypost("edges", "add", "edge", code=1).output
+    assert 'name = "paris"' in waypost("edges", "add", "paris").stdout
+    assert waypost("edges", "list").stdout.splitlines()[1].split() == ["paris", "never"]
