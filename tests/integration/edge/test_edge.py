@@ -78,8 +78,8 @@ def test_a_click_is_answered_in_exactly_these_bytes(edges: Edges) -> None:
         b"Cache-Control: no-store\r\n"
         b"X-Robots-Tag: noindex\r\n"
         b"Referrer-Policy: no-referrer\r\n"
-        b"Date: D\r\n"
         b"Content-Length: 0\r\n"
+        b"Date: D\r\n"
         b"Connection: close\r\n"
         b"\r\n"
     )
