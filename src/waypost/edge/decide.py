@@ -56,6 +56,8 @@ not Cookie: they tell where she was, which is none of ours."""
 
 _REMEMBERED = 1024
 """Hosts and addresses whose spelling is not looked at anew in every request: a front's clients come back."""
+_HOST_MAX = 300
+"""No name is longer than 253 characters, with its port. What is remembered must not be as long as a client likes."""
 _KEPT = {name.encode(): (name, cap) for name, cap in KEPT_HEADERS.items()}
 _PREFETCH_HEADERS = frozenset({"sec-purpose", "purpose", "x-purpose", "x-moz"})
 _PREFETCH_WORDS = ("prefetch", "preview", "prerender")
@@ -138,7 +140,7 @@ def decide(request: Request, edge: Edge, now: datetime, randomness: bytes) -> De
         return Decision(METHOD_NOT_ALLOWED, Seen.REFUSED_METHOD)
     host = host_of(request.host, request.client_address, request.headers, edge.front)
     path, host_name = split_target(request.target, host)
-    link_domain = link_domain_of(host_name)
+    link_domain = link_domain_of(host_name[:_HOST_MAX])
     text, route = token_of(path)
     if route is None and (fixed := _without_token(path, link_domain, edge)) is not None:
         return fixed

@@ -8,6 +8,7 @@ are answered in their order.
 import asyncio
 import logging
 import math
+import re
 from collections import deque
 from collections.abc import Callable
 from email.utils import formatdate
@@ -158,6 +159,8 @@ class Connection(asyncio.Protocol):
             return
         if not self._head_bytes:
             self.deadline = self._monotonic() + HEAD_SECONDS
+        if not (data.isascii() or (self._head_bytes and self._headers)):
+            data = _ascii_request_line(data)
         self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
@@ -301,3 +304,15 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
         else:
             self._transport.resume_reading()
+
+
+_BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
+
+
+def _ascii_request_line(data: bytes) -> bytes:
+    """With bytes beyond ASCII in the first line percent-encoded, as browsers do: llhttp refuses a target with such.
+
+    Some clients send them as they are, in a query above all, and fronts pass that on.
+    """
+    line, end, rest = data.partition(b"\n")
+    return _BEYOND_ASCII.sub(lambda found: b"%%%02X" % found[0][0], line) + end + rest

@@ -79,12 +79,10 @@ class Machine:
         return done.stdout == f"{version} 302 {DESTINATION}"
 
     def not_mended(self, site: Site) -> list[str]:
-        """What mail programs do to links, by its name, where a link that it was done to does not redirect.
-
-        Browsers encode what is not ASCII; so must who asks the edge.
-        """
+        """What mail programs do to links, by its name, where a link that it was done to does not redirect."""
         paths = {name: damage(self.token()) for name, damage in SEEN_IN_MAIL.items()}
-        return [name for name, path in paths.items() if path.isascii() and not is_redirect(site.get(DOMAIN, path))]
+        paths["letters beyond ASCII appended"] = f"/c/{self.token()}?utm_campaign=gr\xc3\xb6\xc3\x9fe"
+        return [name for name, path in paths.items() if not is_redirect(site.get(DOMAIN, path))]
 
     def hits(self, user_agent: str) -> list[Hit]:
         """Clicks with that User-Agent, of sealed segments."""

@@ -1,3 +1,4 @@
+import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import UUID
@@ -212,6 +213,17 @@ def test_no_more_of_the_address_is_recorded_than_the_token_allows(
 )
 def test_the_link_domain_is_the_host_in_lower_case_without_port(host: str, link_domain: str) -> None:
     assert link_domain_of(host) == link_domain
+
+
+def test_long_hosts_are_not_remembered_at_their_length(edge: Edge, request_for: Callable[..., Request]) -> None:
+    """A thousand of 100 KB each would be 200 MB."""
+    tracemalloc.start()
+    try:
+        for number in range(200):
+            decide(request_for("/c/x", host=b"%d." % number + bytes(100_000)), edge, NOW, RANDOMNESS)
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(

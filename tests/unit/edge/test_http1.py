@@ -118,6 +118,16 @@ def test_white_space_around_the_host_is_not_part_of_it(client: Client) -> None:
     assert client.requests[0].host == b"a.example:1"
 
 
+def test_bytes_beyond_ascii_in_a_target_arrive_encoded_as_a_browser_would_and_in_a_header_as_they_are(
+    client: Client,
+) -> None:
+    sent = b"GET /c/x\xc2\xa0?utm=gr\xc3\xb6\xdfe HTTP/1.1\r\nUser-Agent: Gr\xc3\xb6\xc3\x9fe\r\nHost: a\r\n\r\n"
+    for data in (sent[:11], sent[11:60], sent[60:], sent):
+        client.send(data)
+    assert {request.target for request in client.requests} == {b"/c/x%C2%A0?utm=gr%C3%B6%DFe"}
+    assert [request.headers[b"user-agent"] for request in client.requests] == [b"Gr\xc3\xb6\xc3\x9fe"] * 2
+
+
 def test_head_gets_the_length_and_no_body(client: Client) -> None:
     answer = client.send(GET.replace(b"GET", b"HEAD"))
     assert b"\r\nContent-Length: 4\r\n" in answer
