@@ -281,8 +281,8 @@ def split_target(target: bytes, host: bytes) -> tuple[str, str]:
         return path, host.decode("latin-1")
     scheme, separator, rest = path.partition("://")
     if separator and scheme.lower() in ("http", "https"):
-        authority, slash, path = rest.partition("/")
-        return slash + path, authority
+        authority, _, path = rest.partition("/")
+        return f"/{path}", authority
     return "", ""
 
 

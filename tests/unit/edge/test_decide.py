@@ -232,7 +232,7 @@ def test_long_hosts_are_not_remembered_at_their_length(edge: Edge, request_for: 
         (b"/c/x?y#z", "/c/x", "h"),
         (b"/", "/", "h"),
         (b"http://other/c/x?y", "/c/x", "other"),
-        (b"http://other", "", "other"),
+        (b"http://other", "/", "other"),
         (b"*", "", ""),
         (b"other:443", "", ""),
         (b"", "", ""),

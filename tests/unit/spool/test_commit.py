@@ -72,6 +72,26 @@ def test_hits_of_one_turn_share_one_sync_and_are_kept(
     assert (counters[Count.ANSWERED], counters[Count.KEPT], counters[Count.UNSYNCED]) == (50, 50, 0)
 
 
+def test_hits_that_follow_each_other_within_a_moment_share_a_sync_too(
+    make_writer: MakeWriter, make_hit: MakeHit, counters: Counters, spool, files, monkeypatch
+) -> None:
+    monkeypatch.setattr(commit, "SPACING_SECONDS", 0.5)
+
+    async def scenario(group: GroupCommit) -> None:
+        assert await append(group, make_hit(0)) == [Count.KEPT]
+        assert files.calls.count("sync") == 1
+        later = []
+        for number in range(1, 4):
+            later.append(asyncio.create_task(append(group, make_hit(number))))
+            await asyncio.sleep(0.01)
+        assert files.calls.count("sync") == 1
+        assert await asyncio.gather(*later) == [[Count.KEPT]] * 3
+        assert files.calls.count("sync") == 2
+
+    run(make_writer(), counters, scenario, wait=5)
+    assert stored(spool) == [0, 1, 2, 3]
+
+
 def test_an_idle_writer_seals_by_itself(make_writer: MakeWriter, make_hit: MakeHit, counters, clock, files) -> None:
     sealed = threading.Event()
     files_rename = files.rename
