@@ -1,10 +1,10 @@
 """Group commit: many hits, one write, one sync, on a thread of its own, and no reader waits longer than agreed.
 
 Hits that arrive in one turn of the event loop travel to the thread as one batch, and those within a millisecond of the
-batch before as the next one: a sync costs as much CPU as a redirect, however many share it. The loop stands still for the moment a
-good disk takes (BRIEF_SECONDS at most): two threads that take turns cost half of what two that compete for the
-interpreter do, and the next batch is larger. A batch that takes longer is settled by the thread when it is done, or by
-the wait limit, whichever comes first; meanwhile more batches queue up and are taken together.
+batch before as the next one: a sync costs as much CPU as a redirect, however many share it. The loop stands still for
+the moment a good disk takes (BRIEF_SECONDS at most): two threads that take turns cost half of what two that compete for
+the interpreter do, and the next batch is larger. A batch that takes longer is settled by the thread when it is done, or
+by the wait limit, whichever comes first; meanwhile more batches queue up and are taken together.
 """
 
 import asyncio
