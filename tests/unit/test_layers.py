@@ -13,6 +13,7 @@ LAYERS = (
     {"core"},
     {"agent"},
     {"edge", "pipeline", "control", "mail"},
+    {"geoip"},
     {"spool", "store", "db", "keyfile"},
     {"links", "events", "mime", "fleet"},
     {"config", "telemetry"},

@@ -207,6 +207,7 @@ class Collector:
         return HitRow(
             hit=hit,
             client=facts.client,
+            location=facts.location,
             segment=segment,
             record=number,
             received_at=received_at,

@@ -14,9 +14,12 @@ from msgspec import Struct
 from waypost.config.settings import Settings
 from waypost.db.engine import Database
 from waypost.events.client_parser import ClientParser
+from waypost.geoip.locator import Locator
+from waypost.geoip.paths import database_paths
+from waypost.geoip.state import write_state
 from waypost.pipeline.collector import Collector
 from waypost.pipeline.counts import Counts
-from waypost.pipeline.enrich import Enricher, client_step
+from waypost.pipeline.enrich import Enricher, client_step, location_step
 from waypost.pipeline.hold import hold, hold_segments
 from waypost.pipeline.intake import Intake
 from waypost.pipeline.outbox import OutboxDrain
@@ -97,7 +100,8 @@ def _sources(
     *,
     stopping: Callable[[], bool],
 ) -> tuple[Source, ...]:
-    enricher = Enricher([client_step(ClientParser())], counts)
+    locator = Locator(database_paths(settings), partial(write_state, settings.data))
+    enricher = Enricher([client_step(ClientParser()), location_step(locator)], counts)
     collector = Collector(
         _spool(settings),
         store,
@@ -110,6 +114,7 @@ def _sources(
     return (
         # The outbox first: a click may be as fast as the send it belongs to.
         Source("outbox", OutboxDrain(database, store, counts, now=_now).drain),
+        Source("geoip databases", locator.look),
         Source("spool", collector.collect),
         Source("intake", lambda: collector.collect_offered(intake, partial(hold_segments, database))),
     )

@@ -1,5 +1,6 @@
 """How the nouns become columns, and how rows become nouns again."""
 
+import math
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar
@@ -9,6 +10,7 @@ from msgspec import Struct
 
 from waypost.events.client import Client, DeviceType, ImageProxy
 from waypost.events.hit import Outcome
+from waypost.events.location import Location
 from waypost.events.name import EventName
 from waypost.store.rows import Event, EventLink, HitRow, SendEventRow, SendRow, SentLink
 
@@ -29,6 +31,11 @@ class Column(Struct, Generic[Row], frozen=True):
 def transpose(columns: Sequence[Column[Row]], rows: Sequence[Row]) -> list[list[object]]:
     """`rows` as one list per column, the form that costs the client least."""
     return [list(map(column.value, rows)) for column in columns]
+
+
+def _degrees(known: float | None) -> float:
+    """As it is stored: NaN is unknown, for a nullable column costs a file and a second look at every row."""
+    return math.nan if known is None else known
 
 
 def _other_headers(row: HitRow) -> dict[str, str]:
@@ -60,6 +67,14 @@ HIT_COLUMNS: Final[tuple[Column[HitRow], ...]] = (
     Column("device", attrgetter("client.device")),
     Column("device_type", attrgetter("client.device_type")),
     Column("image_proxy", lambda row: row.client.image_proxy or ""),
+    Column("country", attrgetter("location.country")),
+    Column("region", attrgetter("location.region")),
+    Column("city", attrgetter("location.city")),
+    Column("latitude", lambda row: _degrees(row.location.latitude)),
+    Column("longitude", lambda row: _degrees(row.location.longitude)),
+    Column("time_zone", attrgetter("location.time_zone")),
+    Column("asn", attrgetter("location.asn")),
+    Column("as_organisation", attrgetter("location.as_organisation")),
     Column("unenriched", attrgetter("unenriched")),
 )
 
@@ -110,7 +125,8 @@ def event_of(row: Sequence[Any], links: dict[int, SentLink]) -> Event:
     """A row of `queries.SEND_EVENTS`; `links` are its send's, by index."""
     event_id, event, outcome, occurred_at, received_at, stored_at, account, profile, send_id = row[:9]
     link_index, destination, link_domain, edge, client_address, user_agent = row[9:15]
-    browser, browser_version, os, os_version, device, device_type, image_proxy, detail = row[15:]
+    browser, browser_version, os, os_version, device, device_type, image_proxy = row[15:22]
+    country, region, city, latitude, longitude, time_zone, asn, as_organisation, detail = row[22:]
     name = EventName(event)
     return Event(
         event_id=event_id,
@@ -136,6 +152,16 @@ def event_of(row: Sequence[Any], links: dict[int, SentLink]) -> Event:
             device_type=DeviceType(device_type),
             image_proxy=ImageProxy(image_proxy) if image_proxy else None,
         ),
+        location=Location(
+            country=country,
+            region=region,
+            city=city,
+            latitude=_known(latitude),
+            longitude=_known(longitude),
+            time_zone=time_zone,
+            asn=asn,
+            as_organisation=as_organisation,
+        ),
         detail=detail,
     )
 
@@ -143,3 +169,8 @@ def event_of(row: Sequence[Any], links: dict[int, SentLink]) -> Event:
 def _link(index: int, destination: str, links: dict[int, SentLink]) -> EventLink:
     sent = links.get(index) or SentLink(index, "", "html")
     return EventLink(index=index, name=sent.name, url=destination, part=sent.part)
+
+
+def _known(degrees: float) -> float | None:
+    """As it went in: the column has 32 bits, whose noise begins behind the fourth decimal."""
+    return None if math.isnan(degrees) else round(degrees, 4)

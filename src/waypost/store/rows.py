@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from waypost.events.client import Client
 from waypost.events.hit import Hit, Outcome
+from waypost.events.location import Location
 from waypost.events.name import EventName
 
 
@@ -19,6 +20,7 @@ class HitRow(Struct, frozen=True, kw_only=True, gc=False):
 
     hit: Hit
     client: Client
+    location: Location
     segment: str
     record: int
     """Number of the record in its segment, from 0; with `segment` it makes the row unique."""
@@ -109,6 +111,8 @@ class Event(Struct, frozen=True, kw_only=True):
     user_agent: str
     client: Client
     """All unknown for the states of a send."""
+    location: Location
+    """Likewise."""
     detail: str
 
 

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 from waypost.events.client import Client, DeviceType
 from waypost.events.hit import Hit, HitKind, Outcome
 from waypost.events.ids import uuid7
+from waypost.events.location import Location
 from waypost.events.name import EventName
 from waypost.store import HitRow, SegmentSpan, SendEventRow, SendRow, SentLink
 
@@ -17,6 +18,16 @@ PHONE = Client(
     os_version="17.5.1",
     device="iPhone",
     device_type=DeviceType.MOBILE,
+)
+LONDON = Location(
+    country="GB",
+    region="England",
+    city="London",
+    latitude=51.5142,
+    longitude=-0.0931,
+    time_zone="Europe/London",
+    asn=20712,
+    as_organisation="Andrews & Arnold Ltd",
 )
 
 
@@ -46,10 +57,11 @@ def hit(account, send, **changes) -> Hit:
     return Hit(**(known | changes))
 
 
-def hit_row(the_hit, segment="edge-0.s", record=0, client=PHONE, unenriched=()) -> HitRow:
+def hit_row(the_hit, segment="edge-0.s", record=0, client=PHONE, location=LONDON, unenriched=()) -> HitRow:
     return HitRow(
         hit=the_hit,
         client=client,
+        location=location,
         segment=segment,
         record=record,
         received_at=NOON + timedelta(seconds=1),

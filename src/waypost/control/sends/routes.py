@@ -32,6 +32,7 @@ from waypost.control.sends.schema import (
     DeviceView,
     EventLink,
     EventView,
+    GeoView,
     NewBatch,
     NewRecipient,
     NewSend,
@@ -51,6 +52,7 @@ from waypost.control.sends.service import (
 from waypost.control.sends.words import wanted_words
 from waypost.control.times import unix_seconds
 from waypost.db.tables import Delivery, Send
+from waypost.events.location import Location
 from waypost.store.rows import Event
 
 _PATH = "/api/v1/email/send"
@@ -296,5 +298,17 @@ def _event(found: FoundSend, event: Event) -> EventView:
         os=SoftwareView(name=client.os, version=client.os_version) if by_reader else None,
         device=DeviceView(name=client.device, type=client.device_type) if by_reader else None,
         user_agent=event.user_agent if by_reader else None,
+        geo=_geo(event.location) if by_reader else None,
         ip=event.client_address if by_reader else None,
+    )
+
+
+def _geo(location: Location) -> GeoView:
+    return GeoView(
+        country=location.country,
+        region=location.region,
+        city=location.city,
+        latitude=location.latitude,
+        longitude=location.longitude,
+        time_zone=location.time_zone,
     )

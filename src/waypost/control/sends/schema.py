@@ -206,6 +206,20 @@ class DeviceView(BaseModel):
     type: DeviceType
 
 
+class GeoView(BaseModel):
+    """Where a reader's address is, as far as a database of addresses knows; empty or null where unknown.
+
+    That of an image proxy, a VPN or a company's gateway is where that is, and not the reader.
+    """
+
+    country: Annotated[str, Field(description="ISO 3166-1 alpha-2: `GB`.")]
+    region: Annotated[str, Field(description="Largest part of the country, in English: `England`.")]
+    city: str
+    latitude: Annotated[float | None, Field(description="Degrees, of the city or the country's middle.")]
+    longitude: Annotated[float | None, Field(description="Degrees.")]
+    time_zone: Annotated[str, Field(description="Name in the IANA database: `Europe/London`.")]
+
+
 class EventView(BaseModel):
     """Something that happened to a send."""
 
@@ -225,4 +239,5 @@ class EventView(BaseModel):
     os: SoftwareView | None
     device: DeviceView | None
     user_agent: str | None
+    geo: GeoView | None
     ip: Annotated[str | None, Field(description="After the IP policy of the link.")]
