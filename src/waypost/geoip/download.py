@@ -8,9 +8,10 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, Final
+from typing import BinaryIO, Final, Protocol
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -20,16 +21,14 @@ from msgspec import Struct
 from waypost import __version__
 from waypost.config.values import SecretUrl
 from waypost.geoip.database import About, Database
-from waypost.geoip.errors import DownloadFailed
+from waypost.geoip.errors import DatabaseUnusable, DownloadFailed
+from waypost.keyfile.file import changing
 
 # The largest that is sold takes 2 GB; what goes on beyond is no database.
 _BYTES_MAX: Final = 8 << 30
 _CHUNK_BYTES: Final = 1 << 20
 # A mirror that sends nothing for so long has gone.
 _TIMEOUT: Final = urllib3.Timeout(connect=10, read=60)
-_NOT_MODIFIED: Final = 304
-_OK: Final = 200
-_NOT_FOUND: Final = 404
 
 Progress = Callable[[int, int], None]
 """Told the bytes that came, and how many there will be; 0: not known."""
@@ -66,25 +65,30 @@ def fetch(source: SecretUrl, path: Path, *, today: date, progress: Progress = la
         progress: told now and then.
 
     Raises:
-        DownloadFailed: the source cannot be reached, or has nothing there.
-        DatabaseUnusable: what it has is no database of places.
+        DownloadFailed: the source cannot be reached, or has no database of places there.
         OSError: it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    urls = list(dict.fromkeys(_of_month(source, month) for month in (today, today.replace(day=1) - timedelta(days=1))))
-    with urllib3.PoolManager(timeout=_TIMEOUT, retries=urllib3.Retry(2, redirect=5)) as pool:
-        for url, is_last in ((url, url == urls[-1]) for url in urls):
-            with _answer(pool, url, _known(path, repr(url))) as answer:
-                match answer.status:
-                    case code if code == _NOT_MODIFIED:
-                        return Fetched(repr(url), _looked_at(path), is_new=False)
-                    case code if code == _OK:
-                        return _take(answer, url, path, progress)
-                    case code if code == _NOT_FOUND and not is_last:
-                        continue
-                    case code:
-                        raise DownloadFailed(repr(url), f"the answer is {code} {answer.reason}".rstrip())
-    raise AssertionError("the last source is answered or fails")
+    urls = dict.fromkeys(_of_month(source, month) for month in (today, today.replace(day=1) - timedelta(days=1)))
+    with changing(path), urllib3.PoolManager(timeout=_TIMEOUT, retries=urllib3.Retry(2, redirect=5)) as pool:
+        for left in path.parent.glob(f".{path.name}.*"):  # by a crash
+            shutil.rmtree(left)
+        for url in urls:
+            if (fetched := _fetch(pool, url, path, progress)) is not None:
+                return fetched
+    raise DownloadFailed(" and ".join(map(repr, urls)), "there is none")
+
+
+def _fetch(pool: urllib3.PoolManager, url: SecretUrl, path: Path, progress: Progress) -> Fetched | None:
+    """Take what there is at a URL; None when there is nothing."""
+    with _answer(pool, url, _known(path, repr(url))) as answer:
+        if answer.status == HTTPStatus.NOT_MODIFIED:
+            return Fetched(repr(url), _looked_at(path), is_new=False)
+        if answer.status == HTTPStatus.OK:
+            return _take(answer, url, path, progress)
+        if answer.status == HTTPStatus.NOT_FOUND:
+            return None
+        raise DownloadFailed(repr(url), f"the answer is {answer.status} {answer.reason or ''}".rstrip())
 
 
 def _of_month(source: SecretUrl, month: date) -> SecretUrl:
@@ -133,7 +137,7 @@ def _why(error: urllib3.exceptions.HTTPError) -> str:
 
 
 def _take(answer: urllib3.response.BaseHTTPResponse, url: SecretUrl, path: Path, progress: Progress) -> Fetched:
-    # In the same directory: a rename does not cross file systems. What a crash leaves there is removed first.
+    # In the same directory: a rename does not cross file systems.
     with TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as scratch:
         packed, unpacked = Path(scratch, "packed"), Path(scratch, path.name)
         _save(answer, packed, url, progress)
@@ -144,7 +148,10 @@ def _take(answer: urllib3.response.BaseHTTPResponse, url: SecretUrl, path: Path,
                 os.fsync(out.fileno())
         except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
             raise DownloadFailed(repr(url), f"what came cannot be unpacked ({error})") from error
-        about = _looked_at(unpacked)
+        try:
+            about = _looked_at(unpacked)
+        except DatabaseUnusable as error:
+            raise DownloadFailed(repr(url), f"what came is not used: {error.reason}") from error
         unpacked.chmod(0o644)
         # Without the note of the old file first: a crash in between only costs a download.
         _origin_path(path).unlink(missing_ok=True)
@@ -170,28 +177,31 @@ def _save(answer: urllib3.response.BaseHTTPResponse, path: Path, url: SecretUrl,
             progress(came, total)
 
 
-def _unpack(packed: IO[bytes], out: IO[bytes]) -> None:
+def _unpack(packed: BinaryIO, out: BinaryIO) -> None:
     """The database itself, out of what it is packed in, by its first bytes: names on mirrors differ."""
-    if packed.read(2) != b"\x1f\x8b":
-        packed.seek(0)
-        shutil.copyfileobj(packed, out, _CHUNK_BYTES)
-        return
+    is_gzip = packed.read(2) == b"\x1f\x8b"
     packed.seek(0)
+    if not is_gzip:
+        return _copy(packed, out)
     try:
         with tarfile.open(fileobj=packed, mode="r:gz") as archive:
             member = next((each for each in archive if each.isfile() and each.name.endswith(".mmdb")), None)
             file = archive.extractfile(member) if member else None
             if file is None:
-                raise tarfile.TarError("there is no .mmdb in the archive")
-            shutil.copyfileobj(file, out, _CHUNK_BYTES)
+                raise OSError("there is no .mmdb in the archive")
+            return _copy(file, out)
     except tarfile.ReadError:
         packed.seek(0)
-        with gzip.GzipFile(fileobj=packed) as plain:
-            _copy_bounded(plain, out)
+    with gzip.GzipFile(fileobj=packed) as plain:
+        return _copy(plain, out)
 
 
-def _copy_bounded(source: IO[bytes], out: IO[bytes]) -> None:
-    """Some bytes of gzip can be very many."""
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+def _copy(source: _Readable, out: BinaryIO) -> None:
+    """Not without end: some bytes of gzip can be very many."""
     copied = 0
     while chunk := source.read(_CHUNK_BYTES):
         copied += len(chunk)
