@@ -10,7 +10,7 @@ from waypost.events.location import UNKNOWN, Location, joined
 from waypost.geoip.address import block_of
 from waypost.geoip.database import Database
 from waypost.geoip.errors import DatabaseUnusable
-from waypost.geoip.state import DatabaseState, State
+from waypost.geoip.state import DatabaseState
 from waypost.keyfile.file import file_stamp
 
 # An answer and its key take about half a kilobyte: 16 MB when full.
@@ -29,10 +29,12 @@ class Locator:
         on_change: told what is in use, at the first look and when it changes.
     """
 
-    def __init__(self, paths: Sequence[Path], on_change: Callable[[State], None] = lambda _: None) -> None:
+    def __init__(
+        self, paths: Sequence[Path], on_change: Callable[[list[DatabaseState]], None] = lambda _: None
+    ) -> None:
         self._watched = [_Watched(path) for path in paths]
         self._on_change = on_change
-        self._state: State | None = None
+        self._state: list[DatabaseState] | None = None
         self._forget()
 
     @property
@@ -49,7 +51,7 @@ class Locator:
         changed = sum([each.look() for each in self._watched])
         if changed:
             self._forget()
-        state = State(databases=[each.state() for each in self._watched])
+        state = [each.state() for each in self._watched]
         if state != self._state:
             self._on_change(state)
             self._state = state

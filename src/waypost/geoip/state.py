@@ -28,6 +28,8 @@ class State(Struct, frozen=True, kw_only=True):
     """All of them, in the order in which they are asked."""
 
     databases: list[DatabaseState]
+    stale_days: int
+    """At this age a database is to be called old."""
 
 
 def write_state(data: Path, state: State) -> None:

@@ -16,7 +16,7 @@ from waypost.db.engine import Database
 from waypost.events.client_parser import ClientParser
 from waypost.geoip.locator import Locator
 from waypost.geoip.paths import database_paths
-from waypost.geoip.state import write_state
+from waypost.geoip.state import DatabaseState, State, write_state
 from waypost.pipeline.collector import Collector
 from waypost.pipeline.counts import Counts
 from waypost.pipeline.enrich import Enricher, client_step, location_step
@@ -100,7 +100,10 @@ def _sources(
     *,
     stopping: Callable[[], bool],
 ) -> tuple[Source, ...]:
-    locator = Locator(database_paths(settings), partial(write_state, settings.data))
+    def say(databases: list[DatabaseState]) -> None:
+        write_state(settings.data, State(databases=databases, stale_days=settings.geoip.stale_days))
+
+    locator = Locator(database_paths(settings), say)
     enricher = Enricher([client_step(ClientParser()), location_step(locator)], counts)
     collector = Collector(
         _spool(settings),

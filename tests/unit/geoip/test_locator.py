@@ -64,7 +64,7 @@ def test_a_file_that_cannot_be_used_or_goes_away_changes_nothing_and_is_said(tmp
         assert locator.locate("8.8.8.8").country == "GB"
         (tmp_path / "before").rename(path)
         locator.look()
-    good, junk, again, gone, once_more = [each.databases[0].problem for each in states]
+    good, junk, again, gone, once_more = [each[0].problem for each in states]
     assert (good, again, once_more) == ("", "", "")
     assert ("MaxMind DB format" in junk, gone) == (True, "it is not there")
     assert [record.message.endswith("the one before stays in use") for record in caplog.records] == [True, True]
@@ -76,18 +76,20 @@ def test_without_a_file_nothing_is_known_until_one_comes(tmp_path):
     locator = looking(path, on_change=states.append)
     assert not locator.is_ready
     assert locator.locate("8.8.8.8") == UNKNOWN
-    assert [(each.problem, each.built_at) for each in states[0].databases] == [("it is not there", None)]
+    assert [(each.problem, each.built_at) for each in states[0]] == [("it is not there", None)]
 
     write_mmdb(path, {"8.0.0.0/8": LONDON})
     locator.look()
     assert locator.is_ready
     assert locator.locate("8.8.8.8").country == "GB"
-    assert [each.problem for each in states[1].databases] == [""]
+    assert [each.problem for each in states[1]] == [""]
 
 
 def test_what_is_in_use_is_read_back_as_it_was_written(tmp_path):
     states = []
     looking(write_mmdb(tmp_path / "d.mmdb", {"8.0.0.0/8": LONDON}), tmp_path / "none", on_change=states.append)
     assert read_state(tmp_path) is None
-    write_state(tmp_path, states[0])
-    assert read_state(tmp_path) == states[0] != State(databases=[])
+    state = State(databases=states[0], stale_days=62)
+    write_state(tmp_path, state)
+    assert read_state(tmp_path) == state
+    assert [each.problem for each in state.databases] == ["", "it is not there"]
