@@ -12,7 +12,7 @@ from ua_parser import OS, Domain, UserAgent
 from ua_parser.loaders import load_builtins
 from ua_parser.regex import Resolver
 
-from waypost.events.client import UNKNOWN, Client, DeviceType, ImageProxy
+from waypost.events.client import HINTS, UNKNOWN, Client, DeviceType, ImageProxy
 from waypost.events.hit import HitKind
 
 # A cached answer and its key take about a kilobyte: 8 MB when full. A day of readers has a few thousand user agents.
@@ -92,15 +92,6 @@ _PLATFORMS: Final = {
 # https://learn.microsoft.com/microsoft-edge/web-platform/how-to-detect-win11
 _WINDOWS_11_CONTRACT: Final = 13
 
-_HINTS: Final = (
-    "sec-ch-ua",
-    "sec-ch-ua-full-version-list",
-    "sec-ch-ua-platform",
-    "sec-ch-ua-platform-version",
-    "sec-ch-ua-model",
-    "sec-ch-ua-mobile",
-)
-
 
 class ClientParser:
     """Parses clients, remembering the newest answers. Safe to share between threads."""
@@ -115,7 +106,7 @@ class ClientParser:
 
         An image proxy is looked for in opens only: it fetches images and follows no link.
         """
-        hints = tuple([headers.get(name, "") for name in _HINTS])
+        hints = tuple([headers.get(name, "") for name in HINTS])
         return self._cached(headers.get("user-agent", ""), hints, is_image=kind is HitKind.OPEN)
 
     def _parse(self, user_agent: str, hints: tuple[str, ...], *, is_image: bool) -> Client:

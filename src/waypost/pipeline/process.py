@@ -23,6 +23,7 @@ from waypost.pipeline.enrich import Enricher, client_step, location_step
 from waypost.pipeline.hold import hold, hold_segments
 from waypost.pipeline.intake import Intake
 from waypost.pipeline.outbox import OutboxDrain
+from waypost.pipeline.reenrich import Reenrichment
 from waypost.store import EventStore
 
 log = logging.getLogger(__name__)
@@ -104,7 +105,8 @@ def _sources(
         write_state(settings.data, State(databases=databases, stale_days=settings.geoip.stale_days))
 
     locator = Locator(database_paths(settings), say)
-    enricher = Enricher([client_step(ClientParser()), location_step(locator)], counts)
+    parser = ClientParser()
+    enricher = Enricher([client_step(parser), location_step(locator)], counts)
     collector = Collector(
         _spool(settings),
         store,
@@ -119,6 +121,7 @@ def _sources(
         Source("outbox", OutboxDrain(database, store, counts, now=_now).drain),
         Source("geoip databases", locator.look),
         Source("spool", collector.collect),
+        Source("history", Reenrichment(settings.data, store.history, parser, locator).work),
         Source("intake", lambda: collector.collect_offered(intake, partial(hold_segments, database))),
     )
 

@@ -33,6 +33,33 @@ def transpose(columns: Sequence[Column[Row]], rows: Sequence[Row]) -> list[list[
     return [list(map(column.value, rows)) for column in columns]
 
 
+def client_values(client: Client) -> tuple[object, ...]:
+    """In the order of `derived.CLIENT`."""
+    return (
+        client.browser,
+        client.browser_version,
+        client.os,
+        client.os_version,
+        client.device,
+        client.device_type.value,
+        client.image_proxy.value if client.image_proxy else "",
+    )
+
+
+def location_values(location: Location) -> tuple[object, ...]:
+    """In the order of `derived.LOCATION`."""
+    return (
+        location.country,
+        location.region,
+        location.city,
+        _degrees(location.latitude),
+        _degrees(location.longitude),
+        location.time_zone,
+        location.asn,
+        location.as_organisation,
+    )
+
+
 def _degrees(known: float | None) -> float:
     """As it is stored: NaN is unknown, for a nullable column costs a file and a second look at every row."""
     return math.nan if known is None else known
