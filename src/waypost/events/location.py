@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
-from msgspec.structs import fields, replace
+from msgspec.structs import fields
 
 
 class Location(Struct, frozen=True, gc=False):
@@ -123,11 +123,22 @@ def joined(locations: Iterable[Location]) -> Location:
     """
     place, network = UNKNOWN, UNKNOWN
     for location in locations:
-        if not place.country and location.country:
-            place = location
-        if not network.asn and location.asn:
-            network = location
-    return replace(place, asn=network.asn, as_organisation=network.as_organisation)
+        if not place.country:
+            place = location if location.country else place
+        if not network.asn:
+            network = location if location.asn else network
+    if place is network or not (place.asn or network.asn):
+        return place
+    return Location(
+        place.country,
+        place.region,
+        place.city,
+        place.latitude,
+        place.longitude,
+        place.time_zone,
+        network.asn,
+        network.as_organisation,
+    )
 
 
 def agreed(locations: Sequence[Location]) -> Location:

@@ -33,6 +33,8 @@ _BOUNDS: Final = {family: _bounds(networks) for family, networks in _NOWHERE.ite
 class Block(Struct, frozen=True, gc=False):
     """One address, or the network that is left of one: `first` to `last`, both included."""
 
+    address: str
+    """As it was recorded."""
     family: socket.AddressFamily
     first: int
     last: int
@@ -62,4 +64,4 @@ def block_of(address: str) -> Block | None:
     if bisect(_BOUNDS[family], number) & 1:
         return None
     hidden = (1 << (8 if family is socket.AF_INET else 80)) - 1
-    return Block(family, number, number | hidden if not number & hidden else number)
+    return Block(address, family, number, number | hidden if not number & hidden else number)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import maxminddb
+import msgspec
 from msgspec import Struct
 
 from waypost.events.location import UNKNOWN, Location, agreed, location_of
@@ -15,6 +16,9 @@ from waypost.geoip.errors import DatabaseUnusable
 
 # A network that a database splits finer than this has no one place.
 _SPLITS_MAX: Final = 16
+# A place and the record that says it take about a kilobyte.
+_READ_BEFORE_MAX: Final = 16_384
+_ENCODER: Final = msgspec.msgpack.Encoder()
 # So many records are looked at to see what a file holds.
 _SAMPLE: Final = 1000
 
@@ -50,6 +54,7 @@ class Database:
         except (maxminddb.InvalidDatabaseError, ValueError) as error:
             raise DatabaseUnusable(path, f"it is no database in the MaxMind DB format ({error})") from error
         self._path = path
+        self._read_before: dict[bytes, Location] = {}
         self._bits = 32 if self._metadata.ip_version == 4 else 128  # noqa: PLR2004 -- IPv4
         self.about = About(
             path=str(path),
@@ -83,13 +88,26 @@ class Database:
         if block.bits > self._bits:
             return UNKNOWN
         if block.first == block.last:
-            return location_of(self._reader.get(block.text(block.first)))
+            return self._read(self._reader.get(block.address))
         found = list(islice(self._records(block), _SPLITS_MAX + 1))
-        return UNKNOWN if len(found) > _SPLITS_MAX else agreed([location_of(record) for record in found])
+        return UNKNOWN if len(found) > _SPLITS_MAX else agreed([self._read(record) for record in found])
 
     def close(self) -> None:
         """Give the file up; asking it afterwards is an error."""
         self._reader.close()
+
+    def _read(self, record: object) -> Location:
+        """As `location_of`.
+
+        A database has far fewer places than networks, and to see that a record is known takes a fifth of reading it.
+        """
+        written = _ENCODER.encode(record)
+        location = self._read_before.get(written)
+        if location is None:
+            if len(self._read_before) >= _READ_BEFORE_MAX:
+                self._read_before.clear()
+            location = self._read_before[written] = location_of(record)
+        return location
 
     def _records(self, block: Block) -> Iterator[object]:
         """One for each part of a network that the database tells apart."""

@@ -13,8 +13,8 @@ from waypost.geoip.errors import DatabaseUnusable
 from waypost.geoip.state import DatabaseState
 from waypost.keyfile.file import file_stamp
 
-# An answer and its key take about half a kilobyte: 16 MB when full.
-_CACHE_ENTRIES: Final = 32_768
+# An address and its place, which others share, take about a quarter of a kilobyte: 16 MB when full.
+_CACHE_ENTRIES: Final = 65_536
 
 log = logging.getLogger(__name__)
 
