@@ -22,7 +22,7 @@ _CACHE_ENTRIES: Final = 8192
 # been seen since iOS 15, and no browser does.
 _IMAGE_PROXIES: Final = (
     (re.compile(r"GoogleImageProxy"), Client(browser="GoogleImageProxy", image_proxy=ImageProxy.GOOGLE)),
-    (re.compile(r"YahooMailProxy"), Client(browser="YahooMailProxy", image_proxy=ImageProxy.YAHOO)),
+    (re.compile(r"YahooMailProxy|YahooCacheSystem"), Client(browser="YahooMailProxy", image_proxy=ImageProxy.YAHOO)),
     (re.compile(r"\AMozilla/5\.0\Z"), Client(browser="Apple Mail Privacy Protection", image_proxy=ImageProxy.APPLE)),
 )
 
@@ -63,6 +63,13 @@ _FROZEN_IOS: Final = re.compile(r"OS 18_[67]\b.* Version/(?:2[6-9]|[3-9]\d)\.")
 
 # Families whose "version" is that of the WebKit inside.
 _WEBKIT_VERSIONS: Final = frozenset({"Apple Mail"})
+
+# Mail apps whose newer user agents ua-parser takes for the browser inside them, or for nothing. Named as it does.
+_MAIL_APPS: Final = (
+    (re.compile(r"Outlook-iOS/(\d+(?:\.\d+)*)"), "Outlook-iOS", "iOS"),
+    (re.compile(r"Outlook-Android/(\d+(?:\.\d+)*)"), "Outlook-Android", "Android"),
+    (re.compile(r"OneOutlook/(\d+(?:\.\d+)*)"), "Outlook", "Windows"),
+)
 
 # Brands in sec-ch-ua that the user agent hides behind Chrome's, and what to call them.
 _BRANDS: Final = {
@@ -119,6 +126,12 @@ class ClientParser:
         is_spider = found.device is not None and found.device.family == "Spider"
         browser, browser_version = _browser(found.user_agent, brands, full_versions)
         os, os_version = _os(user_agent, found.os, _unquoted(platform), _unquoted(platform_version))
+        if not browser.startswith("Outlook"):
+            for pattern, app, system in _MAIL_APPS:
+                if match := pattern.search(user_agent):
+                    browser, browser_version = app, _without_zeros(match[1].split("."))
+                    # "Outlook-Android/2.0" is no Android 2: that is the app's version.
+                    os, os_version = system, "" if match[1].startswith(os_version) else os_version
         is_reduced = _REDUCED_ANDROID in user_agent
         device = "" if found.device is None or is_spider or is_reduced else found.device.family
         return Client(
@@ -168,7 +181,8 @@ def _hinted_version(family: str, version: str) -> str:
 def _device_type(user_agent: str, browser: str, mobile: str) -> DeviceType:
     for device_type, pattern in _DEVICE_TYPES:
         if pattern.search(user_agent) or (device_type is DeviceType.BOT and pattern.search(browser)):
-            return device_type
+            # A phone may pose as a desktop in its user agent; none poses as a phone in its hint.
+            return DeviceType.MOBILE if device_type is DeviceType.DESKTOP and mobile == "?1" else device_type
     return DeviceType.MOBILE if mobile == "?1" else UNKNOWN.device_type
 
 
