@@ -29,7 +29,13 @@ def events() -> None:
     help="All clicks and opens since then (UTC), with the databases and rules of today. Without it, those only for "
     "which a step failed, or had no database yet.",
 )
-@click.option("--step", "steps", multiple=True, type=click.Choice(list(StepName)), help="This step only; repeatable.")
+@click.option(
+    "--step",
+    "steps",
+    multiple=True,
+    type=click.Choice([step.value for step in StepName]),
+    help="This step only; repeatable.",
+)
 @click.option("--stop", is_flag=True, help="Do no more of what was asked for.")
 @click.option("--no-wait", is_flag=True, help="Ask, and do not wait for the end.")
 def enrich(data: Path, since: datetime | None, steps: tuple[str, ...], *, stop: bool, no_wait: bool) -> None:
