@@ -33,7 +33,7 @@ def test_what_is_asked_for_waits_for_a_core(run, tmp_path):
 def test_asking_twice_shows_the_first_and_stop_ends_it(run, tmp_path):
     run("--step", "location")
     again = run("--step", "client")
-    assert "already; --stop ends it." in again.output
+    assert "already, and not over; --stop ends it." in again.output
     assert read_job(tmp_path).steps == [StepName.LOCATION]
     assert run("--stop").output == "Nothing more is done.\n"
     assert run("--stop").output == "Nothing was asked for.\n"
