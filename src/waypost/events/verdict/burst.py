@@ -1,7 +1,8 @@
 """Rules about the hits of a burst together. Each returns those hits that it holds for."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from operator import attrgetter
 from typing import Final
 
@@ -39,7 +40,25 @@ UNSUBSCRIBE_SECONDS: Final = 60
 CHECK_SECONDS: Final = 30
 
 
-def many_networks(burst: Sequence[Seen], _: SendFacts) -> list[Seen]:
+class Burst:
+    """Hits in order of time, none two minutes after the one before."""
+
+    def __init__(self, hits: Sequence[Seen]) -> None:
+        """Look at them together."""
+        self.hits = hits
+
+    @cached_property
+    def visitors(self) -> list[list[Seen]]:
+        """The clicks of each visitor who followed more than one link."""
+        clicks: dict[tuple[str, ...], list[Seen]] = {}
+        for seen in self.hits:
+            # A browser fetches ahead what its reader does not follow.
+            if seen.is_click and seen.evidence.outcome is not Outcome.PREFETCH:
+                clicks.setdefault(seen.visitor, []).append(seen)
+        return [hits for hits in clicks.values() if any(_link(seen) != _link(hits[0]) for seen in hits)]
+
+
+def many_networks(burst: Burst, _: SendFacts) -> list[Seen]:
     """Hits from many networks within seconds.
 
     Hits with all of a browser's headers and others, from data centres and from elsewhere, are looked at apart: a reader
@@ -47,7 +66,7 @@ def many_networks(burst: Sequence[Seen], _: SendFacts) -> list[Seen]:
     """
     found: list[Seen] = []
     alike: dict[tuple[bool, bool], list[Seen]] = {}
-    for seen in burst:
+    for seen in burst.hits:
         if seen.network and seen.evidence.client.image_proxy is None and seen.evidence.outcome is not Outcome.PREFETCH:
             alike.setdefault((seen.navigates, seen.network_kind in DATA_CENTRES), []).append(seen)
     for (navigates, _in_data_centre), hits in alike.items():
@@ -56,43 +75,43 @@ def many_networks(burst: Sequence[Seen], _: SendFacts) -> list[Seen]:
     return found
 
 
-def rapid_links(burst: Sequence[Seen], _: SendFacts) -> list[Seen]:
+def rapid_links(burst: Burst, _: SendFacts) -> list[Seen]:
     """One visitor at several links faster than a hand."""
     found: list[Seen] = []
-    for clicks in _clicks_by_visitor(burst):
+    for clicks in burst.visitors:
         for limit, seconds in RAPID:
             found += crowded(clicks, _SECONDS, _link, seconds=seconds, limit=limit)
     return found
 
 
-def all_links(burst: Sequence[Seen], send: SendFacts) -> list[Seen]:
+def all_links(burst: Burst, send: SendFacts) -> list[Seen]:
     """One visitor at all or most links within a minute."""
     found: list[Seen] = []
     if send.links < ALL_LINKS_LEAST:
         return found
     most = max(ALL_LINKS_LEAST, round(send.links * ALL_LINKS_SHARE))
-    for clicks in _clicks_by_visitor(burst):
+    for clicks in burst.visitors:
         found += crowded(clicks, _SECONDS, _link, seconds=ALL_LINKS_SECONDS, limit=most)
     return found
 
 
-def unsubscribe_and_content(burst: Sequence[Seen], _: SendFacts) -> list[Seen]:
+def unsubscribe_and_content(burst: Burst, _: SendFacts) -> list[Seen]:
     """One visitor at the link to unsubscribe and at another within a minute: who wants one does not want the other."""
     found: list[Seen] = []
-    for clicks in _clicks_by_visitor(burst):
+    for clicks in burst.visitors:
         found += crowded(clicks, _SECONDS, _unsubscribes, seconds=UNSUBSCRIBE_SECONDS, limit=2)
     return found
 
 
-def checked_click(burst: Sequence[Seen], _: SendFacts) -> list[Seen]:
+def checked_click(burst: Burst, _: SendFacts) -> list[Seen]:
     """In a data centre, while somebody elsewhere followed the same link."""
     elsewhere: dict[int, list[float]] = {}
-    for seen in burst:
+    for seen in burst.hits:
         if seen.navigates and seen.network_kind not in DATA_CENTRES:
             elsewhere.setdefault(_link(seen), []).append(seen.seconds)
     return [
         seen
-        for seen in burst
+        for seen in burst.hits
         if seen.is_click
         and seen.network_kind in DATA_CENTRES
         and _has_near(elsewhere.get(_link(seen), []), seen.seconds)
@@ -102,15 +121,6 @@ def checked_click(burst: Sequence[Seen], _: SendFacts) -> list[Seen]:
 def _has_near(times: Sequence[float], seconds: float) -> bool:
     after = bisect_left(times, seconds - CHECK_SECONDS)
     return after < len(times) and times[after] <= seconds + CHECK_SECONDS
-
-
-def _clicks_by_visitor(burst: Sequence[Seen]) -> Iterable[list[Seen]]:
-    clicks: dict[tuple[str, ...], list[Seen]] = {}
-    for seen in burst:
-        # A browser fetches ahead what its reader does not follow.
-        if seen.is_click and seen.evidence.outcome is not Outcome.PREFETCH:
-            clicks.setdefault(seen.visitor, []).append(seen)
-    return [hits for hits in clicks.values() if len(hits) > 1]
 
 
 def _link(seen: Seen) -> int:

@@ -7,27 +7,22 @@ from typing import Final
 from uuid import UUID
 
 from waypost.events.hit import Outcome
+from waypost.events.verdict.burst import Burst
 from waypost.events.verdict.evidence import Evidence, SendFacts, Verdict, VerdictClass
 from waypost.events.verdict.memory import Memory
-from waypost.events.verdict.reason import Reason
-from waypost.events.verdict.rules import (
-    BURST_RULES,
-    DECISIVE,
-    DOUBT_FROM,
-    MACHINE_FROM,
-    MEMORY_RULES,
-    ONE_RULES,
-    RULES,
-    RULES_VERSION,
-    SAME_SYSTEM,
-)
-from waypost.events.verdict.seen import Seen, see
+from waypost.events.verdict.rules import BURST_RULES, MEMORY_RULES, MOMENT_RULES, SAME_SYSTEM
+from waypost.events.verdict.seen import Seen
+from waypost.events.verdict.signs import BIT, see, verdict_of
 
 SETTLED_AFTER: Final = timedelta(minutes=2)
 """After the last hit of a burst. Longer than every window that a rule looks at, so that a later hit is in none of them;
 hits closer than that are one burst."""
 _GAP_SECONDS: Final = SETTLED_AFTER.total_seconds()
 _ORDER: Final[Callable[[Seen], tuple[float, UUID]]] = attrgetter("order")
+
+_MOMENT: Final = tuple((rule.holds, BIT[rule.reason]) for rule in MOMENT_RULES)
+_MEMORY: Final = tuple((rule.holds, BIT[rule.reason]) for rule in MEMORY_RULES)
+_SAME_SYSTEM: Final = BIT[SAME_SYSTEM.reason]
 
 
 def classify(hits: Iterable[Evidence], send: SendFacts, now: datetime) -> dict[UUID, Verdict]:
@@ -42,18 +37,18 @@ def classify(hits: Iterable[Evidence], send: SendFacts, now: datetime) -> dict[U
         send: what is known of it.
         now: aware; a burst whose last hit is two minutes older is settled.
     """
+    delivered = None if send.delivered_at is None else send.delivered_at.timestamp()
+    seen = [see(hit, send, delivered) for hit in hits]
+    seen.sort(key=_ORDER)
     settled_before = now.timestamp() - _GAP_SECONDS
     memory = Memory()
     verdicts: dict[UUID, Verdict] = {}
-    for burst in _bursts(sorted((see(hit, send) for hit in hits), key=_ORDER)):
-        final = burst[-1].seconds <= settled_before
-        judged = _judge(burst, send, memory, final=final)
-        for seen, verdict in zip(burst, judged, strict=True):
-            verdicts[seen.evidence.event_id] = verdict
-            if verdict.verdict_class is VerdictClass.HUMAN:
-                memory.person(seen)
-            elif _scans(seen, verdict):
-                memory.machine(seen)
+    for burst in _bursts(seen):
+        judged = _judge(burst, send, memory, final=burst[-1].seconds <= settled_before)
+        for each, verdict in zip(burst, judged, strict=True):
+            verdicts[each.evidence.event_id] = verdict
+        if burst[-1] is not seen[-1]:
+            _remember(burst, judged, memory)
     return verdicts
 
 
@@ -71,25 +66,43 @@ def _bursts(hits: Sequence[Seen]) -> Iterator[Sequence[Seen]]:
 
 
 def _judge(burst: Sequence[Seen], send: SendFacts, memory: Memory, *, final: bool) -> list[Verdict]:
-    found = [_signs_of_one(seen, send, memory) for seen in burst]
+    signs = [_signs_of_one(seen, memory) for seen in burst]
     if len(burst) == 1:
-        return [_verdict(found[0], final=final)]
+        return [verdict_of(signs[0], final)]
+    together = Burst(burst)
     position_of = {seen.evidence.event_id: position for position, seen in enumerate(burst)}
     for rule in BURST_RULES:
-        for seen in rule.find(burst, send):
-            found[position_of[seen.evidence.event_id]].add(rule.reason)
-    verdicts = [_verdict(reasons, final=final) for reasons in found]
+        for seen in rule.find(together, send):
+            signs[position_of[seen.evidence.event_id]] |= BIT[rule.reason]
+    verdicts = [verdict_of(each, final) for each in signs]
+    if not any(_may_be_human(verdict) for verdict in verdicts):
+        return verdicts
     scanning = {seen.visitor for seen, verdict in zip(burst, verdicts, strict=True) if _scans(seen, verdict)}
-    for position, seen in enumerate(burst):
-        if seen.network and seen.visitor in scanning and verdicts[position].verdict_class is not VerdictClass.MACHINE:
-            verdicts[position] = _verdict(found[position] | {SAME_SYSTEM.reason}, final=final)
-    return verdicts
+    return [
+        verdict_of(each | _SAME_SYSTEM, final) if _may_be_human(verdict) and _is_one_of(seen, scanning) else verdict
+        for seen, each, verdict in zip(burst, signs, verdicts, strict=True)
+    ]
 
 
-def _signs_of_one(seen: Seen, send: SendFacts, memory: Memory) -> set[Reason]:
-    reasons = {rule.reason for rule in ONE_RULES if rule.holds(seen, send)}
-    reasons.update([rule.reason for rule in MEMORY_RULES if rule.holds(memory, seen)])
-    return reasons
+def _signs_of_one(seen: Seen, memory: Memory) -> int:
+    signs = seen.signs
+    for holds, bit in _MOMENT:
+        if holds(seen):
+            signs |= bit
+    if memory.is_empty:
+        return signs
+    for remembers, bit in _MEMORY:
+        if remembers(memory, seen):
+            signs |= bit
+    return signs
+
+
+def _remember(burst: Sequence[Seen], judged: Sequence[Verdict], memory: Memory) -> None:
+    for seen, verdict in zip(burst, judged, strict=True):
+        if verdict.verdict_class is VerdictClass.HUMAN:
+            memory.person(seen)
+        elif _scans(seen, verdict):
+            memory.machine(seen)
 
 
 def _scans(seen: Seen, verdict: Verdict) -> bool:
@@ -97,21 +110,10 @@ def _scans(seen: Seen, verdict: Verdict) -> bool:
     return verdict.verdict_class is VerdictClass.MACHINE and seen.evidence.outcome is not Outcome.PREFETCH
 
 
-def _verdict(reasons: set[Reason], *, final: bool) -> Verdict:
-    named = reasons or {Reason.NO_SIGN}
-    points = [RULES[reason].points for reason in named]
-    score = DECISIVE if max(points) >= DECISIVE else max(-DECISIVE, min(sum(points), DECISIVE - 1))
-    return Verdict(_class_of(score), score, _ordered(named), final, RULES_VERSION)
+def _may_be_human(verdict: Verdict) -> bool:
+    return verdict.verdict_class is not VerdictClass.MACHINE
 
 
-def _class_of(score: int) -> VerdictClass:
-    if score >= MACHINE_FROM:
-        return VerdictClass.MACHINE
-    return VerdictClass.UNKNOWN if score >= DOUBT_FROM else VerdictClass.HUMAN
-
-
-_PLACE: Final = {reason: place for place, reason in enumerate(sorted(RULES, key=lambda name: -abs(RULES[name].points)))}
-
-
-def _ordered(reasons: set[Reason]) -> tuple[Reason, ...]:
-    return tuple(sorted(reasons, key=_PLACE.__getitem__))
+def _is_one_of(seen: Seen, visitors: set[tuple[str, str, str, str]]) -> bool:
+    visitor = seen.visitor
+    return visitor[0] != "" and visitor in visitors

@@ -16,6 +16,11 @@ class Memory:
         self._people: dict[tuple[str, str, str], float] = {}
         self._machines: set[tuple[str, ...]] = set()
 
+    @property
+    def is_empty(self) -> bool:
+        """Nobody was there yet."""
+        return not self._people and not self._machines
+
     def person(self, seen: Seen) -> None:
         """A person was there; the first time counts."""
         if seen.network:

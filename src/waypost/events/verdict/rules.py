@@ -5,16 +5,17 @@ decides alone, even against a complete navigation (-25); one of 60 is in doubt a
 `docs/verdicts.md` is written from this table.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from msgspec import Struct
 
-from waypost.events.verdict import burst, one
+from waypost.events.verdict import burst, moment, request
+from waypost.events.verdict.burst import Burst
 from waypost.events.verdict.evidence import SendFacts
 from waypost.events.verdict.memory import Memory
 from waypost.events.verdict.reason import Reason
-from waypost.events.verdict.seen import Seen
+from waypost.events.verdict.seen import Request, Seen
 
 RULES_VERSION: Final = 1
 """Of this table and of everything it rests on. One more with every change of what is decided."""
@@ -36,16 +37,22 @@ class Rule(Struct, frozen=True):
     """For readers of the API."""
 
 
-class OneRule(Rule, frozen=True):
-    """About a hit by itself."""
+class RequestRule(Rule, frozen=True):
+    """About a hit's request, whenever it came."""
 
-    holds: Callable[[Seen, SendFacts], bool]
+    holds: Callable[[Request], bool]
+
+
+class MomentRule(Rule, frozen=True):
+    """About a hit by itself, and when it came."""
+
+    holds: Callable[[Seen], bool]
 
 
 class BurstRule(Rule, frozen=True):
     """About the hits of a burst together: of which of them it holds."""
 
-    find: Callable[[Sequence[Seen], SendFacts], Iterable[Seen]]
+    find: Callable[[Burst, SendFacts], Iterable[Seen]]
 
 
 class MemoryRule(Rule, frozen=True):
@@ -58,159 +65,162 @@ _USER_AGENT: Final = "headers.user-agent"
 _METADATA: Final = ("headers.sec-fetch-mode", "headers.sec-fetch-site", "headers.sec-fetch-dest")
 _VISITOR: Final = ("client_address", _USER_AGENT, "headers.sec-fetch-mode", "headers.accept-language")
 
-ONE_RULES: Final = (
+REQUEST_RULES: Final = (
     # HEAD gets no content (RFC 9110, section 9.3.2), so nobody reads it.
-    OneRule(Reason.HEAD, DECISIVE, ("outcome",), "A HEAD request: it asks for no content.", one.head),
+    RequestRule(Reason.HEAD, DECISIVE, ("outcome",), "A HEAD request: it asks for no content.", request.head),
     # Sec-Purpose: prefetch (Fetch standard; MDN, Sec-Purpose), and its forerunners Purpose, X-Purpose and X-Moz.
-    OneRule(
+    RequestRule(
         Reason.PREFETCH,
         DECISIVE,
         ("outcome",),
         "Fetched in advance, and says so (`Sec-Purpose: prefetch`).",
-        one.prefetch,
+        request.prefetch,
     ),
     # The community's list crawler-user-agents (MIT), ua-parser's spiders, and mail scanners: events/declared_bots.py.
-    OneRule(
+    RequestRule(
         Reason.DECLARED_BOT,
         DECISIVE,
         ("client.device_type",),
         "The user agent says that it is a program: a crawler, preview, monitor, library or mail scanner.",
-        one.declared_bot,
+        request.declared_bot,
     ),
     # Apple Mail loads what is remote in the background, when a message comes, not when it is read (Apple, Mail Privacy
     # Protection). Mailgun reports both as bots (documentation.mailgun.com, Open and Click Bot Detection), SendGrid the
     # first as a machine open, SparkPost the second as prefetched (bird.com/en-us/blog/gmail-prefetching-images).
-    OneRule(
+    RequestRule(
         Reason.IMAGE_PREFETCH,
         DECISIVE,
         ("kind", "client.image_proxy", _USER_AGENT),
         "Apple Mail Privacy Protection or Gmail fetched the images when the message came, read or not.",
-        one.image_prefetch,
+        request.image_prefetch,
     ),
     # Browsers send Fetch Metadata to every trustworthy URL (W3C Fetch Metadata, section 3; "real Chromium always sends
     # Sec-Fetch-Mode", https://github.com/profullstack/media-streamer/pull/207), scanners that borrow a browser's name
     # mostly do not (https://github.com/MillionSend/millionsend/pull/22).
-    OneRule(
+    RequestRule(
         Reason.SEC_FETCH_MISSING,
         80,
         ("kind", _USER_AGENT, *_METADATA, "send.secure"),
         "A version of Chrome, Edge, Firefox or one of their kin that always sends `Sec-Fetch-*`, without it.",
-        one.sec_fetch_missing,
+        request.sec_fetch_missing,
     ),
     # Less: apps of Apple's systems show pages in a WebKit of their own making, with Safari's name if they like.
-    OneRule(
+    RequestRule(
         Reason.SEC_FETCH_MISSING_WEBKIT,
         45,
         ("kind", _USER_AGENT, *_METADATA, "send.secure"),
         "The same of Safari since 16.4.",
-        one.sec_fetch_missing_webkit,
+        request.sec_fetch_missing_webkit,
     ),
     # Proofpoint, Mimecast and Barracuda follow links, also from networks of their own (campus.barracuda.com, Unwanted
     # Link Clicks; check.live-direct-marketing.online, as below). Not decisive: browser isolation lets people out there.
-    OneRule(
+    RequestRule(
         Reason.MAIL_SECURITY_NETWORK,
         60,
         ("kind", "as_organisation"),
         "From the network of a company that checks mail.",
-        one.mail_security_network,
+        request.mail_security_network,
     ),
     # RFC 9110, section 10.1.5: every request SHOULD have one, and every browser's has.
-    OneRule(
+    RequestRule(
         Reason.USER_AGENT_MISSING,
         60,
         ("kind", _USER_AGENT),
         "A click without a user agent.",
-        one.user_agent_missing,
+        request.user_agent_missing,
     ),
     # Microsoft's Safe Links and its like: see network.py. Not more: offices and remote desktops are in clouds too.
-    OneRule(
+    RequestRule(
         Reason.CLOUD_NETWORK,
         45,
         ("kind", "as_organisation"),
         "From the cloud of Amazon, Google or Microsoft, where checks of mail run.",
-        one.cloud_network,
-    ),
-    # 69 of 100 sweeps began within a minute of the send (https://github.com/putyourlightson/craft-campaign/issues/546).
-    OneRule(
-        Reason.SOON_FROM_DATA_CENTRE,
-        45,
-        ("kind", "occurred_at", "as_organisation", "send.delivered_at"),
-        "Within two minutes of delivery, from a data centre.",
-        one.soon_from_data_centre,
-    ),
-    # Gateways take a mailing as it comes, all of a domain's recipients at once (Act-On, Identifying False Positives in
-    # Email Clicks). Not more: a company's people share an address, too.
-    OneRule(
-        Reason.MANY_RECIPIENTS,
-        40,
-        ("recipients_at_once",),
-        "The same address and user agent at the links of ten or more recipients within ten seconds.",
-        one.many_recipients,
-    ),
-    # "Humans are not that fast" (check.live-direct-marketing.online, Bot clicks from security scanners); seconds are a
-    # scanner's, minutes a person's (support.metacompliance.com, How to identify if a 'click' is genuine).
-    OneRule(
-        Reason.AT_DELIVERY,
-        35,
-        ("occurred_at", "send.delivered_at"),
-        "Five seconds after delivery or earlier.",
-        one.at_delivery,
+        request.cloud_network,
     ),
     # Chrome 79 of 2019, from a scanner of Microsoft's: https://github.com/mssola/user_agent/issues/71
-    OneRule(
+    RequestRule(
         Reason.OUTDATED_BROWSER,
         35,
         ("kind", _USER_AGENT),
         "A browser for Windows 10 or 11, older than 2020 (Firefox: 2021), where browsers renew themselves.",
-        one.outdated_browser,
+        request.outdated_browser,
     ),
     # Headless browsers did without for years: https://github.com/berstend/puppeteer-extra/issues/51
-    OneRule(
+    RequestRule(
         Reason.ACCEPT_LANGUAGE_MISSING,
         30,
         ("kind", _USER_AGENT, "headers.accept-language"),
         "A browser that asks for no language.",
-        one.accept_language_missing,
+        request.accept_language_missing,
     ),
     # Little: commercial VPNs are there as well.
-    OneRule(
+    RequestRule(
         Reason.HOSTING_NETWORK,
         20,
         ("kind", "as_organisation"),
         "From a network of servers for rent.",
-        one.hosting_network,
+        request.hosting_network,
     ),
-    OneRule(
+    RequestRule(
         Reason.MOBILE_NETWORK,
         -40,
         ("as_organisation",),
         "From a phone company's mobile network.",
-        one.mobile_network,
-    ),
-    # 1 of 100 sweeps began later than half an hour after the send (craft-campaign, as above).
-    OneRule(
-        Reason.HOURS_LATER,
-        -30,
-        ("occurred_at", "send.delivered_at"),
-        "Two hours after delivery or later.",
-        one.hours_later,
+        request.mobile_network,
     ),
     # Sec-Fetch-User is sent when a user activated a navigation, and then only (W3C Fetch Metadata, section 2.4). Not
     # more: a scanner that drives a real browser has it.
-    OneRule(
+    RequestRule(
         Reason.USER_NAVIGATION,
         -25,
         ("kind", _USER_AGENT, "headers.accept-language", *_METADATA, "headers.sec-fetch-user"),
         "Has every header of a browser in which somebody followed a link.",
-        one.user_navigation,
+        request.user_navigation,
     ),
     # Google's and Yahoo's proxies fetch when a message is opened (Validity, Everest: "still good indicators").
-    OneRule(
+    RequestRule(
         Reason.IMAGE_PROXY,
         -10,
         ("client.image_proxy",),
         "Gmail's or Yahoo's image proxy, which fetches when a message is opened.",
-        one.image_proxy,
+        request.image_proxy,
+    ),
+)
+
+MOMENT_RULES: Final = (
+    # 69 of 100 sweeps began within a minute of the send (https://github.com/putyourlightson/craft-campaign/issues/546).
+    MomentRule(
+        Reason.SOON_FROM_DATA_CENTRE,
+        45,
+        ("kind", "occurred_at", "as_organisation", "send.delivered_at"),
+        "Within two minutes of delivery, from a data centre.",
+        moment.soon_from_data_centre,
+    ),
+    # Gateways take a mailing as it comes, all of a domain's recipients at once (Act-On, Identifying False Positives in
+    # Email Clicks). Not more: a company's people share an address, too.
+    MomentRule(
+        Reason.MANY_RECIPIENTS,
+        40,
+        ("recipients_at_once",),
+        "The same address and user agent at the links of ten or more recipients within ten seconds.",
+        moment.many_recipients,
+    ),
+    # "Humans are not that fast" (check.live-direct-marketing.online, Bot clicks from security scanners); seconds are a
+    # scanner's, minutes a person's (support.metacompliance.com, How to identify if a 'click' is genuine).
+    MomentRule(
+        Reason.AT_DELIVERY,
+        35,
+        ("occurred_at", "send.delivered_at"),
+        "Five seconds after delivery or earlier.",
+        moment.at_delivery,
+    ),
+    # 1 of 100 sweeps began later than half an hour after the send (craft-campaign, as above).
+    MomentRule(
+        Reason.HOURS_LATER,
+        -30,
+        ("occurred_at", "send.delivered_at"),
+        "Two hours after delivery or later.",
+        moment.hours_later,
     ),
 )
 
@@ -285,8 +295,9 @@ MEMORY_RULES: Final = (
 
 NO_SIGN: Final = Rule(Reason.NO_SIGN, 0, (), "Nothing speaks for a machine, and nothing for a person in particular.")
 
+_ALL: Final[tuple[Rule, ...]] = (*REQUEST_RULES, *MOMENT_RULES, *BURST_RULES, SAME_SYSTEM, *MEMORY_RULES)
 RULES: Final[dict[Reason, Rule]] = {
-    rule.reason: rule
-    for rule in sorted((*ONE_RULES, *BURST_RULES, SAME_SYSTEM, *MEMORY_RULES), key=lambda rule: -rule.points)
-} | {Reason.NO_SIGN: NO_SIGN}
+    **{rule.reason: rule for rule in sorted(_ALL, key=lambda rule: -rule.points)},
+    Reason.NO_SIGN: NO_SIGN,
+}
 """All of them, the heaviest first."""

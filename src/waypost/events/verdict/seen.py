@@ -2,17 +2,17 @@
 
 import re
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from msgspec import Struct
 
-from waypost.events.hit import HitKind
+from waypost.events.client import DeviceType, ImageProxy
+from waypost.events.hit import Outcome
 from waypost.events.verdict.browser import Browser, Engine, browser_of
-from waypost.events.verdict.evidence import Evidence, SendFacts
-from waypost.events.verdict.network import NetworkKind, kind_of, network_of
+from waypost.events.verdict.evidence import Evidence
+from waypost.events.verdict.network import NetworkKind, network_of
 
-_FETCH_METADATA: Final = ("sec-fetch-mode", "sec-fetch-site", "sec-fetch-dest")
 _REMEMBERED: Final = 8192
 # In the addresses that senders' unsubscribe links lead to, in the languages of many of them.
 _UNSUBSCRIBE: Final = re.compile(
@@ -22,61 +22,75 @@ _UNSUBSCRIBE: Final = re.compile(
 )
 
 
+class Request(NamedTuple):
+    """What a hit says without its time and address: the same for thousands, so looked at once for all of them."""
+
+    is_click: bool
+    outcome: Outcome
+    user_agent: str
+    fetch_mode: str
+    fetch_site: str
+    fetch_dest: str
+    fetch_user: str
+    has_language: bool
+    has_headers: bool
+    device_type: DeviceType
+    image_proxy: ImageProxy | None
+    network_kind: NetworkKind
+    secure: bool
+
+    @property
+    def browser(self) -> Browser:
+        """The browser that it says it is."""
+        return browser_of(self.user_agent)
+
+    @property
+    def has_fetch_metadata(self) -> bool:
+        """Any of what browsers send of it."""
+        return bool(self.fetch_mode or self.fetch_site or self.fetch_dest)
+
+    @property
+    def navigates(self) -> bool:
+        """Has every header of a click in a browser."""
+        return (
+            self.is_click
+            and self.fetch_mode == "navigate"
+            and self.fetch_dest == "document"
+            and self.has_language
+            # WebKit does not send it: https://bugs.webkit.org/show_bug.cgi?id=247697
+            and (self.fetch_user == "?1" or self.browser.engine is Engine.WEBKIT)
+        )
+
+
 class Seen(Struct, frozen=True, gc=False):
     """One hit."""
 
     evidence: Evidence
     is_click: bool
+    navigates: bool
+    network_kind: NetworkKind
     seconds: float
     """When, since 1970."""
     age: float | None
     """Seconds since delivery."""
-    user_agent: str
-    network: str
-    """/24 or /48; empty when unknown."""
-    network_kind: NetworkKind
-    browser: Browser
-    has_fetch_metadata: bool
-    navigates: bool
-    """Has every header of a click in a browser."""
-    visitor: tuple[str, str, str, str]
-    """Hits that agree in this come from one program in one network, as far as can be told."""
+    signs: int
+    """Of its request, as `signs.py` writes them."""
 
     @property
     def order(self) -> tuple[float, UUID]:
         """Sorts hits by time, and those of one instant always alike."""
         return self.seconds, self.evidence.event_id
 
+    @property
+    def network(self) -> str:
+        """/24 or /48; empty when unknown."""
+        return network_of(self.evidence.client_address)
 
-def see(evidence: Evidence, send: SendFacts) -> Seen:
-    """Look at a hit."""
-    headers = evidence.headers
-    user_agent = headers.get("user-agent", "")
-    mode, language = headers.get("sec-fetch-mode", ""), headers.get("accept-language", "")
-    network = network_of(evidence.client_address)
-    browser = browser_of(user_agent)
-    seconds = evidence.occurred_at.timestamp()
-    is_click = evidence.kind is HitKind.CLICK
-    return Seen(
-        evidence=evidence,
-        is_click=is_click,
-        seconds=seconds,
-        age=None if send.delivered_at is None else seconds - send.delivered_at.timestamp(),
-        user_agent=user_agent,
-        network=network,
-        network_kind=kind_of(evidence.as_organisation),
-        browser=browser,
-        has_fetch_metadata=any(name in headers for name in _FETCH_METADATA),
-        navigates=(
-            is_click
-            and mode == "navigate"
-            and language != ""
-            and headers.get("sec-fetch-dest") == "document"
-            # WebKit does not send it: https://bugs.webkit.org/show_bug.cgi?id=247697
-            and (headers.get("sec-fetch-user") == "?1" or browser.engine is Engine.WEBKIT)
-        ),
-        visitor=(network, user_agent, mode, language),
-    )
+    @property
+    def visitor(self) -> tuple[str, str, str, str]:
+        """Hits that agree in this come from one program in one network, as far as can be told."""
+        header = self.evidence.headers.get
+        return self.network, header("user-agent", ""), header("sec-fetch-mode", ""), header("accept-language", "")
 
 
 @lru_cache(maxsize=_REMEMBERED)

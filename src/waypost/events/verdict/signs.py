@@ -1,0 +1,90 @@
+"""Signs: which rules hold of a hit, as one number with a bit for each, and the verdict that follows from them.
+
+A collector asks about tens of thousands of hits a second. Most are alike but for time and address, so what follows
+from a request, and from a set of signs, is worked out once and remembered.
+"""
+
+from functools import lru_cache
+from typing import Final
+
+from msgspec import Struct
+
+from waypost.events.hit import HitKind
+from waypost.events.verdict.evidence import Evidence, SendFacts, Verdict, VerdictClass
+from waypost.events.verdict.network import NetworkKind, kind_of
+from waypost.events.verdict.reason import Reason
+from waypost.events.verdict.rules import DECISIVE, DOUBT_FROM, MACHINE_FROM, REQUEST_RULES, RULES, RULES_VERSION
+from waypost.events.verdict.seen import Request, Seen
+
+_REMEMBERED: Final = 16_384
+BIT: Final = {reason: 1 << place for place, reason in enumerate(RULES)}
+
+
+class _Known(Struct, frozen=True, gc=False):
+    """What follows from a request."""
+
+    is_click: bool
+    navigates: bool
+    network_kind: NetworkKind
+    signs: int
+
+
+def see(evidence: Evidence, send: SendFacts, delivered: float | None) -> Seen:
+    """Look at a hit.
+
+    Args:
+        evidence: of it.
+        send: it belongs to.
+        delivered: when that was, in seconds since 1970.
+    """
+    header = evidence.headers.get
+    client = evidence.client
+    known = _known(
+        Request(
+            evidence.kind is HitKind.CLICK,
+            evidence.outcome,
+            header("user-agent", ""),
+            header("sec-fetch-mode", ""),
+            header("sec-fetch-site", ""),
+            header("sec-fetch-dest", ""),
+            header("sec-fetch-user", ""),
+            bool(header("accept-language")),
+            bool(evidence.headers),
+            client.device_type,
+            client.image_proxy,
+            kind_of(evidence.as_organisation),
+            send.secure,
+        )
+    )
+    seconds = evidence.occurred_at.timestamp()
+    return Seen(
+        evidence,
+        known.is_click,
+        known.navigates,
+        known.network_kind,
+        seconds,
+        None if delivered is None else seconds - delivered,
+        known.signs,
+    )
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _known(request: Request) -> _Known:
+    signs = sum(BIT[rule.reason] for rule in REQUEST_RULES if rule.holds(request))
+    return _Known(request.is_click, request.navigates, request.network_kind, signs)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def verdict_of(signs: int, final: bool) -> Verdict:  # noqa: FBT001 - a key by position costs half of one by name
+    """What signs amount to."""
+    reasons = [reason for reason, bit in BIT.items() if signs & bit] or [Reason.NO_SIGN]
+    points = [RULES[reason].points for reason in reasons]
+    score = DECISIVE if max(points) >= DECISIVE else max(-DECISIVE, min(sum(points), DECISIVE - 1))
+    reasons.sort(key=lambda reason: -abs(RULES[reason].points))
+    return Verdict(_class_of(score), score, tuple(reasons), final, RULES_VERSION)
+
+
+def _class_of(score: int) -> VerdictClass:
+    if score >= MACHINE_FROM:
+        return VerdictClass.MACHINE
+    return VerdictClass.UNKNOWN if score >= DOUBT_FROM else VerdictClass.HUMAN
