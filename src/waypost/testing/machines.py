@@ -72,6 +72,18 @@ def time_of_click(draw: Draw, links: Sequence[str]) -> Recipients:
     return [sorted([*person, *checks], key=lambda visit: visit.at)]
 
 
+def antivirus(draw: Draw, links: Sequence[str]) -> Recipients:
+    """A program on the reader's own computer looks first, from the same address, with the same browser's name."""
+    place, headers = draw.home(), draw.worn()
+    person = clicks(draw, links, max(10.0, draw.about(1800, 1.5)), place, headers)
+    outcome = Outcome.HEAD if draw.chance(0.5) else Outcome.ANSWERED
+    checks = [
+        Visit(visit.at - draw.between(0.1, 2), place, borrowed(headers), person=False, link=visit.link, outcome=outcome)
+        for visit in person
+    ]
+    return [[*person, *checks]]
+
+
 def behind_a_gateway(draw: Draw, links: Sequence[str]) -> Recipients:
     """A sweep when the message comes, and its reader seconds or hours later."""
     swept = sweep(draw, links, begins(draw), lambda: draw.between(0.005, 2))

@@ -6,7 +6,7 @@ from typing import Final
 from waypost.events.hit import Outcome
 from waypost.testing import browsers
 from waypost.testing.browsers import IPHONE, MAC, WINDOWS, Headers, ahead, chromium, firefox, image, program, safari
-from waypost.testing.draw import PHONES, RELAYS, TUNNELS, Draw, Place
+from waypost.testing.draw import CLOUDS, PHONES, RELAYS, TUNNELS, Draw, Place
 from waypost.testing.visit import Visit, content_of
 
 DAY: Final = 86_400.0
@@ -99,6 +99,12 @@ def private(draw: Draw, links: Sequence[str]) -> Recipients:
     )
     start = max(12.0, draw.about(2400, 1.6))
     return [clicks(draw, links, start, place, headers)]
+
+
+def cloud_desktop(draw: Draw, links: Sequence[str]) -> Recipients:
+    """At a desk that is rented in a cloud: Windows 365, WorkSpaces."""
+    start = max(30.0, draw.about(2400, 1.6))
+    return [clicks(draw, links, start, draw.place(CLOUDS), chromium(WINDOWS, 146, draw.language()))]
 
 
 def old_devices(draw: Draw, links: Sequence[str]) -> Recipients:

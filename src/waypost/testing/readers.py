@@ -4,8 +4,8 @@
         ...
 
 What is simulated is behaviour that others documented: `people.py`, `machines.py` and `browsers.py` say where from. One
-seed gives one world, whatever the version of Python. The rules of verdicts do not know it: `waypost.events` imports
-nothing from here, and they are judged with seeds that nobody looked at before (`make bench-verdict`).
+seed gives one world. The rules of verdicts do not know it: `waypost.events` imports nothing from here, and they are
+judged with seeds that nobody looked at before (`make bench-verdict`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +23,7 @@ _HOUR: Final = timedelta(hours=1)
 
 Scenario = Callable[[Draw, Sequence[str]], Recipients]
 
-# (scenario, of a thousand mailings). Equal shares but for what comes in crowds and what nobody could tell.
+# (scenario, share of mailings). Most have the same; what comes in crowds, and what nobody could tell, has less.
 SCENARIOS: Final[tuple[tuple[Scenario, int], ...]] = (
     (people.slow, 80),
     (people.fast, 50),
@@ -31,12 +31,14 @@ SCENARIOS: Final[tuple[tuple[Scenario, int], ...]] = (
     (people.forwarding, 50),
     (people.office, 5),
     (people.private, 50),
+    (people.cloud_desktop, 20),
     (people.old_devices, 30),
     (people.changing_lines, 50),
     (people.double_clicks, 50),
     (people.unsubscribing, 50),
     (machines.behind_a_gateway, 80),
     (machines.time_of_click, 80),
+    (machines.antivirus, 30),
     (machines.sandbox, 50),
     (machines.slow_sandbox, 50),
     (machines.fleet, 50),

@@ -59,15 +59,15 @@ class Burst:
 
 
 def many_networks(burst: Burst, _: SendFacts) -> list[Seen]:
-    """Hits from many networks within seconds.
+    """Clicks from many networks within seconds.
 
-    Hits with all of a browser's headers and others, from data centres and from elsewhere, are looked at apart: a reader
-    who comes amid a gateway's hits is not one of them.
+    Those with all of a browser's headers and others, from data centres and from elsewhere, are looked at apart: a
+    reader who comes amid a gateway's hits is not one of them.
     """
     found: list[Seen] = []
     alike: dict[tuple[bool, bool], list[Seen]] = {}
     for seen in burst.hits:
-        if seen.network and seen.evidence.client.image_proxy is None and seen.evidence.outcome is not Outcome.PREFETCH:
+        if seen.is_click and seen.network and seen.evidence.outcome is not Outcome.PREFETCH:
             alike.setdefault((seen.navigates, seen.network_kind in DATA_CENTRES), []).append(seen)
     for (navigates, _in_data_centre), hits in alike.items():
         limit = NETWORKS_NAVIGATING if navigates else NETWORKS_BARE

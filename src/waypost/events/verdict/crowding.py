@@ -1,6 +1,5 @@
 """Windows of time in which more differs than one person can make differ."""
 
-from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
@@ -19,11 +18,14 @@ def crowded(
         seconds: length of a window, ends included.
         limit: values that make it crowded.
     """
-    inside: Counter[Hashable] = Counter()
     found: list[T] = []
+    if len(items) < limit:
+        return found
+    inside: dict[Hashable, int] = {}
     first = next_to_find = 0
     for position, item in enumerate(items):
-        inside[what(item)] += 1
+        value = what(item)
+        inside[value] = inside.get(value, 0) + 1
         while when(item) - when(items[first]) > seconds:
             gone = what(items[first])
             inside[gone] -= 1

@@ -57,7 +57,7 @@ class SendFacts(Struct, frozen=True, gc=False):
     """Its link domain is reached over HTTPS, as that of every tracked link is but on `localhost`."""
 
 
-class Verdict(Struct, frozen=True, gc=False):
+class Verdict(Struct, frozen=True, kw_only=True, gc=False):
     """What the rules say of one hit."""
 
     verdict_class: VerdictClass

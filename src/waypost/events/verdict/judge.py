@@ -39,8 +39,12 @@ def classify(hits: Iterable[Evidence], send: SendFacts, now: datetime) -> dict[U
     """
     delivered = None if send.delivered_at is None else send.delivered_at.timestamp()
     seen = [see(hit, send, delivered) for hit in hits]
-    seen.sort(key=_ORDER)
     settled_before = now.timestamp() - _GAP_SECONDS
+    if len(seen) == 1:  # nearly all that a collector asks
+        (only,) = seen
+        final = only.seconds <= settled_before
+        return {only.evidence.event_id: verdict_of(only.signs | _moment_signs(only), final)}
+    seen.sort(key=_ORDER)
     memory = Memory()
     verdicts: dict[UUID, Verdict] = {}
     for burst in _bursts(seen):
@@ -66,7 +70,7 @@ def _bursts(hits: Sequence[Seen]) -> Iterator[Sequence[Seen]]:
 
 
 def _judge(burst: Sequence[Seen], send: SendFacts, memory: Memory, *, final: bool) -> list[Verdict]:
-    signs = [_signs_of_one(seen, memory) for seen in burst]
+    signs = [seen.signs | _moment_signs(seen) | _memory_signs(seen, memory) for seen in burst]
     if len(burst) == 1:
         return [verdict_of(signs[0], final)]
     together = Burst(burst)
@@ -84,15 +88,18 @@ def _judge(burst: Sequence[Seen], send: SendFacts, memory: Memory, *, final: boo
     ]
 
 
-def _signs_of_one(seen: Seen, memory: Memory) -> int:
-    signs = seen.signs
+def _moment_signs(seen: Seen) -> int:
+    signs = 0
     for holds, bit in _MOMENT:
         if holds(seen):
             signs |= bit
-    if memory.is_empty:
-        return signs
-    for remembers, bit in _MEMORY:
-        if remembers(memory, seen):
+    return signs
+
+
+def _memory_signs(seen: Seen, memory: Memory) -> int:
+    signs = 0
+    for holds, bit in _MEMORY if memory else ():
+        if holds(memory, seen):
             signs |= bit
     return signs
 

@@ -16,10 +16,9 @@ class Memory:
         self._people: dict[tuple[str, str, str], float] = {}
         self._machines: set[tuple[str, ...]] = set()
 
-    @property
-    def is_empty(self) -> bool:
-        """Nobody was there yet."""
-        return not self._people and not self._machines
+    def __bool__(self) -> bool:
+        """Whether anybody was there."""
+        return bool(self._people or self._machines)
 
     def person(self, seen: Seen) -> None:
         """A person was there; the first time counts."""

@@ -22,8 +22,8 @@ def soon_from_data_centre(seen: Seen) -> bool:
 
 
 def many_recipients(seen: Seen) -> bool:
-    """The same client at ten or more recipients' links."""
-    return seen.evidence.recipients_at_once >= MANY_RECIPIENTS
+    """The same client at ten or more recipients' links. Not at their pixels: one image proxy serves thousands."""
+    return seen.is_click and seen.evidence.recipients_at_once >= MANY_RECIPIENTS
 
 
 def hours_later(seen: Seen) -> bool:

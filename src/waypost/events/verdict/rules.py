@@ -63,6 +63,13 @@ class MemoryRule(Rule, frozen=True):
 
 _USER_AGENT: Final = "headers.user-agent"
 _METADATA: Final = ("headers.sec-fetch-mode", "headers.sec-fetch-site", "headers.sec-fetch-dest")
+_NAVIGATION: Final = (
+    _USER_AGENT,
+    "headers.accept-language",
+    "headers.sec-fetch-mode",
+    "headers.sec-fetch-dest",
+    "headers.sec-fetch-user",
+)
 _VISITOR: Final = ("client_address", _USER_AGENT, "headers.sec-fetch-mode", "headers.accept-language")
 
 REQUEST_RULES: Final = (
@@ -109,7 +116,7 @@ REQUEST_RULES: Final = (
         Reason.SEC_FETCH_MISSING_WEBKIT,
         45,
         ("kind", _USER_AGENT, *_METADATA, "send.secure"),
-        "The same of Safari since 16.4.",
+        "A version of Safari that always sends `Sec-Fetch-*` (16.4 and later), without it.",
         request.sec_fetch_missing_webkit,
     ),
     # Proofpoint, Mimecast and Barracuda follow links, also from networks of their own (campus.barracuda.com, Unwanted
@@ -173,14 +180,15 @@ REQUEST_RULES: Final = (
     RequestRule(
         Reason.USER_NAVIGATION,
         -25,
-        ("kind", _USER_AGENT, "headers.accept-language", *_METADATA, "headers.sec-fetch-user"),
+        ("kind", *_NAVIGATION),
         "Has every header of a browser in which somebody followed a link.",
         request.user_navigation,
     ),
-    # Google's and Yahoo's proxies fetch when a message is opened (Validity, Everest: "still good indicators").
+    # Google's and Yahoo's proxies fetch when a message is opened (Validity, Everest: "still good indicators"):
+    # a scanner has no use for them, so not even seconds after delivery speak against it.
     RequestRule(
         Reason.IMAGE_PROXY,
-        -10,
+        -30,
         ("client.image_proxy",),
         "Gmail's or Yahoo's image proxy, which fetches when a message is opened.",
         request.image_proxy,
@@ -201,7 +209,7 @@ MOMENT_RULES: Final = (
     MomentRule(
         Reason.MANY_RECIPIENTS,
         40,
-        ("recipients_at_once",),
+        ("kind", "recipients_at_once"),
         "The same address and user agent at the links of ten or more recipients within ten seconds.",
         moment.many_recipients,
     ),
@@ -228,14 +236,14 @@ BURST_RULES: Final = (
     BurstRule(
         Reason.MANY_NETWORKS,
         80,
-        ("occurred_at", "client_address", "as_organisation", "headers.sec-fetch-mode"),
-        "One of hits from three or more networks (four, with all of a browser's headers) within 15 seconds.",
+        ("kind", "outcome", "occurred_at", "client_address", "as_organisation", *_NAVIGATION),
+        "One of clicks from three or more networks (four, with all of a browser's headers) within 15 seconds.",
         burst.many_networks,
     ),
     BurstRule(
         Reason.RAPID_LINKS,
         80,
-        ("kind", "occurred_at", "link_index", *_VISITOR),
+        ("kind", "outcome", "occurred_at", "link_index", *_VISITOR),
         "One of clicks on different links, faster than a hand: two in 0.3 seconds, three in 1, four in 3, six in 8.",
         burst.rapid_links,
     ),
@@ -244,14 +252,14 @@ BURST_RULES: Final = (
     BurstRule(
         Reason.UNSUBSCRIBE_AND_CONTENT,
         80,
-        ("kind", "occurred_at", "destination", *_VISITOR),
+        ("kind", "outcome", "occurred_at", "destination", *_VISITOR),
         "Followed the link to unsubscribe and another one within a minute.",
         burst.unsubscribe_and_content,
     ),
     BurstRule(
         Reason.ALL_LINKS,
         60,
-        ("kind", "occurred_at", "link_index", *_VISITOR, "send.links"),
+        ("kind", "outcome", "occurred_at", "link_index", *_VISITOR, "send.links"),
         "One of clicks on at least five and four fifths of all links within a minute.",
         burst.all_links,
     ),
@@ -260,7 +268,7 @@ BURST_RULES: Final = (
     BurstRule(
         Reason.CHECKED_CLICK,
         35,
-        ("kind", "occurred_at", "link_index", "as_organisation", "headers.sec-fetch-mode"),
+        ("kind", "occurred_at", "link_index", "as_organisation", *_NAVIGATION),
         "From a data centre, within 30 seconds of somebody who followed the same link from elsewhere.",
         burst.checked_click,
     ),
@@ -270,7 +278,7 @@ SAME_SYSTEM: Final = Rule(
     # A scanner's HEAD is followed by its GET; a sweep by the one link that it looks at again.
     Reason.SAME_SYSTEM,
     60,
-    _VISITOR,
+    ("outcome", "occurred_at", *_VISITOR),
     "The same network and program did, in the same burst, what only a machine does.",
 )
 
@@ -279,7 +287,7 @@ MEMORY_RULES: Final = (
     MemoryRule(
         Reason.SEEN_SCANNING,
         40,
-        _VISITOR,
+        ("outcome", "occurred_at", *_VISITOR),
         "The same network and program was a machine earlier.",
         Memory.seen_scanning,
     ),

@@ -81,7 +81,13 @@ def verdict_of(signs: int, final: bool) -> Verdict:  # noqa: FBT001 - a key by p
     points = [RULES[reason].points for reason in reasons]
     score = DECISIVE if max(points) >= DECISIVE else max(-DECISIVE, min(sum(points), DECISIVE - 1))
     reasons.sort(key=lambda reason: -abs(RULES[reason].points))
-    return Verdict(_class_of(score), score, tuple(reasons), final, RULES_VERSION)
+    return Verdict(
+        verdict_class=_class_of(score),
+        score=score,
+        reasons=tuple(reasons),
+        final=final,
+        rules_version=RULES_VERSION,
+    )
 
 
 def _class_of(score: int) -> VerdictClass:
