@@ -35,7 +35,7 @@ _PROGRAMS: Final = (
 
 
 class DeclaredBots:
-    """Knows them all: some 1,500 patterns in ua-parser's Rust engine, two microseconds a user agent."""
+    """Knows them all: some 1,500 patterns in ua-parser's Rust engine, a few microseconds a user agent."""
 
     def __init__(self) -> None:
         """Compile the patterns (50 ms)."""

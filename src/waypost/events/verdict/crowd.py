@@ -28,8 +28,11 @@ def recipients_at_once(hits: Iterable[tuple[UUID, Evidence]]) -> dict[UUID, int]
             clients.setdefault(client, []).append((hit.occurred_at.timestamp(), send_id, hit.event_id))
     counts: dict[UUID, int] = {}
     for times in clients.values():
-        times.sort()
-        counts |= _around(times)
+        if len(times) == 1:
+            counts[times[0][2]] = 1
+        else:
+            times.sort()
+            counts.update(_around(times))
     return counts
 
 

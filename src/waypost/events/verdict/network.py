@@ -22,6 +22,9 @@ class NetworkKind(StrEnum):
     MOBILE = "mobile"
     OTHER = "other"
 
+    # An enum's own takes a function call in Python.
+    __hash__ = str.__hash__
+
 
 DATA_CENTRES: Final = frozenset({NetworkKind.MAIL_SECURITY, NetworkKind.CLOUD, NetworkKind.HOSTING})
 

@@ -2,8 +2,6 @@
 
 from typing import Final
 
-from waypost.events.client import DeviceType, ImageProxy
-from waypost.events.hit import Outcome
 from waypost.events.verdict.browser import Engine
 from waypost.events.verdict.network import NetworkKind
 from waypost.events.verdict.seen import Request
@@ -18,29 +16,27 @@ _GMAIL_PREFETCH: Final = (
 
 def head(request: Request) -> bool:
     """Asked for nothing but headers."""
-    return request.outcome is Outcome.HEAD
+    return request.is_head
 
 
 def prefetch(request: Request) -> bool:
     """Said that nobody looks at it yet."""
-    return request.outcome is Outcome.PREFETCH
+    return request.is_prefetch
 
 
 def declared_bot(request: Request) -> bool:
     """Says that it is a program."""
-    return request.device_type is DeviceType.BOT
+    return request.is_bot
 
 
 def image_prefetch(request: Request) -> bool:
     """Images fetched on arrival, read or not."""
-    if request.is_click:
-        return False
-    return request.image_proxy is ImageProxy.APPLE or request.user_agent == _GMAIL_PREFETCH
+    return not request.is_click and (request.is_proxy_ahead or request.user_agent == _GMAIL_PREFETCH)
 
 
 def image_proxy(request: Request) -> bool:
     """Images fetched when a message is opened, on the reader's behalf."""
-    return request.image_proxy in (ImageProxy.GOOGLE, ImageProxy.YAHOO)
+    return request.is_proxy_on_open
 
 
 def sec_fetch_missing(request: Request) -> bool:

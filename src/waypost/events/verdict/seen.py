@@ -7,8 +7,6 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from waypost.events.client import DeviceType, ImageProxy
-from waypost.events.hit import Outcome
 from waypost.events.verdict.browser import Browser, Engine, browser_of
 from waypost.events.verdict.evidence import Evidence
 from waypost.events.verdict.network import NetworkKind, network_of
@@ -23,20 +21,29 @@ _UNSUBSCRIBE: Final = re.compile(
 
 
 class Request(NamedTuple):
-    """What a hit says without its time and address: the same for thousands, so looked at once for all of them."""
+    """What a hit says without its time and address: the same for thousands, so looked at once for all of them.
 
-    is_click: bool
-    outcome: Outcome
+    Truths and texts only: they are hashed for every hit, and hashing an enum takes as long as all of them.
+    """
+
     user_agent: str
-    fetch_mode: str
-    fetch_site: str
-    fetch_dest: str
-    fetch_user: str
-    has_language: bool
-    has_headers: bool
-    device_type: DeviceType
-    image_proxy: ImageProxy | None
     network_kind: NetworkKind
+    is_click: bool
+    is_head: bool
+    is_prefetch: bool
+    is_bot: bool
+    is_proxy_ahead: bool
+    """Comes from an image proxy that fetches when a message arrives."""
+    is_proxy_on_open: bool
+    """Comes from one that fetches when it is opened."""
+    has_headers: bool
+    has_language: bool
+    has_fetch_metadata: bool
+    """Any of what browsers send of it."""
+    navigates_to_document: bool
+    """Its Fetch Metadata says so."""
+    is_activated: bool
+    """By a user: Sec-Fetch-User."""
     secure: bool
 
     @property
@@ -45,21 +52,11 @@ class Request(NamedTuple):
         return browser_of(self.user_agent)
 
     @property
-    def has_fetch_metadata(self) -> bool:
-        """Any of what browsers send of it."""
-        return bool(self.fetch_mode or self.fetch_site or self.fetch_dest)
-
-    @property
     def navigates(self) -> bool:
         """Has every header of a click in a browser."""
-        return (
-            self.is_click
-            and self.fetch_mode == "navigate"
-            and self.fetch_dest == "document"
-            and self.has_language
-            # WebKit does not send it: https://bugs.webkit.org/show_bug.cgi?id=247697
-            and (self.fetch_user == "?1" or self.browser.engine is Engine.WEBKIT)
-        )
+        # WebKit sends no Sec-Fetch-User: https://bugs.webkit.org/show_bug.cgi?id=247697
+        is_activated = self.is_activated or self.browser.engine is Engine.WEBKIT
+        return self.is_click and self.navigates_to_document and self.has_language and is_activated
 
 
 class Seen(Struct, frozen=True, gc=False):

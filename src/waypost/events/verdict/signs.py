@@ -9,7 +9,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from waypost.events.hit import HitKind
+from waypost.events.client import DeviceType, ImageProxy
+from waypost.events.hit import HitKind, Outcome
 from waypost.events.verdict.evidence import Evidence, SendFacts, Verdict, VerdictClass
 from waypost.events.verdict.network import NetworkKind, kind_of
 from waypost.events.verdict.reason import Reason
@@ -17,6 +18,7 @@ from waypost.events.verdict.rules import DECISIVE, DOUBT_FROM, MACHINE_FROM, REQ
 from waypost.events.verdict.seen import Request, Seen
 
 _REMEMBERED: Final = 16_384
+_PROXIES_ON_OPEN: Final = (ImageProxy.GOOGLE, ImageProxy.YAHOO)
 BIT: Final = {reason: 1 << place for place, reason in enumerate(RULES)}
 
 
@@ -29,30 +31,25 @@ class _Known(Struct, frozen=True, gc=False):
     signs: int
 
 
-def see(evidence: Evidence, send: SendFacts, delivered: float | None) -> Seen:
-    """Look at a hit.
-
-    Args:
-        evidence: of it.
-        send: it belongs to.
-        delivered: when that was, in seconds since 1970.
-    """
-    header = evidence.headers.get
-    client = evidence.client
+def see(evidence: Evidence, send: SendFacts) -> Seen:
+    """Look at a hit of a send."""
+    headers, client, outcome = evidence.headers, evidence.client, evidence.outcome
+    mode = headers.get("sec-fetch-mode")
     known = _known(
         Request(
-            evidence.kind is HitKind.CLICK,
-            evidence.outcome,
-            header("user-agent", ""),
-            header("sec-fetch-mode", ""),
-            header("sec-fetch-site", ""),
-            header("sec-fetch-dest", ""),
-            header("sec-fetch-user", ""),
-            bool(header("accept-language")),
-            bool(evidence.headers),
-            client.device_type,
-            client.image_proxy,
+            headers.get("user-agent", ""),
             kind_of(evidence.as_organisation),
+            evidence.kind is HitKind.CLICK,
+            outcome is Outcome.HEAD,
+            outcome is Outcome.PREFETCH,
+            client.device_type is DeviceType.BOT,
+            client.image_proxy is ImageProxy.APPLE,
+            client.image_proxy in _PROXIES_ON_OPEN,
+            bool(headers),
+            bool(headers.get("accept-language")),
+            bool(mode or headers.get("sec-fetch-site") or headers.get("sec-fetch-dest")),
+            mode == "navigate" and headers.get("sec-fetch-dest") == "document",
+            headers.get("sec-fetch-user") == "?1",
             send.secure,
         )
     )
@@ -63,7 +60,7 @@ def see(evidence: Evidence, send: SendFacts, delivered: float | None) -> Seen:
         known.navigates,
         known.network_kind,
         seconds,
-        None if delivered is None else seconds - delivered,
+        None if send.delivered_at is None else seconds - send.delivered_at.timestamp(),
         known.signs,
     )
 

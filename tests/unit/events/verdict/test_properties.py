@@ -9,7 +9,7 @@ from tests.unit.events.verdict.hits import BOT, CHROME, DELIVERED, SAFARI, SEND,
 
 from waypost.events.client import UNKNOWN, Client, ImageProxy
 from waypost.events.hit import HitKind, Outcome
-from waypost.events.verdict import RULES_VERSION, SendFacts, VerdictClass, classify, settled_at
+from waypost.events.verdict import RULES_VERSION, SendFacts, VerdictClass, classify, classify_one, settled_at
 
 HEADERS = [CHROME, SAFARI, bare(CHROME), {"user-agent": "x"}, {}]
 ADDRESSES = ["", "198.51.100.7", "198.51.100.9", "203.0.113.9", "192.0.2.1", "10.0.0.1", "2001:db8::1", "2001:db8:1::1"]
@@ -87,3 +87,10 @@ def test_every_hit_has_one_verdict_with_a_reason_and_a_score_in_range(story):
         assert -100 <= verdict.score <= 100
         assert verdict.final
         assert verdict.rules_version == RULES_VERSION
+
+
+@given(stories(most=1), st.floats(0, 400))
+def test_a_hit_alone_is_judged_like_a_send_with_one_hit(story, seconds):
+    (one,) = story.hits
+    now = one.occurred_at + timedelta(seconds=seconds)
+    assert classify(story.hits, story.send, now) == {one.event_id: classify_one(one, story.send, now)}
