@@ -74,7 +74,13 @@ def kind_of(as_organisation: str) -> NetworkKind:
 
 @lru_cache(maxsize=_REMEMBERED)
 def network_of(address: str) -> str:
-    """The /24 (IPv4) or /48 (IPv6) that an address is in: what one house, office or rack has. Empty for none."""
+    """The /24 (IPv4) or /48 (IPv6) that an address is in: what one house, office or rack has. Empty for none.
+
+    What is no address has no network: a verdict on its neighbours must not fail because of it.
+    """
     if ":" not in address:
         return address.rpartition(".")[0]
-    return str(IPv6Address(int(IPv6Address(address)) >> 80 << 80))
+    try:
+        return str(IPv6Address(int(IPv6Address(address)) >> 80 << 80))
+    except ValueError:
+        return ""

@@ -12,6 +12,8 @@ from waypost.events.verdict.network import NetworkKind, kind_of, network_of
         ("2001:db8:1::", "2001:db8:1::"),
         ("::1", "::"),
         ("", ""),
+        ("unknown", ""),
+        ("not:an:address", ""),
     ],
 )
 def test_a_network_is_a_24_or_a_48(address, expected):
