@@ -9,6 +9,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "waypost"
 
 # From the top down. A package may import those of later rows, and what SIDEWAYS allows.
 LAYERS = (
+    {"testing"},
     {"cli"},
     {"core"},
     {"agent"},

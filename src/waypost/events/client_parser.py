@@ -13,6 +13,7 @@ from ua_parser.loaders import load_builtins
 from ua_parser.regex import Resolver
 
 from waypost.events.client import HINTS, UNKNOWN, Client, DeviceType, ImageProxy
+from waypost.events.declared_bots import DeclaredBots
 from waypost.events.hit import HitKind
 
 # A cached answer and its key take about a kilobyte: 8 MB when full. A day of readers has a few thousand user agents.
@@ -26,15 +27,8 @@ _IMAGE_PROXIES: Final = (
     (re.compile(r"\AMozilla/5\.0\Z"), Client(browser="Apple Mail Privacy Protection", image_proxy=ImageProxy.APPLE)),
 )
 
-# First match wins. Programs that say what they are; those that pose as browsers are for the verdict, not for this.
+# First match wins.
 _DEVICE_TYPES: Final = (
-    (
-        DeviceType.BOT,
-        re.compile(
-            r"HeadlessChrome|PhantomJS|SkypeUriPreview|BingPreview|Barracuda|Proofpoint|Mimecast"
-            r"|\A(?:curl|Wget|python|Python|aiohttp|httpx|Go-http-client|Java|okhttp|Apache-HttpClient|axios|node|Ruby)\b"
-        ),
-    ),
     (
         DeviceType.TV,
         re.compile(
@@ -104,8 +98,9 @@ class ClientParser:
     """Parses clients, remembering the newest answers. Safe to share between threads."""
 
     def __init__(self, cache_entries: int = _CACHE_ENTRIES) -> None:
-        """Load ua-parser's rules into its Rust engine."""
+        """Load the rules of ua-parser and the names of bots into its Rust engine."""
         self._resolver = Resolver(load_builtins())
+        self._bots = DeclaredBots()
         self._cached = lru_cache(maxsize=cache_entries)(self._parse)
 
     def parse(self, kind: HitKind, headers: Mapping[str, str]) -> Client:
@@ -132,6 +127,7 @@ class ClientParser:
                     browser, browser_version = app, _without_zeros(match[1].split("."))
                     # "Outlook-Android/2.0" is no Android 2: that is the app's version.
                     os, os_version = system, "" if match[1].startswith(os_version) else os_version
+        is_bot = is_spider or user_agent in self._bots or browser in self._bots
         is_reduced = _REDUCED_ANDROID in user_agent
         device = "" if found.device is None or is_spider or is_reduced else found.device.family
         return Client(
@@ -140,7 +136,7 @@ class ClientParser:
             os=os,
             os_version=os_version,
             device=_unquoted(model) or device,
-            device_type=DeviceType.BOT if is_spider else _device_type(user_agent, browser, mobile),
+            device_type=DeviceType.BOT if is_bot else _device_type(user_agent, mobile),
         )
 
 
@@ -178,9 +174,9 @@ def _hinted_version(family: str, version: str) -> str:
     return "11" if int(contract) >= _WINDOWS_11_CONTRACT else "10"
 
 
-def _device_type(user_agent: str, browser: str, mobile: str) -> DeviceType:
+def _device_type(user_agent: str, mobile: str) -> DeviceType:
     for device_type, pattern in _DEVICE_TYPES:
-        if pattern.search(user_agent) or (device_type is DeviceType.BOT and pattern.search(browser)):
+        if pattern.search(user_agent):
             # A phone may pose as a desktop in its user agent; none poses as a phone in its hint.
             return DeviceType.MOBILE if device_type is DeviceType.DESKTOP and mobile == "?1" else device_type
     return DeviceType.MOBILE if mobile == "?1" else UNKNOWN.device_type

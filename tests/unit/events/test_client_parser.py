@@ -212,6 +212,25 @@ READERS = [
         f"Mozilla/5.0 (X11; Linux x86_64) {WEBKIT} HeadlessChrome/120.0.6099.28 Safari/537.36",
         Client("HeadlessChrome", "120.0.6099", "Linux", "", "", BOT),
     ),
+    Reader(
+        "a preview that poses as a browser before it says what it is",
+        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_11_1) AppleWebKit/601.2.4 (KHTML, like Gecko) Version/9.0.1 "
+        "Safari/601.2.4 facebookexternalhit/1.1 Facebot Twitterbot/1.0",
+        Client("FacebookBot", "1.1", "Mac OS X", "10.11.1", "", BOT),
+    ),
+    Reader("a monitor", "Site24x7", Client("Site24x7", device_type=BOT)),
+    Reader(
+        "Gmail following links",
+        f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {WEBKIT} Chrome/42.0.2311.135 Safari/537.36 Edge/12.246 "
+        "Gmail-content-sampling",
+        Client("Edge", "12.246", "Windows", "", "", BOT),
+    ),
+    Reader("a mail gateway", "Barracuda Sentinel (EE)", Client(device_type=BOT)),
+    Reader(
+        "a phone whose maker has bot in its name",
+        f"Mozilla/5.0 (Linux; Android 14; CUBOT X70) {WEBKIT} Chrome/124.0.0.0 Mobile Safari/537.36",
+        Client("Chrome Mobile", "124", "Android", "14", "X70", MOBILE),
+    ),
     Reader("nobody", "", UNKNOWN),
     Reader("somebody unheard of", "Whatever 1.0", UNKNOWN),
     Reader("noise", "\x00\ud7ff" * 300 + "(((((", UNKNOWN),
