@@ -24,6 +24,7 @@ from waypost.pipeline.hold import hold, hold_segments
 from waypost.pipeline.intake import Intake
 from waypost.pipeline.outbox import OutboxDrain
 from waypost.pipeline.reenrich import Reenrichment
+from waypost.pipeline.verdicts import Settler
 from waypost.store import EventStore
 
 log = logging.getLogger(__name__)
@@ -123,6 +124,7 @@ def _sources(
         Source("spool", collector.collect),
         Source("history", Reenrichment(settings.data, store.history, parser, locator).work),
         Source("intake", lambda: collector.collect_offered(intake, partial(hold_segments, database))),
+        Source("verdicts", Settler(store, counts, partial(hold_segments, database), now=_now).settle),
     )
 
 

@@ -12,6 +12,7 @@ from waypost.events.client import Client, DeviceType, ImageProxy
 from waypost.events.hit import Outcome
 from waypost.events.location import Location
 from waypost.events.name import EventName
+from waypost.events.verdict import Reason, Verdict, VerdictClass
 from waypost.store.rows import Event, EventLink, HitRow, SendEventRow, SendRow, SentLink
 
 # Stands for "no send": a nullable column costs a second file and loses the primary key.
@@ -103,6 +104,11 @@ HIT_COLUMNS: Final[tuple[Column[HitRow], ...]] = (
     Column("asn", attrgetter("location.asn")),
     Column("as_organisation", attrgetter("location.as_organisation")),
     Column("unenriched", attrgetter("unenriched")),
+    Column("verdict", attrgetter("verdict.verdict_class")),
+    Column("verdict_score", attrgetter("verdict.score")),
+    Column("verdict_reasons", attrgetter("verdict.reasons")),
+    Column("verdict_final", attrgetter("verdict.final")),
+    Column("verdict_rules", attrgetter("verdict.rules_version")),
 )
 
 SEND_EVENT_COLUMNS: Final[tuple[Column[SendEventRow], ...]] = (
@@ -152,8 +158,7 @@ def event_of(row: Sequence[Any], links: dict[int, SentLink]) -> Event:
     """A row of `queries.SEND_EVENTS`; `links` are its send's, by index."""
     event_id, event, outcome, occurred_at, received_at, stored_at, account, profile, send_id = row[:9]
     link_index, destination, link_domain, edge, client_address, user_agent = row[9:15]
-    browser, browser_version, os, os_version, device, device_type, image_proxy = row[15:22]
-    country, region, city, latitude, longitude, time_zone, asn, as_organisation, detail = row[22:]
+    country, region, city, latitude, longitude, time_zone, asn, as_organisation = row[22:30]
     name = EventName(event)
     return Event(
         event_id=event_id,
@@ -170,15 +175,7 @@ def event_of(row: Sequence[Any], links: dict[int, SentLink]) -> Event:
         edge=edge,
         client_address=client_address,
         user_agent=user_agent,
-        client=Client(
-            browser=browser,
-            browser_version=browser_version,
-            os=os,
-            os_version=os_version,
-            device=device,
-            device_type=DeviceType(device_type),
-            image_proxy=ImageProxy(image_proxy) if image_proxy else None,
-        ),
+        client=client_of(row[15:22]),
         location=Location(
             country=country,
             region=region,
@@ -189,8 +186,31 @@ def event_of(row: Sequence[Any], links: dict[int, SentLink]) -> Event:
             asn=asn,
             as_organisation=as_organisation,
         ),
-        detail=detail,
+        verdict=verdict_of(row[30:35]),
+        detail=row[35],
     )
+
+
+def client_of(row: Sequence[Any]) -> Client:
+    """Its seven columns."""
+    browser, browser_version, os, os_version, device, device_type, image_proxy = row
+    return Client(
+        browser=browser,
+        browser_version=browser_version,
+        os=os,
+        os_version=os_version,
+        device=device,
+        device_type=DeviceType(device_type),
+        image_proxy=ImageProxy(image_proxy) if image_proxy else None,
+    )
+
+
+def verdict_of(row: Sequence[Any]) -> Verdict | None:
+    """Its five columns; None for what no rule has seen."""
+    verdict_class, score, reasons, final, rules_version = row
+    if not verdict_class:
+        return None
+    return Verdict(VerdictClass(verdict_class), score, tuple(map(Reason, reasons)), final, rules_version)
 
 
 def _link(index: int, destination: str, links: dict[int, SentLink]) -> EventLink:

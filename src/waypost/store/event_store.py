@@ -25,6 +25,7 @@ from waypost.store.failures import failures
 from waypost.store.history import History
 from waypost.store.migrate import migrate, shipped
 from waypost.store.rows import Event, HitRow, PeriodCount, SegmentSpan, SendEventRow, SendRow, Summary
+from waypost.store.verdicts import StoredVerdicts
 
 # A query of the API that takes longer is given up: it would hold up those behind it.
 READ_SECONDS = 10
@@ -43,6 +44,8 @@ class EventStore:
     def __init__(self, connection: Connection) -> None:
         """Use `open`."""
         self._connection = connection
+        self.verdicts = StoredVerdicts(connection.writer)
+        """Of stored hits; for the pipeline."""
         # Asking what is stored and inserting the rest must not interleave with another thread's.
         self._writing = threading.Lock()
         self._readers = threading.BoundedSemaphore(READERS_MAX)

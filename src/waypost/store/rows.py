@@ -13,6 +13,7 @@ from waypost.events.client import Client
 from waypost.events.hit import Hit, Outcome
 from waypost.events.location import Location
 from waypost.events.name import EventName
+from waypost.events.verdict import Verdict
 
 
 class HitRow(Struct, frozen=True, kw_only=True, gc=False):
@@ -26,6 +27,8 @@ class HitRow(Struct, frozen=True, kw_only=True, gc=False):
     """Number of the record in its segment, from 0; with `segment` it makes the row unique."""
     received_at: datetime
     """When the collector read it."""
+    verdict: Verdict
+    """Provisional: from what was read with it."""
     unenriched: tuple[str, ...] = ()
     """Names of the enrichment steps that failed for it; they can be run again over history."""
 
@@ -113,6 +116,8 @@ class Event(Struct, frozen=True, kw_only=True):
     """All unknown for the states of a send."""
     location: Location
     """Likewise."""
+    verdict: Verdict | None
+    """Who was behind it; absent for the states of a send."""
     detail: str
 
 

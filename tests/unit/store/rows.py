@@ -8,6 +8,7 @@ from waypost.events.hit import Hit, HitKind, Outcome
 from waypost.events.ids import uuid7
 from waypost.events.location import Location
 from waypost.events.name import EventName
+from waypost.events.verdict import RULES_VERSION, Reason, Verdict, VerdictClass
 from waypost.store import HitRow, SegmentSpan, SendEventRow, SendRow, SentLink
 
 NOON = datetime(2026, 3, 5, 12, 0, 0, 123456, tzinfo=UTC)
@@ -29,6 +30,8 @@ LONDON = Location(
     asn=20712,
     as_organisation="Andrews & Arnold Ltd",
 )
+
+PERSON = Verdict(VerdictClass.HUMAN, 0, (Reason.NO_SIGN,), False, RULES_VERSION)  # noqa: FBT003 -- not final
 
 
 def send_id(at=NOON) -> UUID:
@@ -57,7 +60,9 @@ def hit(account, send, **changes) -> Hit:
     return Hit(**(known | changes))
 
 
-def hit_row(the_hit, segment="edge-0.s", record=0, client=PHONE, location=LONDON, unenriched=()) -> HitRow:
+def hit_row(
+    the_hit, segment="edge-0.s", record=0, client=PHONE, location=LONDON, unenriched=(), verdict=PERSON
+) -> HitRow:
     return HitRow(
         hit=the_hit,
         client=client,
@@ -66,6 +71,7 @@ def hit_row(the_hit, segment="edge-0.s", record=0, client=PHONE, location=LONDON
         record=record,
         received_at=NOON + timedelta(seconds=1),
         unenriched=unenriched,
+        verdict=verdict,
     )
 
 

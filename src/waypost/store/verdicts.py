@@ -1,0 +1,231 @@
+"""Verdicts of stored hits: which hits are still to be judged, what a verdict rests on, and writing it.
+
+A verdict stands in the row of its hit. It is written there by the engine's lightweight updates: the values of some rows
+are put beside their part, read with it, and go into it with the next merge. docs/adr/0015 says why.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from clickhouse_connect.driver.client import Client as Engine
+from msgspec import Struct
+
+from waypost.events.hit import HitKind, Outcome
+from waypost.events.name import EventName
+from waypost.events.verdict import Evidence, SendFacts, Verdict
+from waypost.store.columns import NO_SEND, client_of, verdict_of
+from waypost.store.failures import failures
+
+HITS_OF_A_SEND_MAX: Final = 10_000
+"""The newest count. A message on a public page is opened for ever, and each open would be judged with all before it."""
+
+# Hits of no send are no burst of one reader's: each is a subject by itself.
+_SUBJECTS: Final = f"""
+SELECT account, send_id, if(send_id = toUUID('{NO_SEND}'), event_id, send_id) AS subject,
+       min(occurred_at), max(occurred_at)
+FROM events
+WHERE {{condition}}
+GROUP BY account, send_id, subject
+HAVING {{settled}}
+ORDER BY account, toUInt128(send_id), subject
+LIMIT {{{{limit:UInt32}}}}
+"""  # noqa: S608 -- put together from this module's constants
+_DUE: Final = _SUBJECTS.format(
+    condition="NOT verdict_final", settled="max(received_at) <= {before:DateTime64(6, 'UTC')}"
+)
+_OLDER_RULES: Final = _SUBJECTS.format(
+    condition="outcome != '' AND verdict_rules < {rules:UInt16} AND occurred_at >= {since:DateTime64(6, 'UTC')}",
+    settled="1",
+)
+_OF_SENDS: Final = "toUInt128(send_id) IN {sends:Array(UInt128)}"
+_OF_NONE: Final = f"""
+    send_id = toUUID('{NO_SEND}') AND event_id IN {{event_ids:Array(UUID)}}
+    AND occurred_at BETWEEN {{first_at:DateTime64(6, 'UTC')}} AND {{last_at:DateTime64(6, 'UTC')}}
+"""
+_HITS: Final = """
+SELECT account, send_id, event_id, event, outcome, occurred_at, link_index, destination, link_domain, client_address,
+       user_agent, headers, browser, browser_version, os, os_version, device, device_type, image_proxy,
+       as_organisation, verdict, verdict_score, verdict_reasons, verdict_final, verdict_rules
+FROM events
+WHERE account IN {{accounts:Array(UInt64)}} AND {which} AND outcome != ''
+ORDER BY account, toUInt128(send_id), occurred_at DESC
+LIMIT {{limit:UInt32}} BY account, send_id
+"""
+_DELIVERED: Final = f"""
+SELECT send_id, min(occurred_at) FROM events
+WHERE account IN {{accounts:Array(UInt64)}} AND {_OF_SENDS} AND event = '{EventName.DELIVERED}'
+GROUP BY send_id
+"""  # noqa: S608 -- as above
+_LINKS: Final = f"""
+SELECT send_id, max(length(link_indexes)) FROM sends
+WHERE account IN {{accounts:Array(UInt64)}} AND {_OF_SENDS}
+GROUP BY send_id
+"""  # noqa: S608 -- as above
+_WRITE: Final = """
+UPDATE events SET
+    verdict = joinGet('{database}.verdicts_found', 'verdict', event_id),
+    verdict_score = joinGet('{database}.verdicts_found', 'score', event_id),
+    verdict_reasons = joinGet('{database}.verdicts_found', 'reasons', event_id),
+    verdict_rules = joinGet('{database}.verdicts_found', 'rules', event_id),
+    verdict_final = 1
+WHERE account IN {{accounts:Array(UInt64)}} AND toUInt128(send_id) IN {{sends:Array(UInt128)}}
+  AND occurred_at BETWEEN {{first_at:DateTime64(6, 'UTC')}} AND {{last_at:DateTime64(6, 'UTC')}}
+  AND event_id IN (SELECT event_id FROM verdicts_found)
+"""
+
+
+class Subject(Struct, frozen=True):
+    """Hits that are judged together: those of a send or, where that is not known, a single one."""
+
+    account: int
+    send_id: UUID | None
+    event_id: UUID | None
+    """Of the single one."""
+    first_at: datetime
+    last_at: datetime
+
+
+class StoredHit(Struct, frozen=True):
+    """A hit, and what its row says of it by now."""
+
+    evidence: Evidence
+    link_domain: str
+    verdict: Verdict | None
+
+
+class Judged(Struct, frozen=True):
+    """A verdict to be written."""
+
+    account: int
+    send_id: UUID | None
+    event_id: UUID
+    occurred_at: datetime
+    verdict: Verdict
+
+
+class StoredVerdicts:
+    """For the thread that inserts; on its connection, which no analysis keeps busy."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Do nothing yet."""
+        self._engine = engine
+
+    def due(self, before: datetime, limit: int) -> list[Subject]:
+        """Subjects with a hit that is not judged finally, of which nothing was received any more since `before`."""
+        return [_subject(row) for row in self._query("verdicts due", _DUE, before=before, limit=limit)]
+
+    def judged_by_older_rules(self, rules: int, since: datetime, limit: int) -> list[Subject]:
+        """Subjects with a hit since a time whose verdict is by rules before a version, or by none."""
+        rows = self._query("verdicts to renew", _OLDER_RULES, rules=rules, since=since, limit=limit)
+        return [_subject(row) for row in rows]
+
+    def hits(self, subjects: Sequence[Subject]) -> dict[Subject, list[StoredHit]]:
+        """All hits of each, judged or not."""
+        of_sends = {(each.account, each.send_id): each for each in subjects if each.send_id is not None}
+        single = {each.event_id: each for each in subjects if each.send_id is None}
+        found: dict[Subject, list[StoredHit]] = {subject: [] for subject in subjects}
+        if of_sends:
+            for account, send_id, *rest in self._hits(of_sends.values(), _OF_SENDS, sends=_numbers(of_sends.values())):
+                if (subject := of_sends.get((account, send_id))) is not None:
+                    found[subject].append(_stored_hit(rest))
+        if single:
+            times = _bounds((each.first_at, each.last_at) for each in single.values())
+            for _, _, event_id, *rest in self._hits(single.values(), _OF_NONE, event_ids=list(single), **times):
+                found[single[event_id]].append(_stored_hit((event_id, *rest)))
+        return found
+
+    def facts(
+        self, subjects: Sequence[Subject], hits: Mapping[Subject, Sequence[StoredHit]]
+    ) -> dict[Subject, SendFacts]:
+        """What is known of the sends."""
+        asked = {
+            "accounts": sorted({each.account for each in subjects}),
+            "sends": _numbers(each for each in subjects if each.send_id is not None),
+        }
+        delivered = {row[0]: row[1] for row in self._query("deliveries", _DELIVERED, **asked)}
+        links = {row[0]: row[1] for row in self._query("links of sends", _LINKS, **asked)}
+        return {
+            each: SendFacts(delivered.get(each.send_id), links.get(each.send_id, 0), secure=_secure(hits[each]))
+            for each in subjects
+        }
+
+    def write(self, judged: Sequence[Judged]) -> None:
+        """Write verdicts, as final. Repeating it is harmless."""
+        if not judged:
+            return
+        with failures("write verdicts"):
+            self._engine.command("TRUNCATE TABLE verdicts_found")
+            self._engine.insert(
+                "verdicts_found",
+                [
+                    (
+                        each.event_id,
+                        each.verdict.verdict_class,
+                        each.verdict.score,
+                        list(each.verdict.reasons),
+                        each.verdict.rules_version,
+                    )
+                    for each in judged
+                ],
+                column_names=["event_id", "verdict", "score", "reasons", "rules"],
+            )
+            self._engine.command(
+                _WRITE.format(database=self._engine.command("SELECT currentDatabase()")),
+                parameters={
+                    "accounts": sorted({each.account for each in judged}),
+                    "sends": sorted({(each.send_id or NO_SEND).int for each in judged}),
+                    **_bounds((each.occurred_at, each.occurred_at) for each in judged),
+                },
+            )
+
+    def _hits(self, subjects: Iterable[Subject], which: str, **parameters: object) -> Sequence[Sequence[Any]]:
+        accounts = sorted({each.account for each in subjects})
+        sql = _HITS.format(which=which)
+        return self._query("hits to judge", sql, accounts=accounts, limit=HITS_OF_A_SEND_MAX, **parameters)
+
+    def _query(self, operation: str, sql: str, **parameters: object) -> Sequence[Sequence[Any]]:
+        with failures(operation):
+            return self._engine.query(sql, parameters=parameters).result_rows
+
+
+def _subject(row: Sequence[Any]) -> Subject:
+    account, send_id, subject, first_at, last_at = row
+    alone = send_id == NO_SEND
+    return Subject(account, None if alone else send_id, subject if alone else None, first_at, last_at)
+
+
+def _stored_hit(row: Sequence[Any]) -> StoredHit:
+    event_id, event, outcome, occurred_at, link_index, destination, link_domain, client_address = row[:8]
+    user_agent, headers, *client = row[8:17]
+    as_organisation, *verdict = row[17:]
+    return StoredHit(
+        Evidence(
+            event_id=event_id,
+            kind=HitKind(event),
+            outcome=Outcome(outcome),
+            occurred_at=occurred_at,
+            link_index=link_index,
+            destination=destination,
+            client_address=client_address,
+            headers={**headers, "user-agent": user_agent} if user_agent else headers,
+            client=client_of(client),
+            as_organisation=as_organisation,
+        ),
+        link_domain,
+        verdict_of(verdict),
+    )
+
+
+def _secure(hits: Sequence[StoredHit]) -> bool:
+    return not any(hit.link_domain == "localhost" for hit in hits)
+
+
+def _numbers(subjects: Iterable[Subject]) -> list[int]:
+    return sorted({each.send_id.int for each in subjects if each.send_id is not None})
+
+
+def _bounds(times: Iterable[tuple[datetime, datetime]]) -> dict[str, object]:
+    first, last = zip(*times, strict=True)
+    return {"first_at": min(first), "last_at": max(last)}
