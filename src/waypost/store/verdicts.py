@@ -5,7 +5,7 @@ are put beside their part, read with it, and go into it with the next merge. doc
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from waypost.events.verdict import Evidence, SendFacts, Verdict
 from waypost.store.columns import NO_SEND, client_of, verdict_of
 from waypost.store.failures import failures
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 HITS_OF_A_SEND_MAX: Final = 10_000
 """The newest count. A message on a public page is opened for ever, and each open would be judged with all before it."""
 
@@ -71,9 +72,11 @@ UPDATE events SET
     verdict_rules = joinGet('{database}.verdicts_found', 'rules', event_id),
     verdict_final = 1
 WHERE account IN {{accounts:Array(UInt64)}} AND toUInt128(send_id) IN {{sends:Array(UInt128)}}
-  AND occurred_at BETWEEN {{first_at:DateTime64(6, 'UTC')}} AND {{last_at:DateTime64(6, 'UTC')}}
+  AND occurred_at BETWEEN fromUnixTimestamp64Micro({{first_us:Int64}}, 'UTC')
+                      AND fromUnixTimestamp64Micro({{last_us:Int64}}, 'UTC')
   AND event_id IN (SELECT event_id FROM verdicts_found)
 """
+# Microseconds: an update writes its parameters out and reads them again, and reads no time before 2001 that way.
 
 
 class Subject(Struct, frozen=True):
@@ -131,7 +134,10 @@ class StoredVerdicts:
                 if (subject := of_sends.get((account, send_id))) is not None:
                     found[subject].append(_stored_hit(rest))
         if single:
-            times = _bounds((each.first_at, each.last_at) for each in single.values())
+            times = {
+                "first_at": min(each.first_at for each in single.values()),
+                "last_at": max(each.last_at for each in single.values()),
+            }
             for _, _, event_id, *rest in self._hits(single.values(), _OF_NONE, event_ids=list(single), **times):
                 found[single[event_id]].append(_stored_hit((event_id, *rest)))
         return found
@@ -176,7 +182,8 @@ class StoredVerdicts:
                 parameters={
                     "accounts": sorted({each.account for each in judged}),
                     "sends": sorted({(each.send_id or NO_SEND).int for each in judged}),
-                    **_bounds((each.occurred_at, each.occurred_at) for each in judged),
+                    "first_us": _microseconds(min(each.occurred_at for each in judged)),
+                    "last_us": _microseconds(max(each.occurred_at for each in judged)),
                 },
             )
 
@@ -226,6 +233,5 @@ def _numbers(subjects: Iterable[Subject]) -> list[int]:
     return sorted({each.send_id.int for each in subjects if each.send_id is not None})
 
 
-def _bounds(times: Iterable[tuple[datetime, datetime]]) -> dict[str, object]:
-    first, last = zip(*times, strict=True)
-    return {"first_at": min(first), "last_at": max(last)}
+def _microseconds(time: datetime) -> int:
+    return (time - _EPOCH) // timedelta(microseconds=1)

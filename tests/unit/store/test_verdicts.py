@@ -1,11 +1,16 @@
+import time
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 from tests.unit.store.rows import LONDON, NOON, PERSON, PHONE, hit, hit_row, send_event, send_id, send_row
 
 from waypost.events.hit import HitKind, Outcome
 from waypost.events.name import EventName
 from waypost.events.verdict import RULES_VERSION, Reason, Verdict, VerdictClass, evidence_of
+from waypost.store.columns import location_values
+from waypost.store.derived import LOCATION
+from waypost.store.history import Choice
 from waypost.store.verdicts import Judged
 
 LATER = NOON + timedelta(minutes=5)
@@ -101,6 +106,15 @@ def test_a_verdict_is_written_where_it_belongs_and_stays_through_a_merge(store, 
     assert store._query("test", "SELECT count() FROM events WHERE account = {a:UInt64}", a=account) == [(4,)]
 
 
+@pytest.mark.parametrize("year", [1971, 2039, 2150])
+def test_a_hit_of_an_edge_with_a_wrong_clock_gets_its_verdict(store, account, year):
+    send = send_id()
+    click = hit(account, send, occurred_at=NOON.replace(year=year))
+    store.insert_hits([hit_row(click)])
+    store.verdicts.write([judged(click)])
+    assert verdicts(store, account, send) == {click.event_id: MACHINE}
+
+
 def test_verdicts_by_older_rules_are_found(store, account):
     old, new = (hit(account, send_id()) for _ in range(2))
     store.insert_hits([hit_row(old), hit_row(new, record=1)])
@@ -113,3 +127,21 @@ def test_verdicts_by_older_rules_are_found(store, account):
 
     assert found(NOON) == [old.send_id]
     assert found(NOON + timedelta(microseconds=1)) == []
+
+
+def test_events_that_are_enriched_again_keep_their_verdicts(store, account, due):
+    """An enrichment rewrites parts, whose verdicts may still lie beside them."""
+    send = send_id()
+    click = hit(account, send, client_address=f"192.0.2.{account % 256}")
+    store.insert_hits([hit_row(click, unenriched=("location",))])
+    store.verdicts.write([judged(click)])
+    choice = Choice(LOCATION, None)
+    (month,) = [each for each in store.history.months(choice) if each.partition == "202603"]
+    paris = replace(LONDON, country="FR", city="Paris")
+    store.history.rewrite(choice, month.partition, [(click.client_address, *location_values(paris))])
+    while store.history.going_on() is not None:
+        time.sleep(0.05)
+    store.history.finish()
+    (event,) = store.send_events(account, send)
+    assert (event.location.city, event.verdict) == ("Paris", MACHINE)
+    assert due() == []
