@@ -210,7 +210,13 @@ def verdict_of(row: Sequence[Any]) -> Verdict | None:
     verdict_class, score, reasons, final, rules_version = row
     if not verdict_class:
         return None
-    return Verdict(VerdictClass(verdict_class), score, tuple(map(Reason, reasons)), final, rules_version)
+    return Verdict(
+        verdict_class=VerdictClass(verdict_class),
+        score=score,
+        reasons=tuple(map(Reason, reasons)),
+        final=final,
+        rules_version=rules_version,
+    )
 
 
 def _link(index: int, destination: str, links: dict[int, SentLink]) -> EventLink:

@@ -31,7 +31,9 @@ LONDON = Location(
     as_organisation="Andrews & Arnold Ltd",
 )
 
-PERSON = Verdict(VerdictClass.HUMAN, 0, (Reason.NO_SIGN,), False, RULES_VERSION)  # noqa: FBT003 -- not final
+PERSON = Verdict(
+    verdict_class=VerdictClass.HUMAN, score=0, reasons=(Reason.NO_SIGN,), final=False, rules_version=RULES_VERSION
+)
 
 
 def send_id(at=NOON) -> UUID:

@@ -14,7 +14,13 @@ from waypost.store.history import Choice
 from waypost.store.verdicts import Judged
 
 LATER = NOON + timedelta(minutes=5)
-MACHINE = Verdict(VerdictClass.MACHINE, 80, (Reason.RAPID_LINKS, Reason.CLOUD_NETWORK), True, RULES_VERSION)  # noqa: FBT003 -- final
+MACHINE = Verdict(
+    verdict_class=VerdictClass.MACHINE,
+    score=80,
+    reasons=(Reason.RAPID_LINKS, Reason.CLOUD_NETWORK),
+    final=True,
+    rules_version=RULES_VERSION,
+)
 
 
 @pytest.fixture
@@ -118,7 +124,7 @@ def test_a_hit_of_an_edge_with_a_wrong_clock_gets_its_verdict(store, account, ye
 def test_verdicts_by_older_rules_are_found(store, account):
     old, new = (hit(account, send_id()) for _ in range(2))
     store.insert_hits([hit_row(old), hit_row(new, record=1)])
-    newer = Verdict(VerdictClass.HUMAN, 0, (Reason.NO_SIGN,), True, RULES_VERSION + 1)  # noqa: FBT003 -- final
+    newer = replace(PERSON, final=True, rules_version=RULES_VERSION + 1)
     store.verdicts.write([judged(new, newer)])
 
     def found(since):
