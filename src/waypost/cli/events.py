@@ -11,7 +11,8 @@ import msgspec
 from waypost.cli.options import data_option
 from waypost.pipeline.enrich import StepName
 from waypost.pipeline.hold import is_held
-from waypost.pipeline.job import Job, JobState, ask, call_off, read_job
+from waypost.pipeline.job import JobState
+from waypost.pipeline.reenrich import ENRICH, EnrichJob
 
 _LOOK_SECONDS: Final = 0.5
 
@@ -49,14 +50,14 @@ def enrich(data: Path, since: datetime | None, steps: tuple[str, ...], *, stop: 
         raise click.ClickException(f"there is no data directory {data}: name the one of `waypost up` with --data")
     try:
         if stop:
-            click.echo("Nothing more is done." if call_off(data) else "Nothing was asked for.")
+            click.echo("Nothing more is done." if ENRICH.call_off(data) else "Nothing was asked for.")
             return
-        wanted = Job(
+        wanted = EnrichJob(
             asked_at=datetime.now(UTC),
             steps=[StepName(step) for step in dict.fromkeys(steps)] or list(StepName),
             since=since.replace(tzinfo=UTC) if since else None,
         )
-        job = ask(data, wanted)
+        job = ENRICH.ask(data, wanted)
         if job != wanted:
             click.echo(
                 f"Asked for at {job.asked_at:%Y-%m-%d %H:%M:%S} already, and not over; --stop ends it.", err=True
@@ -69,7 +70,7 @@ def enrich(data: Path, since: datetime | None, steps: tuple[str, ...], *, stop: 
         raise click.ClickException(f"{error}. Run this as the user that Waypost runs as.") from error
 
 
-def _watch(data: Path, job: Job) -> None:
+def _watch(data: Path, job: EnrichJob) -> None:
     """Show how far the job is until it is over."""
     shown = None
     while not job.is_over:
@@ -77,7 +78,7 @@ def _watch(data: Path, job: Job) -> None:
             shown = job.events_done, job.problem
             click.echo(f"{job.events_done:,} of {job.events:,} looked up {job.problem}".rstrip(), err=True)
         time.sleep(_LOOK_SECONDS)
-        there = read_job(data)
+        there = ENRICH.read(data)
         if there is None or there.asked_at != job.asked_at:
             raise click.ClickException("it was stopped")
         job = there

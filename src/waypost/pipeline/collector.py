@@ -206,10 +206,10 @@ class Collector:
                 segment=name,
                 record=number,
                 received_at=received_at,
-                verdict=verdicts[hit.event_id],
+                verdict=verdict,
                 unenriched=facts.unenriched,
             )
-            for name, number, hit, facts in missing
+            for (name, number, hit, facts), verdict in zip(missing, verdicts, strict=True)
         ]
         self._counts.add(Count.REPEATED, sum(map(len, records.values())) - len(rows))
         refused = insert_all(self._store.insert_hits, rows)

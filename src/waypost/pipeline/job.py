@@ -1,4 +1,4 @@
-"""What is to be looked up again, and how far that is: a file in the data directory, between the command and the core.
+"""What is to be done again with stored events, and how far that is: a file between the command and the core.
 
 The core owns the event store, so the command only asks. What is asked for survives a restart of either.
 """
@@ -7,15 +7,12 @@ from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from waypost.keyfile.file import changing, replace_file
-from waypost.pipeline.enrich import StepName
-
-NAME: Final = "enrich.json"
+from waypost.keyfile.file import changing, file_stamp, replace_file
 
 
 class JobState(StrEnum):
@@ -27,31 +24,17 @@ class JobState(StrEnum):
     FAILED = "failed"
 
 
-class Round(Struct, frozen=True):
-    """What is written at once: a share of the keys of one month."""
-
-    step: StepName
-    partition: str
-    share: int
-    shares: int
-
-
 class Job(Struct, frozen=True, kw_only=True):
-    """Steps to be run again over stored events."""
+    """What every job says."""
 
     asked_at: datetime
     """Aware, UTC; tells one job from the next."""
-    steps: list[StepName]
     since: datetime | None = None
-    """All events since; None: those for which a step failed or had nothing to work with."""
+    """All events since."""
     state: JobState = JobState.WAITING
-    rounds: list[Round] = []
-    """Still to be done, in order."""
     events: int = 0
-    """To be looked at; an event counts once for each step."""
+    """To be looked at."""
     events_done: int = 0
-    failures: int = 0
-    """Distinct addresses or clients that a step failed for again; their events stay as they were."""
     problem: str = ""
     """Why it failed, or is stuck."""
 
@@ -61,53 +44,70 @@ class Job(Struct, frozen=True, kw_only=True):
         return self.state in {JobState.DONE, JobState.FAILED}
 
 
-def job_path(data: Path) -> Path:
-    """Where the job of a data directory is."""
-    return data / NAME
+SomeJob = TypeVar("SomeJob", bound=Job)
 
 
-def read_job(data: Path) -> Job | None:
-    """The newest job, over or not.
+class JobFile(Generic[SomeJob]):
+    """The newest job of one kind in a data directory.
 
-    Raises:
-        OSError: it cannot be read.
-        msgspec.DecodeError: it is damaged.
+    Every method raises OSError when the file cannot be read or written, msgspec.DecodeError when it is damaged.
     """
-    try:
-        return msgspec.json.decode(job_path(data).read_bytes(), type=Job)
-    except FileNotFoundError:
-        return None
+
+    def __init__(self, name: str, kind: type[SomeJob]) -> None:
+        """Name of the file, and what is in it."""
+        self._name = name
+        self._kind = kind
+
+    def path(self, data: Path) -> Path:
+        """Where it is."""
+        return data / self._name
+
+    def read(self, data: Path) -> SomeJob | None:
+        """The job, over or not."""
+        try:
+            return msgspec.json.decode(self.path(data).read_bytes(), type=self._kind)
+        except FileNotFoundError:
+            return None
+
+    def ask(self, data: Path, job: SomeJob) -> SomeJob:
+        """Put a job in place; returns the one that is going on already, if there is one."""
+        return self._change(data, lambda there: there if there is not None and not there.is_over else job) or job
+
+    def update(self, data: Path, job: SomeJob) -> bool:
+        """Say how far a job is; False when it was called off."""
+        return self._change(data, lambda there: job if there and there.asked_at == job.asked_at else there) == job
+
+    def call_off(self, data: Path) -> SomeJob | None:
+        """Do no more of the job there; what it was, if it was not over."""
+        path = self.path(data)
+        with changing(path):
+            there = self.read(data)
+            path.unlink(missing_ok=True)
+        return there if there is not None and not there.is_over else None
+
+    def _change(self, data: Path, change: Callable[[SomeJob | None], SomeJob | None]) -> SomeJob | None:
+        path = self.path(data)
+        with changing(path):
+            there = self.read(data)
+            changed = change(there)
+            if changed is not None and changed != there:
+                replace_file(path, msgspec.json.encode(changed).decode())
+        return changed
 
 
-def ask(data: Path, job: Job) -> Job:
-    """Put a job in place; returns the one that is going on already, if there is one.
+class JobWatch(Generic[SomeJob]):
+    """What the core knows of a job file: read again when it changed."""
 
-    Raises:
-        OSError: it cannot be written.
-        msgspec.DecodeError: as `read_job`.
-    """
-    return _change(data, lambda there: there if there is not None and not there.is_over else job) or job
+    def __init__(self, file: JobFile[SomeJob], data: Path) -> None:
+        """Nothing is read yet."""
+        self._file = file
+        self._data = data
+        self._stamp: tuple[int, int, int] | None = None
+        self._job: SomeJob | None = None
 
-
-def update(data: Path, job: Job) -> bool:
-    """Say how far a job is; False when it was called off. Raises as `ask`."""
-    return _change(data, lambda there: job if there is not None and there.asked_at == job.asked_at else there) == job
-
-
-def call_off(data: Path) -> Job | None:
-    """Do no more of the job there; what it was, if it was not over. Raises as `ask`."""
-    path = job_path(data)
-    with changing(path):
-        there = read_job(data)
-        path.unlink(missing_ok=True)
-    return there if there is not None and not there.is_over else None
-
-
-def _change(data: Path, change: Callable[[Job | None], Job | None]) -> Job | None:
-    path = job_path(data)
-    with changing(path):
-        there = read_job(data)
-        changed = change(there)
-        if changed is not None and changed != there:
-            replace_file(path, msgspec.json.encode(changed).decode())
-    return changed
+    def newest(self) -> SomeJob | None:
+        """The job that is to be gone on with, if there is one."""
+        if (stamp := file_stamp(self._file.path(self._data))) != self._stamp:
+            self._job = self._file.read(self._data)
+            self._stamp = stamp
+        return None if self._job is None or self._job.is_over else self._job

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from waypost.events.client import HINTS
 from waypost.events.client_parser import ClientParser
 from waypost.events.hit import HitKind
 from waypost.geoip.locator import Locator
-from waypost.keyfile.file import file_stamp
 from waypost.pipeline.enrich import StepName
-from waypost.pipeline.job import Job, JobState, Round, job_path, read_job, update
+from waypost.pipeline.job import Job, JobFile, JobState, JobWatch
 from waypost.store.columns import client_values, location_values
 from waypost.store.derived import CLIENT, LOCATION, Derived
 from waypost.store.history import Choice, History, Inputs
@@ -28,6 +28,31 @@ _KEYS_MAX: Final = 200_000
 _STUCK_SECONDS: Final = 60.0
 
 _DERIVED: Final[dict[StepName, Derived]] = {StepName.CLIENT: CLIENT, StepName.LOCATION: LOCATION}
+
+
+class Round(Struct, frozen=True):
+    """What is written at once: a share of the keys of one month."""
+
+    step: StepName
+    partition: str
+    share: int
+    shares: int
+
+
+class EnrichJob(Job, frozen=True, kw_only=True):
+    """Steps to be run again over stored events: those since a time or, without one, those a step is still to do.
+
+    An event counts once for each step.
+    """
+
+    steps: list[StepName]
+    rounds: list[Round] = field(default_factory=list)
+    """Still to be done, in order."""
+    failures: int = 0
+    """Distinct addresses or clients that a step failed for again; their events stay as they were."""
+
+
+ENRICH: Final = JobFile("enrich.json", EnrichJob)
 
 Look = Callable[[Inputs], tuple[object, ...]]
 """What a step finds out, as its columns hold it."""
@@ -54,8 +79,7 @@ class Reenrichment:
         self._keys_max = keys_max
         self._monotonic = monotonic
         self._look: dict[StepName, Look] = {StepName.CLIENT: self._client, StepName.LOCATION: self._location}
-        self._stamp: tuple[int, int, int] | None = None
-        self._job: Job | None = None
+        self._watch = JobWatch(ENRICH, data)
         self._stuck_since: float | None = None
 
     def work(self) -> int:
@@ -65,8 +89,8 @@ class Reenrichment:
             StoreFailed: the round is done again next time.
             OSError, msgspec.DecodeError: the job cannot be read or written.
         """
-        job = self._newest()
-        if job is None or job.is_over:
+        job = self._watch.newest()
+        if job is None:
             return 0
         if (problem := self._history.going_on()) is not None:
             self._wait(job, problem)
@@ -75,19 +99,13 @@ class Reenrichment:
         self._save(self._next(job))
         return 1
 
-    def _newest(self) -> Job | None:
-        if (stamp := file_stamp(job_path(self._data))) != self._stamp:
-            self._job = read_job(self._data)
-            self._stamp = stamp
-        return self._job
-
-    def _save(self, job: Job) -> None:
-        if not update(self._data, job):
+    def _save(self, job: EnrichJob) -> None:
+        if not ENRICH.update(self._data, job):
             self._history.finish()
         if job.is_over:
             log.info("events are enriched again: %s, %d events%s", job.state, job.events_done, job.problem)
 
-    def _next(self, job: Job) -> Job:
+    def _next(self, job: EnrichJob) -> EnrichJob:
         if job.state is JobState.WAITING:
             return self._planned(job)
         if not job.rounds:
@@ -102,7 +120,7 @@ class Reenrichment:
             problem="",
         )
 
-    def _planned(self, job: Job) -> Job:
+    def _planned(self, job: EnrichJob) -> EnrichJob:
         if StepName.LOCATION in job.steps and not self._locator.is_ready:
             return replace(job, state=JobState.FAILED, problem="there is no geoip database: run `waypost geoip update`")
         rounds, events = [], 0
@@ -113,7 +131,7 @@ class Reenrichment:
                 events += month.events
         return replace(job, state=JobState.RUNNING, rounds=rounds, events=events)
 
-    def _round(self, job: Job, now: Round) -> tuple[int, int]:
+    def _round(self, job: EnrichJob, now: Round) -> tuple[int, int]:
         """Look up what one round is about, and begin to write it; returns how many events and how many failures."""
         choice = _choice(job, now.step)
         inputs = self._history.inputs(choice, now.partition, now.share, now.shares)
@@ -127,7 +145,7 @@ class Reenrichment:
         self._history.rewrite(choice, now.partition, found)
         return sum(each.events for each in inputs), failures
 
-    def _wait(self, job: Job, problem: str) -> None:
+    def _wait(self, job: EnrichJob, problem: str) -> None:
         """Let the engine go on, but not for ever when it says that it cannot."""
         if not problem:
             self._stuck_since = None
@@ -148,5 +166,5 @@ class Reenrichment:
         return location_values(self._locator.locate(inputs.key))
 
 
-def _choice(job: Job, step: StepName) -> Choice:
+def _choice(job: EnrichJob, step: StepName) -> Choice:
     return Choice(_DERIVED[step], job.since)

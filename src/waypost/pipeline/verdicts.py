@@ -7,18 +7,15 @@ from typing import Final
 from uuid import UUID
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from waypost.events.hit import Hit
 from waypost.events.verdict import (
     SETTLED_AFTER,
-    Evidence,
     SendFacts,
     Verdict,
     VerdictClass,
-    classify,
+    classify_batch,
     evidence_of,
-    recipients_at_once,
     settled_at,
 )
 from waypost.pipeline.counts import Count, Counts
@@ -48,28 +45,13 @@ class Change(Struct, frozen=True):
     after: VerdictClass
 
 
-def first_verdicts(hits: Sequence[tuple[Hit, Facts]]) -> dict[UUID, Verdict]:
-    """A verdict on each hit, by event id, from what is in one batch: no question to the store holds a hit up.
+def first_verdicts(hits: Sequence[tuple[Hit, Facts]]) -> list[Verdict]:
+    """A verdict on each hit, from what is in one batch: no question to the store holds a hit up.
 
     None is final, however old the hit is: what else is stored of its send was not looked at.
     """
-    evidence = [
-        (hit.send_id or hit.event_id, evidence_of(hit, facts.client, facts.location.as_organisation))
-        for hit, facts in hits
-    ]
-    at_once = recipients_at_once(evidence)
-    subjects: dict[UUID, list[Evidence]] = {}
-    for subject, each in evidence:
-        subjects.setdefault(subject, []).append(_with(each, at_once))
-    verdicts: dict[UUID, Verdict] = {}
-    for together in subjects.values():
-        verdicts |= classify(together, SendFacts(), _NEVER_FINAL)
-    return verdicts
-
-
-def _with(evidence: Evidence, at_once: Mapping[UUID, int]) -> Evidence:
-    count = at_once.get(evidence.event_id, 1)
-    return evidence if count == evidence.recipients_at_once else replace(evidence, recipients_at_once=count)
+    evidence = [(hit.send_id, evidence_of(hit, facts.client, facts.location.as_organisation)) for hit, facts in hits]
+    return classify_batch(evidence, {}, _NEVER_FINAL)
 
 
 class Settler:
@@ -123,7 +105,7 @@ class Settler:
         if not subjects:
             return 0
         hits = self._verdicts.hits(subjects)
-        judged, changes = judge(hits, self._verdicts.facts(subjects, hits), now)
+        judged, changes = judge(hits, self._verdicts.sends(hits), now)
         self._changed(changes)
         self._verdicts.write(judged)
         self._counts.add(Count.SETTLED, len(judged))
@@ -132,24 +114,20 @@ class Settler:
 
 
 def judge(
-    hits: Mapping[Subject, Sequence[StoredHit]], sends: Mapping[Subject, SendFacts], now: datetime
+    hits: Mapping[Subject, Sequence[StoredHit]], sends: Mapping[UUID, SendFacts], now: datetime
 ) -> tuple[list[Judged], list[Change]]:
     """Final verdicts on hits that have none, or another one; and those of another class than before."""
+    known = [(subject, hit) for subject, of_one in hits.items() for hit in of_one]
+    evidence = [(subject.send_id, hit.evidence) for subject, hit in known]
+    over = max([now, *(settled_at([each]) for _, each in evidence)])  # the clock of an edge may be ahead
     judged: list[Judged] = []
     changes: list[Change] = []
-    at_once = recipients_at_once(
-        (subject.send_id or hit.evidence.event_id, hit.evidence) for subject, of_one in hits.items() for hit in of_one
-    )
-    for subject, of_one in hits.items():
-        evidence = [_with(hit.evidence, at_once) for hit in of_one]
-        verdicts = classify(evidence, sends[subject], max(now, settled_at(evidence)))
-        for hit in of_one:
-            after = verdicts[hit.evidence.event_id]
-            if after == hit.verdict:
-                continue
-            event_id = hit.evidence.event_id
-            judged.append(Judged(subject.account, subject.send_id, event_id, hit.evidence.occurred_at, after))
-            before = hit.verdict.verdict_class if hit.verdict else None
-            if before is not after.verdict_class:
-                changes.append(Change(subject.account, subject.send_id, event_id, before, after.verdict_class))
+    for (subject, hit), after in zip(known, classify_batch(evidence, sends, over), strict=True):
+        if after == hit.verdict:
+            continue
+        event_id = hit.evidence.event_id
+        judged.append(Judged(subject.account, subject.send_id, event_id, hit.evidence.occurred_at, after))
+        before = hit.verdict.verdict_class if hit.verdict else None
+        if before is not after.verdict_class:
+            changes.append(Change(subject.account, subject.send_id, event_id, before, after.verdict_class))
     return judged, changes

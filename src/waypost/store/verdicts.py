@@ -142,19 +142,18 @@ class StoredVerdicts:
                 found[single[event_id]].append(_stored_hit((event_id, *rest)))
         return found
 
-    def facts(
-        self, subjects: Sequence[Subject], hits: Mapping[Subject, Sequence[StoredHit]]
-    ) -> dict[Subject, SendFacts]:
-        """What is known of the sends."""
+    def sends(self, hits: Mapping[Subject, Sequence[StoredHit]]) -> dict[UUID, SendFacts]:
+        """What is known of the sends that these hits are of."""
+        of_sends = {subject.send_id: subject for subject in hits if subject.send_id is not None}
         asked = {
-            "accounts": sorted({each.account for each in subjects}),
-            "sends": _numbers(each for each in subjects if each.send_id is not None),
+            "accounts": sorted({each.account for each in of_sends.values()}),
+            "sends": _numbers(of_sends.values()),
         }
         delivered = {row[0]: row[1] for row in self._query("deliveries", _DELIVERED, **asked)}
         links = {row[0]: row[1] for row in self._query("links of sends", _LINKS, **asked)}
         return {
-            each: SendFacts(delivered.get(each.send_id), links.get(each.send_id, 0), secure=_secure(hits[each]))
-            for each in subjects
+            send_id: SendFacts(delivered.get(send_id), links.get(send_id, 0), secure=_secure(hits[subject]))
+            for send_id, subject in of_sends.items()
         }
 
     def write(self, judged: Sequence[Judged]) -> None:

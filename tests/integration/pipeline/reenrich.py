@@ -12,8 +12,7 @@ from pathlib import Path
 from waypost.events.client_parser import ClientParser
 from waypost.events.location import UNKNOWN
 from waypost.geoip.locator import Locator
-from waypost.pipeline.job import read_job
-from waypost.pipeline.reenrich import Reenrichment
+from waypost.pipeline.reenrich import ENRICH, Reenrichment
 from waypost.store import EventStore
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
@@ -33,7 +32,7 @@ def work(store):
     locator.look()
     again = Reenrichment(data, store.history, ClientParser(), locator, keys_max=40)
     print("working", flush=True)
-    while not read_job(data).is_over:
+    while not ENRICH.read(data).is_over:
         again.work()
         time.sleep(0.005)
 

@@ -8,7 +8,8 @@ from click.testing import CliRunner
 from waypost.cli.main import main
 from waypost.pipeline.enrich import StepName
 from waypost.pipeline.hold import hold
-from waypost.pipeline.job import JobState, read_job, update
+from waypost.pipeline.job import JobState
+from waypost.pipeline.reenrich import ENRICH
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def run(tmp_path):
 def test_what_is_asked_for_waits_for_a_core(run, tmp_path):
     result = run("--since", "2026-03-01", "--step", "location")
     assert (result.exit_code, "begins, or goes on, as soon as one does" in result.output) == (0, True)
-    job = read_job(tmp_path)
+    job = ENRICH.read(tmp_path)
     assert (job.state, job.steps, job.since) == (
         JobState.WAITING,
         [StepName.LOCATION],
@@ -34,15 +35,17 @@ def test_asking_twice_shows_the_first_and_stop_ends_it(run, tmp_path):
     run("--step", "location")
     again = run("--step", "client")
     assert "already, and not over; --stop ends it." in again.output
-    assert read_job(tmp_path).steps == [StepName.LOCATION]
+    assert ENRICH.read(tmp_path).steps == [StepName.LOCATION]
     assert run("--stop").output == "Nothing more is done.\n"
     assert run("--stop").output == "Nothing was asked for.\n"
 
 
 def test_a_job_that_failed_is_said_with_its_reason(run, tmp_path, monkeypatch):
     def fail(_):
-        job = read_job(tmp_path)
-        update(tmp_path, type(job)(asked_at=job.asked_at, steps=job.steps, state=JobState.FAILED, problem="no room"))
+        job = ENRICH.read(tmp_path)
+        ENRICH.update(
+            tmp_path, type(job)(asked_at=job.asked_at, steps=job.steps, state=JobState.FAILED, problem="no room")
+        )
 
     monkeypatch.setattr("waypost.cli.events.time.sleep", fail)
     with hold(tmp_path / "spool"):

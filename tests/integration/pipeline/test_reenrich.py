@@ -19,8 +19,8 @@ from waypost.events.hit import HitKind
 from waypost.events.location import UNKNOWN, location_of
 from waypost.geoip.locator import Locator
 from waypost.pipeline.enrich import StepName
-from waypost.pipeline.job import Job, JobState, ask, call_off, read_job
-from waypost.pipeline.reenrich import Reenrichment
+from waypost.pipeline.job import JobState
+from waypost.pipeline.reenrich import ENRICH, EnrichJob, Reenrichment
 
 IPHONE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 "
@@ -56,11 +56,11 @@ def history(tmp_path, events, city, parser):
 
 
 def wanted(*steps, since=None):
-    return Job(asked_at=datetime.now(UTC), steps=list(steps or StepName), since=since)
+    return EnrichJob(asked_at=datetime.now(UTC), steps=list(steps or StepName), since=since)
 
 
 def finish(data, work):
-    while not (job := read_job(data)).is_over:
+    while not (job := ENRICH.read(data)).is_over:
         work.work()
     return job
 
@@ -87,7 +87,7 @@ def test_events_without_a_place_get_one_and_the_others_are_left_alone(events, hi
             bare(4, "8.1.1.1", unenriched=()),
         ]
     )
-    ask(tmp_path, wanted(StepName.LOCATION))
+    ENRICH.ask(tmp_path, wanted(StepName.LOCATION))
 
     job = finish(tmp_path, history())
 
@@ -105,7 +105,7 @@ def test_events_without_a_place_get_one_and_the_others_are_left_alone(events, hi
 def test_all_events_since_a_date_are_looked_up_with_the_database_of_today(events, history, tmp_path):
     old, new = NOON - timedelta(days=40), NOON
     events.insert_hits([bare(0, "9.1.1.1", at=old, unenriched=()), bare(1, "9.1.1.1", at=new, unenriched=())])
-    ask(tmp_path, wanted(StepName.LOCATION, since=NOON - timedelta(days=1)))
+    ENRICH.ask(tmp_path, wanted(StepName.LOCATION, since=NOON - timedelta(days=1)))
     assert finish(tmp_path, history()).events_done == 1
     assert places(events) == [("", "", ""), ("FR", "Paris", "")]
 
@@ -116,7 +116,7 @@ def test_an_event_reads_as_if_it_had_been_enriched_when_it_was_stored(events, hi
     unknown = {"client": UNKNOWN_CLIENT, "location": UNKNOWN, "unenriched": ("client", "location")}
     hits = [hit(1, send, kind=kind, client_address="8.1.1.1", headers=headers) for kind in HitKind]
     events.insert_hits([hit_row(each, record=number, **unknown) for number, each in enumerate(hits)])
-    ask(tmp_path, wanted())
+    ENRICH.ask(tmp_path, wanted())
 
     assert finish(tmp_path, history()).events_done == 4
 
@@ -137,26 +137,26 @@ def test_what_a_step_cannot_say_stays_as_it_was_and_is_counted(events, history, 
         return locate(address)
 
     work._locator = SimpleNamespace(locate=fail, is_ready=True)
-    ask(tmp_path, wanted(StepName.LOCATION))
+    ENRICH.ask(tmp_path, wanted(StepName.LOCATION))
     assert finish(tmp_path, work).failures == 1
     assert places(events) == [("GB", "London", ""), ("", "", "location"), ("", "", "location")]
 
 
 def test_many_addresses_take_several_rounds_and_none_is_left_out(events, history, tmp_path):
     events.insert_hits([bare(n, f"{8 + n % 2}.1.{n % 100}.7") for n in range(500)])
-    ask(tmp_path, wanted(StepName.LOCATION))
+    ENRICH.ask(tmp_path, wanted(StepName.LOCATION))
     work = history(keys_max=10)
     work.work()
-    assert len(read_job(tmp_path).rounds) == 10
+    assert len(ENRICH.read(tmp_path).rounds) == 10
     finish(tmp_path, work)
     assert Counter(places(events)) == {("GB", "London", ""): 250, ("FR", "Paris", ""): 250}
 
 
 def test_clicks_that_come_meanwhile_are_kept_as_they_came(events, history, tmp_path):
     events.insert_hits([bare(n, f"8.1.{n}.7") for n in range(50)])
-    ask(tmp_path, wanted(StepName.LOCATION, since=NOON - timedelta(days=1)))
+    ENRICH.ask(tmp_path, wanted(StepName.LOCATION, since=NOON - timedelta(days=1)))
     work, came = history(keys_max=10), 50
-    while not read_job(tmp_path).is_over:
+    while not ENRICH.read(tmp_path).is_over:
         if work.work():
             events.insert_hits([hit_row(hit(1, send_id(), client_address="8.2.1.1"), record=came)])
             came += 1
@@ -167,7 +167,7 @@ def test_clicks_that_come_meanwhile_are_kept_as_they_came(events, history, tmp_p
 
 def test_a_process_that_dies_between_a_round_and_its_note_does_the_round_again(events, history, tmp_path, monkeypatch):
     events.insert_hits([bare(n, f"8.1.{n}.7") for n in range(30)])
-    ask(tmp_path, wanted(StepName.LOCATION))
+    ENRICH.ask(tmp_path, wanted(StepName.LOCATION))
     first = history(keys_max=10)
     first.work()
     monkeypatch.setattr(first, "_save", lambda _: None)
@@ -177,7 +177,7 @@ def test_a_process_that_dies_between_a_round_and_its_note_does_the_round_again(e
 
 
 def test_without_a_database_the_job_ends_and_says_what_to_do(events, tmp_path, parser):
-    ask(tmp_path, wanted(StepName.LOCATION))
+    ENRICH.ask(tmp_path, wanted(StepName.LOCATION))
     work = Reenrichment(tmp_path, events.history, parser, Locator([tmp_path / "none"]))
     job = finish(tmp_path, work)
     assert (job.state, job.problem) == (JobState.FAILED, "there is no geoip database: run `waypost geoip update`")
@@ -185,35 +185,35 @@ def test_without_a_database_the_job_ends_and_says_what_to_do(events, tmp_path, p
 
 def test_a_job_that_is_called_off_goes_no_further(events, history, tmp_path):
     events.insert_hits([bare(n, f"8.1.{n}.7") for n in range(50)])
-    ask(tmp_path, wanted(StepName.LOCATION))
+    ENRICH.ask(tmp_path, wanted(StepName.LOCATION))
     work = history(keys_max=5)
     work.work()
-    assert call_off(tmp_path).state is JobState.RUNNING
+    assert ENRICH.call_off(tmp_path).state is JobState.RUNNING
     assert work.work() == 0
     assert {country for country, _, _ in places(events)} == {""}
 
 
 def test_one_job_at_a_time(tmp_path):
     first, second = wanted(StepName.LOCATION), wanted(StepName.CLIENT)
-    assert ask(tmp_path, first) == first
-    assert ask(tmp_path, second) == first
-    call_off(tmp_path)
-    assert ask(tmp_path, second) == second
+    assert ENRICH.ask(tmp_path, first) == first
+    assert ENRICH.ask(tmp_path, second) == first
+    ENRICH.call_off(tmp_path)
+    assert ENRICH.ask(tmp_path, second) == second
 
 
 def test_a_round_that_the_engine_cannot_do_is_given_up_after_a_minute(events, history, tmp_path):
     events.insert_hits([bare(0, "8.1.1.1")])
     clock = [0.0]
     work = history(monotonic=lambda: clock[0])
-    ask(tmp_path, wanted(StepName.LOCATION))
+    ENRICH.ask(tmp_path, wanted(StepName.LOCATION))
     work.work()
     work.work()
     events.history.going_on = lambda: "no room on the disk"
     work.work()
-    assert read_job(tmp_path).state is JobState.RUNNING
+    assert ENRICH.read(tmp_path).state is JobState.RUNNING
     clock[0] = 61.0
     work.work()
-    job = read_job(tmp_path)
+    job = ENRICH.read(tmp_path)
     assert (job.state, job.problem) == (JobState.FAILED, "no room on the disk")
 
 
@@ -232,10 +232,10 @@ def test_killed_again_and_again_it_ends_with_every_event_once_and_each_with_its_
     print("seed", seed)
     instants = random.Random(seed)
     assert said("fill", tmp_path, city) == "filled\n"
-    ask(tmp_path, wanted(StepName.LOCATION))
+    ENRICH.ask(tmp_path, wanted(StepName.LOCATION))
 
     killed = 0
-    while not read_job(tmp_path).is_over:
+    while not ENRICH.read(tmp_path).is_over:
         with child("work", tmp_path, city) as process:
             assert process.stdout.readline() == "working\n"
             if killed < 6:
@@ -247,7 +247,7 @@ def test_killed_again_and_again_it_ends_with_every_event_once_and_each_with_its_
             assert process.wait(timeout=60) in {0, -9}
 
     assert killed
-    assert read_job(tmp_path).state is JobState.DONE
+    assert ENRICH.read(tmp_path).state is JobState.DONE
     assert json.loads(said("show", tmp_path, city)) == {
         "events": 8000,
         "distinct": 8000,

@@ -22,6 +22,11 @@ BROWSER = {
 }
 
 
+def judged(*hits):
+    verdicts = first_verdicts([(each, FACTS) for each in hits])
+    return {each.event_id: verdict for each, verdict in zip(hits, verdicts, strict=True)}
+
+
 @contextmanager
 def held(names):
     yield frozenset(names)
@@ -49,7 +54,7 @@ class Rig:
 
     def store_batch(self, *hits):
         """As the collector does."""
-        verdicts = first_verdicts([(each, FACTS) for each in hits])
+        verdicts = judged(*hits)
         self.store.insert_hits(
             [hit_row(each, record=number, verdict=verdicts[each.event_id]) for number, each in enumerate(hits)]
         )
@@ -74,7 +79,7 @@ def rig(store, account):
 
 def test_a_first_verdict_is_never_final_however_old_the_hit():
     person, head = hit(1, send_id(), headers=BROWSER), hit(1, send_id(), outcome=Outcome.HEAD)
-    verdicts = first_verdicts([(person, FACTS), (head, FACTS)])
+    verdicts = judged(person, head)
     assert verdicts[person.event_id].verdict_class is VerdictClass.HUMAN
     assert verdicts[head.event_id].verdict_class is VerdictClass.MACHINE
     assert not any(verdict.final for verdict in verdicts.values())
@@ -88,14 +93,14 @@ def test_hits_of_one_batch_are_looked_at_together_and_those_of_no_send_alone():
         ]
 
     scanned, unrelated = clicks(send_id()), clicks(None)
-    verdicts = first_verdicts([(each, FACTS) for each in scanned + unrelated])
+    verdicts = judged(*scanned, *unrelated)
     assert {verdicts[each.event_id].verdict_class for each in scanned} == {VerdictClass.MACHINE}
     assert {verdicts[each.event_id].verdict_class for each in unrelated} == {VerdictClass.HUMAN}
 
 
 def test_one_client_at_many_recipients_is_seen_across_sends():
     hits = [hit(1, send_id(), headers=BROWSER) for _ in range(50)]
-    verdicts = first_verdicts([(each, FACTS) for each in hits])
+    verdicts = judged(*hits)
     assert all(Reason.MANY_RECIPIENTS in verdict.reasons for verdict in verdicts.values())
 
 

@@ -88,11 +88,11 @@ def test_of_a_send_is_known_when_it_was_delivered_and_how_many_links_it_has(stor
     store.insert_hits([hit_row(hit(account, send, link_domain=link_domain))])
     (subject,) = due()
     hits = store.verdicts.hits([subject])
-    facts = store.verdicts.facts([subject], hits)[subject]
+    facts = store.verdicts.sends(hits)[send]
     assert (facts.delivered_at, facts.links, facts.secure) == (None, 0, secure)
     store.insert_sends([send_row(account, send)])
     store.insert_send_events([send_event(account, send, EventName.DELIVERED)])
-    facts = store.verdicts.facts([subject], hits)[subject]
+    facts = store.verdicts.sends(hits)[send]
     assert (facts.delivered_at, facts.links, facts.secure) == (NOON, 2, secure)
 
 
