@@ -1,34 +1,27 @@
 """`waypost events`: what is stored of readers."""
 
-import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 import click
-import msgspec
 
+from waypost.cli.job import ask_for, job_options, since_option
 from waypost.cli.options import data_option
 from waypost.pipeline.enrich import StepName
-from waypost.pipeline.hold import is_held
-from waypost.pipeline.job import JobState
+from waypost.pipeline.reclassify import RECLASSIFY, ReclassifyJob
 from waypost.pipeline.reenrich import ENRICH, EnrichJob
-
-_LOOK_SECONDS: Final = 0.5
 
 
 @click.group()
 def events() -> None:
-    """Look up again where and with what stored events were."""
+    """Look again at stored events: where and with what they were, and whether by a person."""
 
 
 @events.command()
 @data_option
-@click.option(
-    "--since",
-    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
-    help="All clicks and opens since then (UTC), with the databases and rules of today. Without it, those only for "
-    "which a step failed, or had no database yet.",
+@since_option(
+    "All clicks and opens since then (UTC), with the databases and rules of today. Without it, those only for which a "
+    "step failed, or had no database yet."
 )
 @click.option(
     "--step",
@@ -37,8 +30,7 @@ def events() -> None:
     type=click.Choice([step.value for step in StepName]),
     help="This step only; repeatable.",
 )
-@click.option("--stop", is_flag=True, help="Do no more of what was asked for.")
-@click.option("--no-wait", is_flag=True, help="Ask, and do not wait for the end.")
+@job_options
 def enrich(data: Path, since: datetime | None, steps: tuple[str, ...], *, stop: bool, no_wait: bool) -> None:
     """Work out place and client of stored events again, and write them in place.
 
@@ -46,43 +38,37 @@ def enrich(data: Path, since: datetime | None, steps: tuple[str, ...], *, stop: 
     no event is added, removed or seen twice. Interrupting this command does not stop it; asking again shows how far it
     is.
     """
-    if not data.is_dir():
-        raise click.ClickException(f"there is no data directory {data}: name the one of `waypost up` with --data")
-    try:
-        if stop:
-            click.echo("Nothing more is done." if ENRICH.call_off(data) else "Nothing was asked for.")
-            return
-        wanted = EnrichJob(
-            asked_at=datetime.now(UTC),
-            steps=[StepName(step) for step in dict.fromkeys(steps)] or list(StepName),
-            since=since.replace(tzinfo=UTC) if since else None,
-        )
-        job = ENRICH.ask(data, wanted)
-        if job != wanted:
-            click.echo(
-                f"Asked for at {job.asked_at:%Y-%m-%d %H:%M:%S} already, and not over; --stop ends it.", err=True
-            )
-        if not is_held(data / "spool"):
-            click.echo("No core runs here: it begins, or goes on, as soon as one does.")
-        elif not no_wait:
-            _watch(data, job)
-    except (OSError, msgspec.DecodeError) as error:
-        raise click.ClickException(f"{error}. Run this as the user that Waypost runs as.") from error
+    wanted = EnrichJob(
+        asked_at=datetime.now(UTC),
+        steps=[StepName(step) for step in dict.fromkeys(steps)] or list(StepName),
+        since=_utc(since),
+    )
+    ask_for(ENRICH, data, wanted, _enriched, stop=stop, no_wait=no_wait)
 
 
-def _watch(data: Path, job: EnrichJob) -> None:
-    """Show how far the job is until it is over."""
-    shown = None
-    while not job.is_over:
-        if job.state is JobState.RUNNING and (job.events_done, job.problem) != shown:
-            shown = job.events_done, job.problem
-            click.echo(f"{job.events_done:,} of {job.events:,} looked up {job.problem}".rstrip(), err=True)
-        time.sleep(_LOOK_SECONDS)
-        there = ENRICH.read(data)
-        if there is None or there.asked_at != job.asked_at:
-            raise click.ClickException("it was stopped")
-        job = there
-    if job.state is JobState.FAILED:
-        raise click.ClickException(f"after {job.events_done:,} of {job.events:,}: {job.problem}")
+@events.command()
+@data_option
+@since_option("Clicks and opens since then (UTC) only.")
+@job_options
+def reclassify(data: Path, since: datetime | None, *, stop: bool, no_wait: bool) -> None:
+    """Judge stored clicks and opens again, by the rules of today: human, machine or unknown.
+
+    For after an update whose rules differ, or after `waypost events enrich`. The core does it beside its other work and
+    goes on after a restart. No event is added or removed, and no webhook tells of it. At the end it says what changed.
+    """
+    wanted = ReclassifyJob(asked_at=datetime.now(UTC), since=_utc(since))
+    ask_for(RECLASSIFY, data, wanted, _reclassified, stop=stop, no_wait=no_wait)
+
+
+def _enriched(job: EnrichJob) -> str:
     left = f" A step failed for {job.failures:,} addresses or clients: the core's log says why." if job.failures else ""
-    click.echo(f"{job.events_done:,} of {job.events:,} looked up, by {', '.join(job.steps)}.{left}")
+    return f"{job.events_done:,} of {job.events:,} looked up, by {', '.join(job.steps)}.{left}"
+
+
+def _reclassified(job: ReclassifyJob) -> str:
+    changes = "".join(f"\n  {count:>11,}  {change}" for change, count in sorted(job.changes.items()))
+    return f"{job.events_done:,} judged again: {'these changed.' if changes else 'none changed.'}{changes}"
+
+
+def _utc(since: datetime | None) -> datetime | None:
+    return since.replace(tzinfo=UTC) if since else None

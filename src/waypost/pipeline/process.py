@@ -23,6 +23,7 @@ from waypost.pipeline.enrich import Enricher, client_step, location_step
 from waypost.pipeline.hold import hold, hold_segments
 from waypost.pipeline.intake import Intake
 from waypost.pipeline.outbox import OutboxDrain
+from waypost.pipeline.reclassify import Reclassification
 from waypost.pipeline.reenrich import Reenrichment
 from waypost.pipeline.verdicts import Settler
 from waypost.store import EventStore
@@ -107,6 +108,7 @@ def _sources(
 
     locator = Locator(database_paths(settings), say)
     parser = ClientParser()
+    held = partial(hold_segments, database)
     enricher = Enricher([client_step(parser), location_step(locator)], counts)
     collector = Collector(
         _spool(settings),
@@ -123,8 +125,9 @@ def _sources(
         Source("geoip databases", locator.look),
         Source("spool", collector.collect),
         Source("history", Reenrichment(settings.data, store.history, parser, locator).work),
-        Source("intake", lambda: collector.collect_offered(intake, partial(hold_segments, database))),
-        Source("verdicts", Settler(store, counts, partial(hold_segments, database), now=_now).settle),
+        Source("intake", lambda: collector.collect_offered(intake, held)),
+        Source("verdicts of history", Reclassification(settings.data, store, held, now=_now).work),
+        Source("verdicts", Settler(store, counts, held, now=_now).settle),
     )
 
 

@@ -21,8 +21,8 @@ from waypost.store.history import Choice, History, Inputs
 
 log = logging.getLogger(__name__)
 
-# Of one round. Looking up so many takes about two seconds, in which no click is stored, and 100 MB; fewer would rewrite
-# a month's parts more often.
+# Of one round. Looking up so many takes a few seconds, in which no click is stored, and 100 MB; fewer would rewrite a
+# month's parts more often.
 _KEYS_MAX: Final = 200_000
 # A mutation that fails is tried again by the engine; for so long it may, after a restart for example.
 _STUCK_SECONDS: Final = 60.0

@@ -24,7 +24,7 @@ from waypost.store import EventStore
 from waypost.store.verdicts import Judged, StoredHit, Subject
 
 _NEVER_FINAL: Final = datetime.fromtimestamp(0, UTC)
-_LOCK: Final = "verdicts"
+LOCK: Final = "verdicts"
 # Due subjects are looked for over all events: a few milliseconds, but not at each poll of the spool.
 _LOOK_SECONDS: Final = 5
 # A subject is a handful of hits, and one update writes the verdicts of all.
@@ -92,8 +92,8 @@ class Settler:
         if self._look_at is not None and now < self._look_at:
             return 0
         self._look_at = now + timedelta(seconds=_LOOK_SECONDS)
-        with self._held([_LOCK]) as mine:
-            if _LOCK not in mine:
+        with self._held([LOCK]) as mine:
+            if LOCK not in mine:
                 return 0
             subjects = self._verdicts.due(now - SETTLED_AFTER, _SUBJECTS)
             settled = self._judge(subjects, now)

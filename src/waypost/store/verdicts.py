@@ -11,6 +11,7 @@ from uuid import UUID
 
 from clickhouse_connect.driver.client import Client as Engine
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from waypost.events.hit import HitKind, Outcome
 from waypost.events.name import EventName
@@ -23,23 +24,30 @@ HITS_OF_A_SEND_MAX: Final = 10_000
 """The newest count. A message on a public page is opened for ever, and each open would be judged with all before it."""
 
 # Hits of no send are no burst of one reader's: each is a subject by itself.
-_SUBJECTS: Final = f"""
+_DUE: Final = f"""
 SELECT account, send_id, if(send_id = toUUID('{NO_SEND}'), event_id, send_id) AS subject,
        min(occurred_at), max(occurred_at)
 FROM events
-WHERE {{condition}}
+WHERE NOT verdict_final
 GROUP BY account, send_id, subject
-HAVING {{settled}}
-ORDER BY account, toUInt128(send_id), subject
-LIMIT {{{{limit:UInt32}}}}
+HAVING max(received_at) <= {{before:DateTime64(6, 'UTC')}}
+LIMIT {{limit:UInt32}}
 """  # noqa: S608 -- put together from this module's constants
-_DUE: Final = _SUBJECTS.format(
-    condition="NOT verdict_final", settled="max(received_at) <= {before:DateTime64(6, 'UTC')}"
+_PAGE: Final = """
+SELECT account, send_id, occurred_at, event_id
+FROM events
+WHERE outcome != '' AND occurred_at >= {since:DateTime64(6, 'UTC')} AND (
+    account > {account:UInt64} OR (account = {account:UInt64} AND (
+        toUInt128(send_id) > {send:UInt128} OR (toUInt128(send_id) = {send:UInt128} AND (
+            occurred_at > {occurred_at:DateTime64(6, 'UTC')}
+            OR (occurred_at = {occurred_at:DateTime64(6, 'UTC')} AND event_id > {event_id:UUID})
+        ))
+    ))
 )
-_OLDER_RULES: Final = _SUBJECTS.format(
-    condition="outcome != '' AND verdict_rules < {rules:UInt16} AND occurred_at >= {since:DateTime64(6, 'UTC')}",
-    settled="1",
-)
+ORDER BY account, toUInt128(send_id), occurred_at, event_id
+LIMIT {limit:UInt32}
+"""
+_COUNT: Final = "SELECT count() FROM events WHERE outcome != '' AND occurred_at >= {since:DateTime64(6, 'UTC')}"
 _OF_SENDS: Final = "toUInt128(send_id) IN {sends:Array(UInt128)}"
 _OF_NONE: Final = f"""
     send_id = toUUID('{NO_SEND}') AND event_id IN {{event_ids:Array(UUID)}}
@@ -90,6 +98,33 @@ class Subject(Struct, frozen=True):
     last_at: datetime
 
 
+class Position(Struct, frozen=True):
+    """Of a hit, in the order of the primary key."""
+
+    account: int
+    send: int
+    occurred_at: datetime
+    event_id: UUID
+
+
+_START: Final = Position(0, 0, _EPOCH, NO_SEND)
+
+
+class Page(Struct, frozen=True):
+    """Hits that follow each other."""
+
+    hits: list[Position]
+
+    @property
+    def subjects(self) -> list[Subject]:
+        """What they belong to. Of the last one, more hits may follow on the next page."""
+        found: dict[tuple[int, UUID | None, UUID | None], list[datetime]] = {}
+        for hit in self.hits:
+            send_id = UUID(int=hit.send) if hit.send else None
+            found.setdefault((hit.account, send_id, None if send_id else hit.event_id), []).append(hit.occurred_at)
+        return [Subject(*which, first_at=min(times), last_at=max(times)) for which, times in found.items()]
+
+
 class StoredHit(Struct, frozen=True):
     """A hit, and what its row says of it by now."""
 
@@ -119,10 +154,14 @@ class StoredVerdicts:
         """Subjects with a hit that is not judged finally, of which nothing was received any more since `before`."""
         return [_subject(row) for row in self._query("verdicts due", _DUE, before=before, limit=limit)]
 
-    def judged_by_older_rules(self, rules: int, since: datetime, limit: int) -> list[Subject]:
-        """Subjects with a hit since a time whose verdict is by rules before a version, or by none."""
-        rows = self._query("verdicts to renew", _OLDER_RULES, rules=rules, since=since, limit=limit)
-        return [_subject(row) for row in rows]
+    def count(self, since: datetime) -> int:
+        """How many hits there are since a time."""
+        return int(self._query("hits", _COUNT, since=since)[0][0])
+
+    def page(self, since: datetime, after: Position | None, limit: int) -> Page:
+        """The next hits since a time, in the order in which they are stored, whatever their verdicts."""
+        rows = self._query("a page of hits", _PAGE, since=since, limit=limit, **asdict(after or _START))
+        return Page([Position(account, send_id.int, *rest) for account, send_id, *rest in rows])
 
     def hits(self, subjects: Sequence[Subject]) -> dict[Subject, list[StoredHit]]:
         """All hits of each, judged or not."""

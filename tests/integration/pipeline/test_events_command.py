@@ -47,7 +47,7 @@ def test_a_job_that_failed_is_said_with_its_reason(run, tmp_path, monkeypatch):
             tmp_path, type(job)(asked_at=job.asked_at, steps=job.steps, state=JobState.FAILED, problem="no room")
         )
 
-    monkeypatch.setattr("waypost.cli.events.time.sleep", fail)
+    monkeypatch.setattr("waypost.cli.job.time.sleep", fail)
     with hold(tmp_path / "spool"):
         result = run()
     assert (result.exit_code, "no room" in result.output) == (1, True)

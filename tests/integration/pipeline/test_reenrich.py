@@ -238,7 +238,7 @@ def test_killed_again_and_again_it_ends_with_every_event_once_and_each_with_its_
     while not ENRICH.read(tmp_path).is_over:
         with child("work", tmp_path, city) as process:
             assert process.stdout.readline() == "working\n"
-            if killed < 6:
+            if killed < 4:
                 try:
                     process.wait(timeout=instants.uniform(0, 0.6))
                 except subprocess.TimeoutExpired:

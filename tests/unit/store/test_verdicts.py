@@ -1,5 +1,6 @@
 import time
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from msgspec.structs import replace
@@ -11,7 +12,7 @@ from waypost.events.verdict import RULES_VERSION, Reason, Verdict, VerdictClass,
 from waypost.store.columns import location_values
 from waypost.store.derived import LOCATION
 from waypost.store.history import Choice
-from waypost.store.verdicts import Judged
+from waypost.store.verdicts import Judged, Position
 
 LATER = NOON + timedelta(minutes=5)
 MACHINE = Verdict(
@@ -121,18 +122,22 @@ def test_a_hit_of_an_edge_with_a_wrong_clock_gets_its_verdict(store, account, ye
     assert verdicts(store, account, send) == {click.event_id: MACHINE}
 
 
-def test_verdicts_by_older_rules_are_found(store, account):
-    old, new = (hit(account, send_id()) for _ in range(2))
-    store.insert_hits([hit_row(old), hit_row(new, record=1)])
-    newer = replace(PERSON, final=True, rules_version=RULES_VERSION + 1)
-    store.verdicts.write([judged(new, newer)])
-
-    def found(since):
-        subjects = store.verdicts.judged_by_older_rules(RULES_VERSION + 1, since, 100_000)
-        return [each.send_id for each in subjects if each.account == account]
-
-    assert found(NOON) == [old.send_id]
-    assert found(NOON + timedelta(microseconds=1)) == []
+def test_pages_lead_through_all_hits_since_a_time_once(store, account):
+    sends = [send_id() for _ in range(3)]
+    hits = [
+        *(hit(account, send, occurred_at=NOON + timedelta(seconds=n)) for send in sends for n in range(3)),
+        *(hit(account, None) for _ in range(4)),  # at one instant
+        hit(account, sends[0], occurred_at=NOON - timedelta(microseconds=1)),
+    ]
+    store.insert_hits([hit_row(each, record=number) for number, each in enumerate(hits)])
+    store.insert_send_events([send_event(account, sends[0])])
+    seen, subjects, after = [], set(), Position(account, 0, NOON - timedelta(days=1), UUID(int=0))
+    while (page := store.verdicts.page(NOON, after, 2)).hits and page.hits[0].account == account:
+        seen += [each.event_id for each in page.hits if each.account == account]
+        subjects |= {(each.send_id, each.event_id) for each in page.subjects if each.account == account}
+        after = page.hits[-1]
+    assert sorted(seen) == sorted(each.event_id for each in hits[:-1])
+    assert subjects == {(send, None) for send in sends} | {(None, each.event_id) for each in hits[9:13]}
 
 
 def test_events_that_are_enriched_again_keep_their_verdicts(store, account, due):
