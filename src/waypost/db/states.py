@@ -109,3 +109,5 @@ class AttemptOutcome(StrEnum):
     """Connected, and then no HTTP answer."""
     REFUSED = "refused"
     """Not tried: the address is not one of the Internet."""
+    MISSING = "missing"
+    """Not tried: the event is not kept any more."""
