@@ -18,6 +18,7 @@ from waypost.control.publishing.service import Publisher
 from waypost.control.sources import SYSTEM
 from waypost.control.verification.process import run as run_checks
 from waypost.control.verification.visit import trust
+from waypost.control.webhooks.events import event_reader
 from waypost.edge.forwarded import Front, client_of
 from waypost.keyfile import keyring_path
 from waypost.keyfile.watched import LOOK_SECONDS, WatchedKeyring
@@ -27,6 +28,9 @@ from waypost.pipeline.intake import Intake
 from waypost.pipeline.process import run as run_pipeline
 from waypost.store import EventStore
 from waypost.telemetry.garbage import spare_the_collector
+from waypost.webhooks.counts import Counts
+from waypost.webhooks.notices import Notices
+from waypost.webhooks.process import run as run_webhooks
 
 # Between looks at whether the API listens; only while starting.
 _LOOK_SECONDS = 0.02
@@ -79,6 +83,9 @@ async def _run(  # noqa: PLR0917 -- the parts that `run` has opened
 
     publisher = Publisher(settings, install.database, keyring, lambda: datetime.now(UTC))
     intake = Intake()
+    counts = Counts()
+    notices = Notices.open(settings, install.database, counts)
+    events_of = event_reader(install.database, store)
     front = Front(tuple(each.network for each in settings.edge.trusted_proxies), settings.edge.forwarded_header)
     api = create_app(
         settings,
@@ -96,7 +103,8 @@ async def _run(  # noqa: PLR0917 -- the parts that `run` has opened
         parts.create_task(run_checks(settings, install.database, keyring, roots, stop))
         parts.create_task(keep_house(install.database, SYSTEM, stop))
         parts.create_task(_watch(watched, stop))
-        parts.create_task(run_pipeline(settings, store, install.database, stop, intake=intake))
+        parts.create_task(run_pipeline(settings, store, install.database, stop, intake=intake, notices=notices))
+        parts.create_task(run_webhooks(settings, install.database, install.control_key, events_of, stop, counts=counts))
         parts.create_task(_when_listening(settings.control.listen, on_ready))
 
 

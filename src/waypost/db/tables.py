@@ -492,7 +492,7 @@ class WebhookNotice(Base, kw_only=True):
     occurred_at: Mapped[datetime]
     """Of the event. What is older than the setting `webhooks.keep_days` is neither kept nor noted again."""
     change: Mapped[dict[str, Any] | None] = mapped_column(Json, default=None)
-    """Of `click.reclassified`: `waypost.events.notice.Change`."""
+    """Of `click.reclassified`: `waypost.events.reclassified.Reclassified.told`."""
     state: Mapped[NoticeState] = mapped_column(default=NoticeState.PENDING)
     attempts: Mapped[int] = mapped_column(default=0)
     """Since it was noted, or replayed."""

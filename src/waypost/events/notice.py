@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from msgspec import Struct
 
@@ -37,33 +37,3 @@ class Occurrence(Struct, frozen=True, gc=False):
     event_id: UUID
     type: NoticeType
     occurred_at: datetime
-
-
-class Verdict(Struct, frozen=True, rename={"class_": "class"}):
-    """What is held of a click."""
-
-    class_: str
-    """`human`, `machine` or `unknown`."""
-    final: bool
-    reasons: tuple[str, ...] = ()
-
-
-class Change(Struct, frozen=True):
-    """How a verdict changed."""
-
-    verdict: Verdict
-    previous_verdict: Verdict
-
-
-class Judged(Struct, frozen=True):
-    """A click or an open with a new verdict. `change` is None when the class is what it was."""
-
-    occurrence: Occurrence
-    judged_at: datetime
-    final: bool
-    change: Change | None = None
-
-    @property
-    def message_id(self) -> UUID:
-        """The same for the same change, however often it is told of."""
-        return uuid5(self.occurrence.event_id, f"{NoticeType.CLICK_RECLASSIFIED} {self.judged_at.timestamp():.6f}")

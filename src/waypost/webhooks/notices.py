@@ -8,19 +8,21 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Self, TypeVar
+from uuid import UUID
 
-import msgspec
 from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from waypost.config.settings import Settings
 from waypost.db.engine import Database
 from waypost.db.states import EndpointState, NoticeState, WebhookFormat, WebhookTiming
 from waypost.db.tables import WebhookEndpoint, WebhookNotice
-from waypost.events.notice import BY_READERS, Judged, NoticeType, Occurrence
+from waypost.events.notice import BY_READERS, NoticeType, Occurrence
+from waypost.events.reclassified import Reclassified
 from waypost.webhooks.counts import Counts
 
 LEARN_SECONDS: Final = 2.0
@@ -29,6 +31,9 @@ VERDICT_WAIT_MAX: Final = timedelta(minutes=5)
 """How long an endpoint that waits for the verdict waits at most: it is final two minutes after the end of a burst."""
 # One transaction: short, because mail and the API write meanwhile.
 _BATCH: Final = 1000
+
+_Item = TypeVar("_Item")
+_Told = TypeVar("_Told", Occurrence, Reclassified)
 
 _log = logging.getLogger(__name__)
 
@@ -61,6 +66,12 @@ class Notices:
         self._accounts: frozenset[int] = frozenset()
         self._learned_at = float("-inf")
 
+    @classmethod
+    def open(cls, settings: Settings, database: Database, counts: Counts | None = None) -> Self:
+        """Those of an install, by its clock."""
+        keep = timedelta(days=settings.webhooks.keep_days)
+        return cls(database, counts or Counts(), now=lambda: datetime.now(UTC), keep=keep)
+
     def accounts(self) -> frozenset[int]:
         """Whose events to hand over: no others have endpoints. Costs nothing most of the time.
 
@@ -91,40 +102,52 @@ class Notices:
         recent = [each for each in occurrences if each.account in self.accounts() and each.occurred_at >= oldest]
         return sum(self._write(batch, _event_row) for batch in _batches(recent))
 
-    def judged(self, judged: Sequence[Judged]) -> int:
-        """Tell of verdicts: let go what waited for a final one, and note changes; returns how many notices are new.
+    def reclassified(self, changes: Sequence[Reclassified]) -> int:
+        """Note changes of verdicts; returns how many notices are new.
 
-        To be called once the event store has the verdicts; repeating it does no harm.
+        An endpoint that has not been told of the event yet needs no word about the change: it is told of both at once.
 
         Raises:
-            SQLAlchemyError: hand all of them over again.
+            SQLAlchemyError: some may be noted; hand all of them over again.
         """
         oldest = self._now() - self._keep
         recent = [
             each
-            for each in judged
+            for each in changes
             if each.occurrence.account in self.accounts() and each.occurrence.occurred_at >= oldest
         ]
-        new = 0
-        for batch in _batches(recent):
-            # First: who is told of the event with its verdict needs no word about the change.
-            new += self._write([each for each in batch if each.change is not None], _change_row, changes=True)
-            self._release([each for each in batch if each.final])
-        return new
+        return sum(self._write(batch, _change_row) for batch in _batches(recent))
+
+    def settled(self, events: Iterable[tuple[int, UUID]]) -> None:
+        """Let go what waits for these events' verdicts, which are final and stored.
+
+        Args:
+            events: each with its account.
+
+        Raises:
+            SQLAlchemyError: what still waits does so for `VERDICT_WAIT_MAX`.
+        """
+        wanted = [event_id for account, event_id in events if account in self.accounts()]
+        for batch in _batches(wanted):
+            waiting = (
+                update(WebhookNotice)
+                .where(
+                    WebhookNotice.event_id.in_(batch),
+                    WebhookNotice.awaits_verdict,
+                    WebhookNotice.state == NoticeState.PENDING,
+                )
+                .values(awaits_verdict=False, next_attempt_at=self._now())
+            )
+            with self._database.writing() as session:
+                session.execute(waiting)
 
     def _write(
-        self,
-        batch: Sequence[Any],
-        row: Callable[[WebhookEndpoint, Any, datetime], dict[str, Any] | None],
-        *,
-        changes: bool = False,
+        self, batch: Sequence[_Told], row: Callable[[WebhookEndpoint, _Told, datetime], dict[str, Any] | None]
     ) -> int:
-        if not batch:
-            return 0
         now = self._now()
         with self._database.writing() as session:
             endpoints = _endpoints(session, {_occurrence(each).account for each in batch})
-            untold = _untold(session, batch) if changes else frozenset()
+            untold = _untold(session, [each for each in batch if isinstance(each, Reclassified)])
             rows = [
                 values
                 for each in batch
@@ -136,27 +159,12 @@ class Notices:
         self._counts.noted(new)
         return new
 
-    def _release(self, judged: Sequence[Judged]) -> None:
-        if not judged:
-            return
-        waiting = (
-            update(WebhookNotice)
-            .where(
-                WebhookNotice.event_id.in_([each.occurrence.event_id for each in judged]),
-                WebhookNotice.awaits_verdict,
-                WebhookNotice.state == NoticeState.PENDING,
-            )
-            .values(awaits_verdict=False, next_attempt_at=self._now())
-        )
-        with self._database.writing() as session:
-            session.execute(waiting)
 
-
-def _occurrence(each: Occurrence | Judged) -> Occurrence:
+def _occurrence(each: Occurrence | Reclassified) -> Occurrence:
     return each if isinstance(each, Occurrence) else each.occurrence
 
 
-def _batches(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
+def _batches(items: Sequence[_Item]) -> Iterable[Sequence[_Item]]:
     return (items[start : start + _BATCH] for start in range(0, len(items), _BATCH))
 
 
@@ -174,13 +182,16 @@ def _endpoints(session: Session, accounts: set[int]) -> Mapping[int, Sequence[We
     return found
 
 
-def _untold(session: Session, batch: Sequence[Judged]) -> frozenset[tuple[int, Any]]:
+def _untold(session: Session, changes: Sequence[Reclassified]) -> frozenset[tuple[int, UUID]]:
     """Endpoints and events whose first message is still to go out: it will have the new verdict."""
+    if not changes:
+        return frozenset()
     pending = select(WebhookNotice.endpoint, WebhookNotice.event_id).where(
-        WebhookNotice.event_id.in_([each.occurrence.event_id for each in batch]),
+        WebhookNotice.event_id.in_([each.occurrence.event_id for each in changes]),
         WebhookNotice.type != NoticeType.CLICK_RECLASSIFIED,
         WebhookNotice.state == NoticeState.PENDING,
         WebhookNotice.attempts == 0,
+        WebhookNotice.awaits_verdict,
     )
     return frozenset((endpoint, event_id) for endpoint, event_id in session.execute(pending))
 
@@ -198,8 +209,8 @@ def _event_row(endpoint: WebhookEndpoint, event: Occurrence, now: datetime) -> d
     }
 
 
-def _change_row(endpoint: WebhookEndpoint, judged: Judged, now: datetime) -> dict[str, Any] | None:
-    event = judged.occurrence
+def _change_row(endpoint: WebhookEndpoint, change: Reclassified, now: datetime) -> dict[str, Any] | None:
+    event = change.occurrence
     if (
         event.type is not NoticeType.CLICK
         or NoticeType.CLICK_RECLASSIFIED not in endpoint.events
@@ -209,9 +220,9 @@ def _change_row(endpoint: WebhookEndpoint, judged: Judged, now: datetime) -> dic
         return None
     return {
         **_row(endpoint, event, now),
-        "message_id": judged.message_id,
+        "message_id": change.message_id,
         "type": NoticeType.CLICK_RECLASSIFIED,
-        "change": msgspec.to_builtins(judged.change),
+        "change": change.told,
         "next_attempt_at": now,
     }
 

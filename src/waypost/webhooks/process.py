@@ -15,12 +15,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from waypost.config.settings import Settings
 from waypost.db import ControlKey, Database
 from waypost.db.tables import WebhookEndpoint
-from waypost.webhooks.address import AnyNetwork
 from waypost.webhooks.connect import Names, Resolve
 from waypost.webhooks.counts import Counts
 from waypost.webhooks.dispatch import Dispatcher, Events, EventsOf
 from waypost.webhooks.queue import Claim, Queue
 from waypost.webhooks.sender import ATTEMPT_SECONDS, Sender
+from waypost.webhooks.target import private_networks
 
 _log = logging.getLogger(__name__)
 
@@ -30,6 +30,8 @@ _DATABASE_DOWN_PAUSE_SECONDS: Final = 1.0
 _CLEAN_SECONDS: Final = 3600.0
 # What is then still under way is left to its lease. An attempt ends sooner; `waypost up` waits 25 s.
 _STOP_SECONDS: Final = 20.0
+# Of the event store at once, which takes eight and has the API to serve.
+_READS: Final = 2
 ENDPOINT_REQUESTS: Final = 8
 """At one endpoint at once."""
 # One that failed last, or took its time, gets one: many of them then leave room for the others.
@@ -91,11 +93,6 @@ async def run(
         await sender.close()
 
 
-def private_networks(settings: Settings) -> tuple[AnyNetwork, ...]:
-    """The setting `webhooks.private_networks`."""
-    return tuple(each.network for each in settings.webhooks.private_networks)
-
-
 class _Worker:
     """Keeps up to `slots` attempts under way as long as anything is due, and a few of one endpoint."""
 
@@ -116,6 +113,7 @@ class _Worker:
         self._under_way: dict[asyncio.Task[None], int] = {}
         """The endpoint of each attempt."""
         self._slow: set[int] = set()
+        self._reading = asyncio.Semaphore(_READS)
         self._paused_until = 0.0
 
     async def work(self, stop: asyncio.Event) -> None:
@@ -172,7 +170,10 @@ class _Worker:
             task.add_done_callback(self._under_way.pop)
 
     async def _read(self, account: int, send_id: UUID | None) -> Events:
-        return {} if send_id is None else await asyncio.to_thread(self._events_of, account, send_id)
+        if send_id is None:
+            return {}
+        async with self._reading:
+            return await asyncio.to_thread(self._events_of, account, send_id)
 
     async def _attempt(self, claim: Claim, events: asyncio.Task[Events]) -> None:
         try:

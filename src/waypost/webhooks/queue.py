@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, select, text, update
 from sqlalchemy.orm import Session
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 from waypost.db.engine import Database
 from waypost.db.states import AttemptOutcome, EndpointState, NoticeState
 from waypost.db.tables import WebhookAttempt, WebhookEndpoint, WebhookNotice
+from waypost.events.notice import NoticeType
 from waypost.webhooks.schedule import is_given_up
 from waypost.webhooks.sender import Answer
 
@@ -170,6 +172,30 @@ class Queue:
         )
         with self._database.reading() as session:
             return Figures(session.scalar(oldest), session.scalar(disabled) or 0)
+
+
+def test_notice(endpoint: WebhookEndpoint, message_id: UUID, now: datetime) -> WebhookNotice:
+    """A test, due at once: add it to a session."""
+    return WebhookNotice(
+        endpoint=endpoint.number,
+        message_id=message_id,
+        type=NoticeType.TEST,
+        event_id=message_id,
+        occurred_at=now,
+        next_attempt_at=now,
+        created_at=now,
+    )
+
+
+def replay(session: Session, number: int, now: datetime) -> bool:
+    """Make a message due again, with all its retries; False when it is on its way as it is."""
+    again = (
+        update(WebhookNotice)
+        .where(WebhookNotice.number == number, WebhookNotice.state != NoticeState.PENDING)
+        .values(state=NoticeState.PENDING, attempts=0, next_attempt_at=now, claimed_until=None)
+        .returning(WebhookNotice.number)
+    )
+    return session.execute(again).first() is not None
 
 
 # Word for word the condition of ix_webhook_notices_due.

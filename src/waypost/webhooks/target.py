@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 import ada_url
 
+from waypost.config.settings import Settings
 from waypost.webhooks.address import Address, AnyNetwork, is_public, is_within
 from waypost.webhooks.errors import TargetError
 
@@ -65,6 +66,11 @@ class Target:
             return ip_address(self.host)
         except ValueError:
             return None
+
+
+def private_networks(settings: Settings) -> tuple[AnyNetwork, ...]:
+    """The setting `webhooks.private_networks`."""
+    return tuple(each.network for each in settings.webhooks.private_networks)
 
 
 def read_target(url: str, private_networks: Sequence[AnyNetwork] = ()) -> Target:

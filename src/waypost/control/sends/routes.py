@@ -274,10 +274,11 @@ def _delivery(postponed: Delivery) -> DeliveryView:
 
 
 def _events(found: FoundSend, events: Sequence[Event]) -> list[EventView]:
-    return [_event(found, event) for event in events]
+    return [event_view(found, event) for event in events]
 
 
-def _event(found: FoundSend, event: Event) -> EventView:
+def event_view(found: FoundSend, event: Event) -> EventView:
+    """An event as the API and webhooks tell it."""
     by_reader, client = event.outcome is not None, event.client
     return EventView(
         event_id=event.event_id,
