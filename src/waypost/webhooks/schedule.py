@@ -43,7 +43,7 @@ def _asked_seconds(now: datetime, retry_after: str) -> float:
         return min(int(text[:9]), RETRY_AFTER_MAX_SECONDS)
     try:
         at = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter for a year of more than nine digits
         return 0
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
     return min(max((at - now).total_seconds(), 0), RETRY_AFTER_MAX_SECONDS)
