@@ -36,7 +36,7 @@ class Rig:
 
     def __post_init__(self):
         environment = {
-            "WAYPOST_WEBHOOKS__PRIVATE_NETWORKS": '["127.0.0.0/8"]',
+            "WAYPOST_WEBHOOKS__PRIVATE_NETWORKS": "127.0.0.0/8",
             "WAYPOST_WEBHOOKS__CONNECTIONS": str(self.connections),
         }
         self.settings = load(None, environment, self.data)
@@ -137,7 +137,7 @@ class _Rising:
 
 async def until(condition, seconds=10):
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 -- what is waited for is in a database
             await asyncio.sleep(0.02)
 
 
