@@ -69,8 +69,9 @@ def click(account, send, **fields):
 
 
 @pytest.mark.parametrize("cut", [before, after])
-def test_a_collector_that_is_cut_short_around_its_notices_notes_each_click_once(rig, store, cut):
-    account, send = rig.account(), send_id()
+def test_a_collector_that_is_cut_short_around_its_notices_notes_each_click_once(rig, store, account, cut):
+    send = send_id()
+    rig.account(account)
     for _ in range(2):
         rig.endpoint(account, "https://hooks.example/")
     clicks = [click(account, send) for _ in range(5)]
@@ -89,8 +90,9 @@ def test_a_collector_that_is_cut_short_around_its_notices_notes_each_click_once(
 
 
 @pytest.mark.parametrize("cut", [before, after])
-def test_an_outbox_that_is_cut_short_around_its_notices_notes_each_state_once(rig, store, cut):
-    account, send = rig.account(), send_id()
+def test_an_outbox_that_is_cut_short_around_its_notices_notes_each_state_once(rig, store, account, cut):
+    send = send_id()
+    rig.account(account)
     rig.endpoint(account, "https://hooks.example/")
     now = datetime.now(UTC)
     events = [
@@ -111,8 +113,9 @@ def test_an_outbox_that_is_cut_short_around_its_notices_notes_each_state_once(ri
     assert rig.counts.notices == 2
 
 
-def test_what_does_not_count_is_not_told(rig, store):
-    account, send = rig.account(), send_id()
+def test_what_does_not_count_is_not_told(rig, store, account):
+    send = send_id()
+    rig.account(account)
     rig.endpoint(account, "https://hooks.example/")
     opened = click(account, send, kind=HitKind.OPEN)
     uncounted = [click(account, send, outcome=each) for each in Outcome if each is not Outcome.ANSWERED]
@@ -123,8 +126,8 @@ def test_what_does_not_count_is_not_told(rig, store):
     assert [(each.type, each.event_id) for each in rig.notices_kept()] == [(NoticeType.OPEN, opened.event_id)]
 
 
-def test_a_segment_that_is_replayed_after_its_notices_are_gone_notes_nothing(rig, store):
-    account = rig.account()
+def test_a_segment_that_is_replayed_after_its_notices_are_gone_notes_nothing(rig, store, account):
+    rig.account(account)
     rig.endpoint(account, "https://hooks.example/", created_at=datetime.now(UTC) - timedelta(days=30))
     old = hit(account, send_id(), occurred_at=datetime.now(UTC) - timedelta(days=8))
 

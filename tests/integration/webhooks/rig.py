@@ -48,12 +48,14 @@ class Rig:
     def now(self):
         return datetime.now(UTC) + self.offset
 
-    def account(self):
+    def account(self, number=None):
         at = self.now()
         account = Account(
             public_id=uuid4(), name="a", email=f"{uuid4()}@example.com", state=AccountState.APPROVED, created_at=at,
             modified_at=at,
         )  # fmt: skip
+        if number is not None:
+            account.number = number
         with self.database.writing() as session:
             session.add(account)
         return account.number

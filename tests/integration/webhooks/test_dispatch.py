@@ -28,6 +28,7 @@ from waypost.db.tables import WebhookEndpoint, WebhookNotice
 from waypost.db.webhook_secrets import WebhookSecret, seal_webhook_secret
 from waypost.webhooks.process import ENDPOINT_REQUESTS
 from waypost.webhooks.queue import LEASE_SECONDS, Queue
+from waypost.webhooks.state import read_state
 
 OK = status(200, body=b"thanks")
 
@@ -46,6 +47,9 @@ def test_a_receiver_gets_the_event_signed_and_its_answer_is_kept(rig):
             assert rig.notices.occurred([click]) == 1
             async with rig.running():
                 await until(rig.settled(1))
+                await until(
+                    lambda: (state := read_state(rig.settings.data)) and state.attempts["delivered"], seconds=15
+                )
         [request] = receiver.requests
         message = Webhook(secret).verify(request.body, request.headers)
         assert message == {
