@@ -15,7 +15,7 @@ from waypost.control.verification.problems import Problem
 from waypost.control.verification.records import Purpose
 from waypost.control.verification.subject import Claim, Subject, claim_of, subject_of
 from waypost.control.verification.transitions import next_delay, next_state
-from waypost.db import Database
+from waypost.db import Database, insert_new
 from waypost.db.states import ProfileState
 from waypost.db.tables import LinkDomain, Profile, ProfileCheck
 
@@ -47,7 +47,7 @@ def add_missing_checks(database: Database, now: datetime) -> None:
     )
     with database.writing() as session:
         for number in session.scalars(unplanned).all():
-            session.add(ProfileCheck(profile=number, watched_from=now, next_check_at=now))
+            insert_new(session, ProfileCheck(profile=number, watched_from=now, next_check_at=now))
 
 
 def claim_due(database: Database, now: datetime, limit: int) -> list[Claimed]:
@@ -100,11 +100,10 @@ def settle_claim(database: Database, subject: Subject, now: datetime, *, proven:
     if claim.taken or not (proven or claim.owned) or (claim.owned and (claim.published_at or not leads_here)):
         return claim
     with database.writing() as session:
-        row = session.get(LinkDomain, subject.link_domain, with_for_update=True)
-        if row is None:
-            row = LinkDomain(domain=subject.link_domain, account=subject.account, claimed_at=now)
-            session.add(row)
-        elif claim_of(row, subject.account).taken:
+        # Released meanwhile, it is there to be claimed anew.
+        insert_new(session, LinkDomain(domain=subject.link_domain, account=subject.account, claimed_at=now))
+        row = session.get_one(LinkDomain, subject.link_domain, with_for_update=True)
+        if claim_of(row, subject.account).taken:
             return claim_of(row, subject.account)
         if row.proven_at is None:
             row.account, row.claimed_at, row.proven_at = subject.account, now, now
