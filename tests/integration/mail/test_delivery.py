@@ -58,7 +58,11 @@ def test_what_a_message_has_besides_its_parts_arrives(install):
     send_id = install.accept(html=html, click_tracking=True, list_unsubscribe=leave)
     with install.database.writing() as session:
         content_id = session.get_one(Send, send_id).content_id
-        session.get_one(Content, content_id).headers = {"X-Campaign": "spring", "References": "<a@example.net>"}
+        session.get_one(Content, content_id).headers = [
+            ["X-Long", "1"],
+            ["References", "<a@example.net>"],
+            ["X-A", "2"],
+        ]
         for position, (name, inline_id) in enumerate([("logo.png", "logo"), ("Zo\u00eb.pdf", None)]):
             file = ContentAttachment(
                 position=position, name=name, content_type="a/b", inline_id=inline_id, data=b"\0" * (position + 1)
@@ -69,10 +73,38 @@ def test_what_a_message_has_besides_its_parts_arrives(install):
     message = message_from_bytes(install.relay.messages[0][2], policy=policy.default)
     assert message["List-Unsubscribe"] == "<https://example.com/leave>, <mailto:leave@example.com>"
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    assert (message["X-Campaign"], message["References"]) == ("spring", "<a@example.net>")
+    further = [(name, value) for name, value in message.items() if name in {"X-Long", "References", "X-A"}]
+    assert further == [("X-Long", "1"), ("References", "<a@example.net>"), ("X-A", "2")]
     parts = [part for part in message.walk() if not part.is_multipart()]
     assert [part.get_payload(decode=True) for part in parts] == [b"t", html.encode(), b"\0", b"\0\0"]
     assert (parts[2]["Content-ID"], parts[3].get_filename()) == ("<logo>", "Zo\u00eb.pdf")
+
+
+def test_copies_name_the_recipient_and_cc_and_never_bcc_and_have_links_of_their_own(install):
+    first = install.accept("ada@example.net", click_tracking=True, recipient_name="Ada")
+    copies = [install.accept(f"{name}@example.net", click_tracking=True) for name in ("bob", "cy")]
+    with install.database.writing() as session:
+        content_id = session.get_one(Send, first).content_id
+        session.get_one(Content, content_id).addressees = {
+            "to": [["Ada", "ada@example.net"]],
+            "cc": [["Zo\u00eb, R", "bob@example.net"]],
+        }
+        for copy in copies:
+            session.get_one(Send, copy).content_id = content_id
+    install.work()
+    arrived = {
+        recipient: message_from_bytes(raw, policy=policy.default) for _, recipient, raw in install.relay.messages
+    }
+    assert set(arrived) == {"ada@example.net", "bob@example.net", "cy@example.net"}
+    for message in arrived.values():
+        assert message.get_all("To") == ["Ada <ada@example.net>"]
+        assert message.get_all("Cc") == ['"Zo\u00eb, R" <bob@example.net>']
+        assert message["Bcc"] is None
+        assert "cy@" not in message.as_string()
+        assert all(":cc:" in signature for signature in message.get_all("DKIM-Signature")), "and signed"
+    links = [re.search('href="([^"]*)"', message.get_body().get_content())[1] for message in arrived.values()]
+    opened = {open_token(parse_url(url).token, "links.example.com", KEYRING).send_id for url in links}
+    assert opened == {first, *copies}
 
 
 def test_bounces_go_to_an_address_that_names_the_send_on_the_bounce_domain(install):
