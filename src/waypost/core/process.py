@@ -15,6 +15,7 @@ from waypost.control.install import Install, open_install
 from waypost.control.keys.service import CreatedApiKey
 from waypost.control.process import serve as serve_api
 from waypost.control.publishing.service import Publisher
+from waypost.control.sends.backfill import run as run_backfill
 from waypost.control.sources import SYSTEM
 from waypost.control.verification.process import run as run_checks
 from waypost.control.verification.visit import trust
@@ -95,6 +96,7 @@ async def _run(  # noqa: PLR0917 -- the parts that `run` has opened
         parts.create_task(publisher.run(stop))
         parts.create_task(run_checks(settings, install.database, keyring, roots, stop))
         parts.create_task(keep_house(install.database, SYSTEM, stop))
+        parts.create_task(run_backfill(install.database, stop))
         parts.create_task(_watch(watched, stop))
         parts.create_task(run_pipeline(settings, store, install.database, stop, intake=intake))
         parts.create_task(_when_listening(settings.control.listen, on_ready))

@@ -17,11 +17,17 @@ _INSERTS: Mapping[str, Callable[[type[Base]], postgresql.Insert | sqlite.Insert]
 }
 
 
-def insert_new(session: Session, row: _Row) -> _Row | None:
-    """Insert `row`; None when there is one with its key or with another value of it that must be unique.
+def insert_absent(session: Session, kind: type[Base]) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that leaves out rows whose key, or another value that must be unique, is there already.
 
-    A transaction that is just inserting such a row is waited for, so that None means: it is there, and a SELECT finds
-    it. Looking first and inserting then would let two through, of which the database refuses one with an error.
+    A transaction that is just inserting such a row is waited for. Looking first and inserting then would let two
+    through, of which the database refuses one with an error.
+    """
+    return _INSERTS[session.get_bind().dialect.name](kind).on_conflict_do_nothing()
+
+
+def insert_new(session: Session, row: _Row) -> _Row | None:
+    """Insert `row`; None when `insert_absent` leaves it out: then it is there, and a SELECT finds it.
 
     Args:
         session: of a `Database.writing()`.
@@ -31,12 +37,10 @@ def insert_new(session: Session, row: _Row) -> _Row | None:
         What was inserted, with its number.
     """
     kind = type(row)
-    columns = inspect(kind).column_attrs
     # A number that the database is to give is left out; other columns may hold NULL.
     values = {
         column.key: value
-        for column in columns
+        for column in inspect(kind).column_attrs
         if (value := getattr(row, column.key)) is not None or not column.columns[0].primary_key
     }
-    insert = _INSERTS[session.get_bind().dialect.name]
-    return session.scalars(insert(kind).values(values).on_conflict_do_nothing().returning(kind)).one_or_none()
+    return session.scalars(insert_absent(session, kind).values(values).returning(kind)).one_or_none()
