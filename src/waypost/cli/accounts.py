@@ -53,7 +53,7 @@ def approve(data: Path, config: Path | None, account: str) -> None:
 @click.argument("account")
 @click.option("--reason", required=True, help="Why; the owner sees it.")
 def reject(data: Path, config: Path | None, account: str, reason: str) -> None:
-    """Turn a pending account down."""
+    """Turn a pending account down, or a suspended one for good: its queued messages end as rejected."""
     _decide(data, config, account, AccountState.REJECTED, reason)
 
 
@@ -66,7 +66,7 @@ def reject(data: Path, config: Path | None, account: str, reason: str) -> None:
     "--block-links", is_flag=True, help="Switch off every link of the account too, until the block is lifted."
 )
 def suspend(data: Path, config: Path | None, account: str, *, reason: str, block_links: bool) -> None:
-    """Stop an approved account's sending, queued messages included.
+    """Stop an approved account's sending; queued messages are held until it is approved again, or rejected.
 
     Links already sent go on working, unless --block-links has them answer 410.
     """

@@ -12,9 +12,10 @@ from functools import partial
 from waypost.config import Settings
 from waypost.db import UNAVAILABLE
 from waypost.db.link_policy import sending_policy, unsubscribe_urls
+from waypost.db.states import SendState
 from waypost.db.tables import Content
 from waypost.links.keyring import Keyring
-from waypost.mail.queue import Claim, Composed, Job, Queue
+from waypost.mail.queue import Claim, Composed, Job, Queue, Step
 from waypost.mail.relay import Accepted, Answer, Deferred, Envelope, Refused, Relay
 from waypost.mail.render import UNTRACKED as NOT_REWRITTEN
 from waypost.mail.render import Rendered, link_origin, render
@@ -41,6 +42,8 @@ class Outcome(StrEnum):
 
     DELIVERED = "delivered"
     BOUNCED = "bounced"
+    REJECTED = "rejected"
+    """Never to be sent: given to no relay."""
     POSTPONED = "postponed"
     RELAY_DOWN = "relay_down"
     """Postponed, and others would be as well."""
@@ -140,8 +143,9 @@ class Deliverer:
     def _prepare(self, claim: Claim) -> Prepared | Outcome:
         job = self._queue.job(claim)
         now = self._clock()
-        if job.profile.deleted_at is not None:
-            return self._bounce(claim, None, "the sending profile is deleted")
+        if reason := job.end_reason:
+            self._queue.failed(claim, None, Step(SendState.REJECTED, now, reason))
+            return Outcome.REJECTED
         if reason := job.hold_reason:
             look_again_at = hold_until(now, held_since=job.delivery.created_at, chance=self._chance())
             self._queue.held(claim, look_again_at, reason)
@@ -169,7 +173,7 @@ class Deliverer:
         return render(job.send, content, job.profile, keyring=keyring, policy=policy, origin=origin)
 
     def _bounce(self, claim: Claim, composed: Composed | None, reason: str) -> Outcome:
-        self._queue.failed(claim, composed, self._clock(), reason)
+        self._queue.failed(claim, composed, Step(SendState.BOUNCE, self._clock(), reason))
         return Outcome.BOUNCED
 
     async def _record(self, prepared: Prepared, answer: Answer) -> Outcome:

@@ -141,6 +141,12 @@ class Install:
                     return
             await asyncio.sleep(0.02)
 
+    async def until(self, condition) -> None:
+        while True:
+            if condition():
+                return
+            await asyncio.sleep(0.02)
+
 
 def account_and_profile(database) -> None:
     """Account 1, approved, with profile 1, active, and its DKIM keys."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import re
 from collections import Counter
 from datetime import timedelta
@@ -9,17 +10,20 @@ from email import message_from_bytes, policy
 from uuid import UUID
 
 import pytest
-from sqlalchemy import delete, event, select, text
+from sqlalchemy import delete, event, select, text, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import make_transient
-from tests.integration.mail.install import HTML, KEYRING, START
+from tests.integration.mail.install import CONTROL_KEY, HTML, KEYRING, START
 from tests.integration.mail.scripted_relay import serving
+from tests.rsa_key import rsa_private_key
 
+from waypost.control.profiles.dkim import add_dkim_keys, new_dkim_keys
+from waypost.control.sources import Sources
 from waypost.db.states import AccountState, DeliveryState, ProfileState, SendState
 from waypost.db.tables import Account, Content, ContentAttachment, Delivery, DkimKey, Profile, Send
 from waypost.links.token import open_token
 from waypost.links.url import parse_url
-from waypost.mail.queue import LEASE_SECONDS, Composed, Queue
+from waypost.mail.queue import LEASE_SECONDS, Composed, Queue, Step
 from waypost.mail.render import UNTRACKED
 from waypost.mime import compose
 
@@ -258,12 +262,6 @@ def test_while_the_relay_is_down_messages_wait_and_go_out_soon_after_it_is_back(
             {"state": ProfileState.ACTIVE},
             "held: the sending profile is pending",
         ),
-        (
-            Profile,
-            {"state": ProfileState.DISABLED},
-            {"state": ProfileState.ACTIVE},
-            "held: the sending profile is disabled",
-        ),
     ],
 )
 def test_mail_that_may_not_be_sent_is_held_not_lost(install, table, bad, good, reason):
@@ -312,12 +310,95 @@ def test_what_can_never_be_sent_bounces_with_a_sentence(install, changes, reason
     assert install.relay.messages == []
 
 
-def test_mail_of_a_deleted_profile_bounces_for_it_never_comes_back(install):
+ENDS = pytest.mark.parametrize(
+    ("table", "values", "reason"),
+    [
+        (Profile, {"deleted_at": START, "state": ProfileState.DISABLED}, "the sending profile is deleted"),
+        (
+            Profile,
+            {"state": ProfileState.DISABLED},
+            "the sending profile is disabled: its records were missing for too long",
+        ),
+        (
+            Account,
+            {"state": AccountState.REJECTED, "rejected_reason": "it sent spam"},
+            "the account is rejected (it sent spam)",
+        ),
+    ],
+    ids=["deleted", "disabled", "rejected"],
+)
+
+
+@ENDS
+def test_mail_that_can_never_be_sent_is_rejected_and_says_why(install, table, values, reason):
     send_id = install.accept()
-    install.change(Profile, deleted_at=START)
+    install.change(table, **values)
     install.work()
-    assert install.events(send_id) == [("bounce", "the sending profile is deleted")]
+    assert install.events(send_id) == [("rejected", reason)]
+    assert (install.send(send_id).state, install.send(send_id).error) == (SendState.REJECTED, reason)
+    assert install.delivery(send_id).state is DeliveryState.FAILED
     assert install.relay.connections == 0
+    assert +install.counts == {"rejected": 1}
+
+
+@ENDS
+def test_mail_that_waits_ends_at_once_when_it_can_be_sent_no_more(install, monkeypatch, table, values, reason):
+    """Held, or to be tried again in hours: the clock stands still here. Others' mail goes on waiting."""
+    monkeypatch.setattr("waypost.mail.process._ENDS_SECONDS", 0.05)
+    monkeypatch.setattr("waypost.mail.queue._HASTENED_AT_ONCE", 2)
+    refused = [install.accept(f"{n}@example.net") for n in range(5)]
+    other = install.accept("other@example.net", **another_profile(install))
+    for name in ("0", "1", "2", "3", "4", "other"):
+        install.relay.answers["RCPT", f"{name}@example.net"] = ["450 not now"]
+
+    async def story():
+        stop = asyncio.Event()
+        async with serving(install.relay), asyncio.TaskGroup() as tasks:
+            tasks.create_task(install.process(stop))
+            await install.idle()
+            assert {install.delivery(send_id).last_error for send_id in [*refused, other]} == {"450 not now"}
+            with install.database.writing() as session:
+                session.execute(update(table).where(table.number == 1).values(**values))
+            await install.until(lambda: all(install.send(each).state is SendState.REJECTED for each in refused))
+            stop.set()
+
+    asyncio.run(asyncio.wait_for(story(), 20))
+    assert all(install.events(send_id) == [("processed", ""), ("rejected", reason)] for send_id in refused)
+    assert install.delivery(other).state is DeliveryState.QUEUED
+    assert install.delivery(other).next_attempt_at > install.clock()
+
+
+def another_profile(install):
+    """Of an account of its own."""
+    with install.database.writing() as session:
+        account = session.get_one(Account, 1)
+        session.add(
+            Account(
+                public_id=UUID(int=11),
+                name="Other",
+                email="other@example.com",
+                state=AccountState.APPROVED,
+                created_at=account.created_at,
+                modified_at=account.created_at,
+            )
+        )
+        session.flush()
+        session.add(
+            Profile(
+                public_id=UUID(int=12),
+                account=2,
+                profile_name="other",
+                sending_domain="example.com",
+                link_domain="links.example.com",
+                state=ProfileState.ACTIVE,
+                created_at=account.created_at,
+                modified_at=account.created_at,
+            )
+        )
+        session.flush()
+        keys = new_dkim_keys(Sources(install.clock, os.urandom, rsa_private_key), CONTROL_KEY)
+        add_dkim_keys(session, 2, keys)
+    return {"account": 2, "profile": 2}
 
 
 def test_an_international_domain_is_sent_to_by_its_a_label(install):
@@ -383,7 +464,7 @@ def test_what_a_late_worker_says_does_not_undo_what_another_did(install):
     composed = Composed(START, None)
     late.postponed(claim, composed, START, "late", counted=True)
     late.held(claim, START, "late")
-    late.failed(claim, composed, START, "late")
+    late.failed(claim, composed, Step(SendState.BOUNCE, START, "late"))
     late.delivered(claim, composed, START, "250 late")
     assert install.delivery(send_id).state is DeliveryState.DELIVERED
     assert install.events(send_id) == DELIVERED

@@ -23,7 +23,7 @@ DECISIONS: Mapping[AccountState, frozenset[AccountState]] = MappingProxyType(
         AccountState.PENDING: frozenset({AccountState.APPROVED, AccountState.REJECTED}),
         AccountState.APPROVED: frozenset({AccountState.SUSPENDED}),
         AccountState.REJECTED: frozenset({AccountState.APPROVED}),
-        AccountState.SUSPENDED: frozenset({AccountState.APPROVED}),
+        AccountState.SUSPENDED: frozenset({AccountState.APPROVED, AccountState.REJECTED}),
     }
 )
 

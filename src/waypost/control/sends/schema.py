@@ -181,7 +181,8 @@ class SendView(BaseModel):
     state: SendState
     state_category: SendState
     error: Annotated[
-        str | None, Field(description="One sentence: why it bounced, or why it is untracked.", exclude_if=_absent)
+        str | None,
+        Field(description="One sentence: why it bounced or was rejected, or why it is untracked.", exclude_if=_absent),
     ] = None
     created_at_utc: Annotated[int, Field(description="Unix seconds.")]
     modified_at_utc: Annotated[int, Field(description="Unix seconds.")]
