@@ -77,7 +77,7 @@ def reject_account(
 def suspend_account(
     control: ControlParts, operator: Operator, account_id: AccountId, body: Suspension
 ) -> OperatorsAccountView:
-    """Stop an approved account's sending at once: what it has queued is held until it is approved again, or rejected."""
+    """Stop an approved account's sending at once: what it has queued is held until it is approved or rejected."""
     return _decide(
         control, operator.account, account_id, AccountState.SUSPENDED, body.reason, block_links=body.block_links
     )
