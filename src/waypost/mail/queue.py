@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from waypost.db.engine import Database
 from waypost.db.outbox import SendEvent, rows
-from waypost.db.states import AccountState, DeliveryState, ProfileState, SendState
+from waypost.db.states import AccountState, DeliveryState, DkimAlgorithm, ProfileState, SendState
 from waypost.db.tables import Account, Content, ContentAttachment, Delivery, DkimKey, Profile, Send
 from waypost.db.types import UtcDateTime
 
@@ -27,7 +27,15 @@ LEASE_SECONDS = 30
 _HASTENED_AT_ONCE = 500
 
 # Run for each message, and made once.
-_DKIM_KEYS = select(DkimKey).where(DkimKey.profile == bindparam("profile")).order_by(DkimKey.number)
+_DKIM_KEYS = (
+    select(DkimKey)
+    .where(
+        DkimKey.profile == bindparam("profile"),
+        # Publishing it is advice, and a signature whose key nobody finds looks like a fault to some.
+        or_(DkimKey.algorithm != DkimAlgorithm.ED25519, DkimKey.seen_at.is_not(None)),
+    )
+    .order_by(DkimKey.number)
+)
 _ATTACHMENTS = (
     select(ContentAttachment)
     .where(ContentAttachment.content_id == bindparam("content_id"))

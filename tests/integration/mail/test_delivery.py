@@ -131,6 +131,17 @@ def test_every_attempt_is_signed_the_same_with_both_keys_and_at_the_time_of_the_
     assert all(f"t={int(START.timestamp())};" in signature for signature in message.get_all("DKIM-Signature"))
 
 
+@pytest.mark.parametrize(
+    ("seen_at", "algorithms"), [(None, ["rsa-sha256"]), (START, ["rsa-sha256", "ed25519-sha256"])], ids=["not", "seen"]
+)
+def test_the_ed25519_key_signs_only_while_its_record_is_seen(install, seen_at, algorithms):
+    install.change(DkimKey, seen_at=seen_at)
+    install.accept()
+    install.work()
+    message = message_from_bytes(install.relay.messages[0][2], policy=policy.default)
+    assert [re.search("a=([^;]*);", each)[1] for each in message.get_all("DKIM-Signature")] == algorithms
+
+
 def test_mail_of_a_profile_without_keys_is_held_and_never_sent_unsigned(install):
     send_id = install.accept()
     with install.database.writing() as session:

@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy.orm import Session
 
 from waypost.config import Settings
+from waypost.control.profiles.dkim import dkim_keys
 from waypost.control.publishing.service import snapshot_changes
 from waypost.control.verification.check import TOLD_AFTER
 from waypost.control.verification.findings import Finding, RecordState, Verdict, encode_findings, verdict_of
@@ -16,9 +18,10 @@ from waypost.control.verification.records import Purpose
 from waypost.control.verification.subject import Claim, Subject, claim_of, subject_of
 from waypost.control.verification.transitions import next_delay, next_state
 from waypost.db import Database, insert_new
-from waypost.db.states import ProfileState
+from waypost.db.states import DkimAlgorithm, ProfileState
 from waypost.db.tables import LinkDomain, Profile, ProfileCheck
 
+_ALGORITHMS: Final = {Purpose.DKIM: DkimAlgorithm.RSA, Purpose.DKIM_ED25519: DkimAlgorithm.ED25519}
 LEASE: Final = timedelta(minutes=5)
 """More than a check may take; a process that died in one is made up for then."""
 
@@ -148,6 +151,7 @@ def record(
             check.lost_at = check.watched_from = now
         elif after is ProfileState.ACTIVE:
             check.lost_at = None
+        _note_dkim_keys(session, profile, findings, now)
         check.findings, check.checked_at, check.claimed_until = encode_findings(findings), now, None
         if check.watched_from <= began_at or after is not before:
             waited = now - check.watched_from
@@ -160,6 +164,17 @@ def give_up(database: Database, claimed: Claimed, next_check_at: datetime) -> No
     held = and_(ProfileCheck.profile == claimed.number, ProfileCheck.claimed_until == claimed.until)
     with database.writing() as session:
         session.execute(update(ProfileCheck).where(held).values(claimed_until=None, next_check_at=next_check_at))
+
+
+def _note_dkim_keys(session: Session, profile: Profile, findings: Collection[Finding], now: datetime) -> None:
+    """Which of the profile's keys are published: what could not be seen, or not by two servers, changes nothing."""
+    seen = {_ALGORITHMS[each.purpose]: each for each in findings if each.purpose in _ALGORITHMS}
+    for key in dkim_keys(session, profile.number):
+        finding = seen.get(key.algorithm)
+        if finding is not None and finding.state is RecordState.VALID:
+            key.seen_at = key.seen_at or now
+        elif finding is not None and finding.confirmed:
+            key.seen_at = None
 
 
 def _delay(
