@@ -42,6 +42,8 @@ _ATTACHMENTS = (
     .order_by(ContentAttachment.position)
 )
 
+HELD = "held:"
+"""How the reason begins that a message is held for."""
 _TO_DO = text("deliveries.state IN ('queued', 'sending')")  # the condition of ix_deliveries_due, with its literals
 _NOT_STARTED = (SendState.ACCEPTED, SendState.QUEUED)
 
@@ -90,12 +92,12 @@ class Job:
     def hold_reason(self) -> str | None:
         """Why nothing may be sent or encoded for it at present (invariant 9); None when it may."""
         if self.account.state is not AccountState.APPROVED:
-            return f"held: the account is {self.account.state}"
+            return f"{HELD} the account is {self.account.state}"
         if self.profile.state is not ProfileState.ACTIVE:
-            return f"held: the sending profile is {self.profile.state}"
+            return f"{HELD} the sending profile is {self.profile.state}"
         if not self.dkim_keys:
             # Unsigned, it would speak against the domain wherever DMARC asks for a signature.
-            return "held: the sending profile has no DKIM keys; the core makes them when it starts: restart it"
+            return f"{HELD} the sending profile has no DKIM keys; the core makes them when it starts: restart it"
         return None
 
 

@@ -134,7 +134,13 @@ ROWS = {
         MANAGING, lambda _: {"reason": "r"}, of=Household.approved_account_id, operators=True
     ),
 }
-WITHOUT_TOKEN = {("POST", "/oauth/token"), ("POST", "/oauth/revoke"), ("POST", "/api/v1/account")}
+# The last one takes Basic credentials: test_metrics.py.
+WITHOUT_TOKEN = {
+    ("POST", "/oauth/token"),
+    ("POST", "/oauth/revoke"),
+    ("POST", "/api/v1/account"),
+    ("GET", "/metrics"),
+}
 # Not for accounts: edges have credentials of their own, see test_edges.py.
 OF_EDGES = "/internal/"
 

@@ -40,6 +40,7 @@ class Change:
 
     before: ProfileState
     after: ProfileState
+    verdict: Verdict
 
 
 def add_missing_checks(database: Database, now: datetime) -> None:
@@ -156,7 +157,7 @@ def record(
         if check.watched_from <= began_at or after is not before:
             waited = now - check.watched_from
             check.next_check_at = now + _delay(after, verdict, findings, claim, now, waited=waited, chance=chance)
-    return Change(before, after)
+    return Change(before, after, verdict)
 
 
 def give_up(database: Database, claimed: Claimed, next_check_at: datetime) -> None:
