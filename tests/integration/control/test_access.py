@@ -100,6 +100,7 @@ ROWS = {
     ("GET", "/oauth/validate"): Row(ANY),
     ("GET", "/oauth/me"): Row(ANY),
     ("GET", "/api/v1/account"): Row(ANY),
+    ("PUT", "/api/v1/account/password"): Row(MANAGING, lambda _: {"password": "correct horse battery"}),
     ("POST", "/api/v1/account/api_key"): Row(MANAGING, lambda _: {"name": "k", "role": "read_only"}),
     ("GET", "/api/v1/account/api_key"): Row(MANAGING),
     ("GET", "/api/v1/account/api_key/{key_id}"): Row(MANAGING, of=Household.key_id),

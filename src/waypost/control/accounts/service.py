@@ -11,7 +11,7 @@ from waypost.control.accounts.schema import NewAccount
 from waypost.control.blocks.service import block_account
 from waypost.control.errors import ConflictError, NotFoundError
 from waypost.control.keys.schema import NewApiKey
-from waypost.control.keys.service import CreatedApiKey, new_api_key
+from waypost.control.keys.service import CreatedApiKey, new_api_key, new_password
 from waypost.control.sources import Sources
 from waypost.db import Database, insert_new
 from waypost.db.states import AccountState, Role
@@ -39,13 +39,15 @@ def create_account(database: Database, sources: Sources, new: NewAccount) -> Acc
 
 
 def sign_up(database: Database, sources: Sources, new: NewAccount) -> tuple[Account, CreatedApiKey]:
-    """Create a `pending` account with a key to set it up with.
+    """Create a `pending` account with a key to set it up with and, when one is chosen, a password.
 
     Raises:
         ConflictError: the address has an account already.
     """
     with database.writing() as session:
         account = _insert(session, sources, new)
+        if new.password is not None:
+            session.add(new_password(sources, account.number, new.password))
         # Hashes within the transaction, for once: there are `limits.SIGN_UPS` of these at most.
         created = new_api_key(sources, account.number, NewApiKey(name="first key", role=Role.IAC))
         session.add(created.api_key)

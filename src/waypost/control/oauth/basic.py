@@ -10,7 +10,7 @@ from fastapi.security import HTTPBasic, HTTPBasicCredentials
 from waypost.control.context import Control
 from waypost.control.errors import CredentialsInvalidError
 
-_BASIC = HTTPBasic(auto_error=False, description="An API key as user name, its secret as password.")
+_BASIC = HTTPBasic(auto_error=False, description="An API key and its secret, or an account's address and its password.")
 _Answer = TypeVar("_Answer")
 
 # Each takes 19 MB and a core for a while. A flood of logins waits here, in no thread that others need.

@@ -37,9 +37,10 @@ async def token(
 ) -> Token:
     """Get an access token.
 
-    `password`: with the API key and its secret as Basic credentials, and no body; ends the refresh tokens this key
-    had before. `refresh_token`: with the refresh token in the body; answers with the same refresh token, and no live
-    access token is needed. Refused logins are limited: ten in five minutes for one key from one address.
+    `password`: with the API key and its secret as Basic credentials, or the account's e-mail address and password,
+    and no body; ends the refresh tokens this key had before. `refresh_token`: with the refresh token in the body;
+    answers with the same refresh token, and no live access token is needed. Refused logins are limited: ten in five
+    minutes for one key from one address.
     """
     response.headers["Cache-Control"] = NO_STORE  # RFC 6749, section 5.1
     match grant_type:
