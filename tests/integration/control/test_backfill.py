@@ -3,15 +3,12 @@
 import asyncio
 import logging
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import UUID
 
 import pytest
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import func, insert, select
+from tests.older import make_older
 
-import waypost.db
 from waypost.control.sends import backfill
 from waypost.control.sends.backfill import index_some, left, run
 from waypost.control.sends.search import search
@@ -29,13 +26,7 @@ TIMES = {"created_at": NOW, "modified_at": NOW}
 def old(new_database, tmp_path):
     """A database as the release before the search left it, opened by this one."""
     opened = Database(create_engine(database_url(new_database, tmp_path)))
-    config = Config()
-    config.set_main_option("script_location", str(Path(waypost.db.__file__).parent / "migrations"))
-    with opened.engine.connect().execution_options(writes=True) as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0005")
-        fill(connection)
-        connection.commit()
+    make_older(opened, "0005", fill)
     migrate(opened)
     yield opened
     opened.close()
