@@ -144,8 +144,8 @@ class _Worker:
         while True:
             try:
                 ended = await asyncio.to_thread(self._queue.ended_profiles)
-                if new := ended - known:
-                    await asyncio.to_thread(self._queue.hasten, new, self._clock())
+                if ended - known:
+                    await asyncio.to_thread(self._queue.hasten_ends, self._clock())
                 known = ended
             except SQLAlchemyError:
                 _log.exception("mail that is never to be sent could not be looked for")

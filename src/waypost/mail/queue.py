@@ -6,7 +6,7 @@ committed, the message goes out again, with the same Message-ID and the same byt
 but that one transaction.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -45,6 +45,17 @@ _ATTACHMENTS = (
 HELD = "held:"
 """How the reason begins that a message is held for."""
 _TO_DO = text("deliveries.state IN ('queued', 'sending')")  # the condition of ix_deliveries_due, with its literals
+_ENDED_PROFILES = (
+    select(Profile.number)
+    .join(Account, Account.number == Profile.account)
+    .where(
+        or_(
+            Profile.deleted_at.is_not(None),
+            Profile.state == ProfileState.DISABLED,
+            Account.state == AccountState.REJECTED,
+        )
+    )
+)
 _NOT_STARTED = (SendState.ACCEPTED, SendState.QUEUED)
 
 
@@ -233,21 +244,15 @@ class Queue:
 
     def ended_profiles(self) -> frozenset[int]:
         """The numbers of the profiles whose mail is never to be sent; see `Job.end_reason`."""
-        ended = or_(
-            Profile.deleted_at.is_not(None),
-            Profile.state == ProfileState.DISABLED,
-            Account.state == AccountState.REJECTED,
-        )
-        query = select(Profile.number).join(Account, Account.number == Profile.account).where(ended)
         with self._database.reading() as session:
-            return frozenset(session.scalars(query))
+            return frozenset(session.scalars(_ENDED_PROFILES))
 
-    def hasten(self, profiles: Collection[int], now: datetime) -> None:
-        """Have all that waits with these profiles, held or to be tried again, looked at now."""
+    def hasten_ends(self, now: datetime) -> None:
+        """Have all that waits with such profiles, held or to be tried again, looked at now."""
         waiting = (
             select(Delivery.delivery_id)
             .join(Send, Send.send_id == Delivery.send_id)
-            .where(_TO_DO, Delivery.next_attempt_at > now, Send.profile.in_(profiles))
+            .where(_TO_DO, Delivery.next_attempt_at > now, Send.profile.in_(_ENDED_PROFILES))
         )
         with self._database.reading() as session:
             found = iter(session.scalars(waiting).all())
