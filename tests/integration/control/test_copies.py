@@ -102,6 +102,17 @@ def test_copies_that_break_a_rule_refuse_the_send_and_nothing_is_kept(api, field
     assert stored(api) == before
 
 
+@pytest.mark.parametrize("kind", ["cc", "bcc"])
+def test_a_batch_takes_no_copies_and_says_so(api, kind):
+    tenant = api.tenant()
+    body = tenant.message(recipients=[to("ada@example.com")], **{kind: [to("bob@example.com")]})
+
+    answer = tenant.post(f"{SEND}/batch", body)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, 40002)
+    assert "name everybody in recipients" in answer.json()["message"]
+
+
 def test_as_many_copies_as_may_be_are_taken(api):
     assert len(api.tenant().send(bcc=MANY[:MAX_COPIES]).json()["copies"]) == MAX_COPIES
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, WrapValidator, model_validator
@@ -137,6 +137,14 @@ class NewBatch(Message):
             "the others are sent to.",
         ),
     ]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_no_copies(cls, data: Any) -> Any:  # noqa: ANN401 - any JSON
+        """Other fields that are not known are ignored; here somebody would wait for mail that never comes."""
+        if isinstance(data, dict) and (data.get("cc") or data.get("bcc")):
+            raise PydanticCustomError("batch_copies", "cc and bcc are of a single send: name everybody in recipients")
+        return data
 
 
 class DeliveryView(BaseModel):
