@@ -15,9 +15,9 @@ from waypost.control.blocks.schema import NewBlock
 from waypost.control.blocks.service import Asker, add_block, remove_block
 from waypost.control.edges.schema import NewEdge
 from waypost.control.edges.service import add_edge
-from waypost.control.errors import ConflictError
+from waypost.control.errors import ConflictError, NotFoundError
 from waypost.control.profiles.schema import NewProfile
-from waypost.control.profiles.service import create_profile, request_check
+from waypost.control.profiles.service import create_profile, delete_profile, request_check
 from waypost.control.publishing.service import snapshot_changes, snapshot_version
 from waypost.control.sources import SYSTEM, Sources
 from waypost.control.verification.queue import Claimed, add_missing_checks, read_subject, settle_claim
@@ -144,6 +144,25 @@ def test_checks_asked_for_at_once_are_one_check(database, sources):
     at_once(act)
 
     assert count(database, ProfileCheck) == 1
+
+
+def test_a_check_that_is_asked_for_while_its_profile_is_deleted_is_not_left_behind(database, sources):
+    account = owner(database, sources)
+    profiles = [profile_of(database, sources, account) for _ in range(4)]
+
+    def act(number):
+        for profile in profiles:
+            try:
+                if number == 0:
+                    delete_profile(database, sources, account, profile.public_id)
+                else:
+                    request_check(database, sources, account, profile.public_id)
+            except NotFoundError:
+                continue
+
+    at_once(act)
+
+    assert count(database, ProfileCheck) == 0
 
 
 def test_a_released_link_domain_that_two_prove_at_once_is_one_s(database, sources, tmp_path):

@@ -128,6 +128,9 @@ def request_check(database: Database, sources: Sources, account: Account | None,
             soonest = max(now, check.checked_at + CHECKS_APART) if check.checked_at else now
             sooner = now < check.next_check_at < soonest
             check.watched_from, check.next_check_at = now, check.next_check_at if sooner else soonest
+        session.refresh(profile, with_for_update=True)
+        if profile.deleted_at is not None:  # while this waited for the check: nobody would ever end that one
+            raise NotFoundError("profile")
     return profile
 
 
