@@ -207,7 +207,9 @@ def test_what_a_message_has_besides_its_parts_is_kept_with_it(api):
         {"name": "logo.png", "content_type": "image/png", "content": "", "content_id": "logo@shop.example"},
     ]
 
-    answer = tenant.send(attachments=files, headers={"X-Campaign": " spring "}, list_unsubscribe=leave)
+    answer = tenant.send(
+        attachments=files, headers={"X-Campaign": " spring ", "X-B": "1", "X-A": "2"}, list_unsubscribe=leave
+    )
 
     assert answer.status_code == 202, answer.text
     with api.database.reading() as session:
@@ -222,7 +224,8 @@ def test_what_a_message_has_besides_its_parts_is_kept_with_it(api):
         ("Größe.csv", "text/csv; charset=utf-8", "ä,ö".encode(), None),
         ("logo.png", "image/png", b"", "logo@shop.example"),
     ]
-    assert content.headers == {"X-Campaign": "spring"}
+    # PostgreSQL would sort the names of an object by their length.
+    assert content.headers == [["X-Campaign", "spring"], ["X-B", "1"], ["X-A", "2"]]
     assert send.list_unsubscribe == leave
 
 

@@ -24,10 +24,12 @@ from waypost.control.paging import (
     position_of,
 )
 from waypost.control.responses import ErrorBody, refusals
-from waypost.control.sends.recipients import RefusedRecipient, checked
+from waypost.control.sends.recipients import RefusedRecipient, addressees_of, checked, recipients_of
 from waypost.control.sends.schema import (
     BatchRecipient,
     BatchView,
+    CopyKind,
+    CopyView,
     DeliveryView,
     DeviceView,
     EventLink,
@@ -79,13 +81,21 @@ _INERT = {
 
 @router.post("", status_code=202, response_model=SendView, responses=_SENDING)
 def send(control: ControlParts, principal: Sender, body: NewSend, idempotency_key: KeyHeader = None) -> Response:
-    """Send a message. Once this answers 202 the message is on disk and will be tried until it is delivered or fails."""
+    """Send a message. Once this answers 202 the message is on disk and will be tried until it is delivered or fails.
+
+    Each of `cc` and `bcc` gets a send of its own: with its own links, events and delivery.
+    """
 
     def act(remember: Remember) -> SendView:
         taken = accept(
-            control, principal, body, [body], lambda session, taken: remember(session, lambda: _accepted(taken))
+            control,
+            principal,
+            body,
+            recipients_of(body),
+            lambda session, taken: remember(session, lambda: _accepted(body, taken)),
+            addressees=addressees_of(body),
         )
-        return _accepted(taken)
+        return _accepted(body, taken)
 
     return _once(control, principal, idempotency_key).answer("send", body, 202, act)
 
@@ -232,8 +242,19 @@ def _report(report: dict[str, Any] | None) -> RewriteReport | None:
     return RewriteReport.model_validate(report) if report else None
 
 
-def _accepted(taken: Taken) -> SendView:
-    return _view(FoundSend(taken.sends[0], taken.profile.public_id, taken.report))
+def _accepted(asked: NewSend, taken: Taken) -> SendView:
+    view = _view(FoundSend(taken.sends[0], taken.profile.public_id, taken.report))
+    kinds = [CopyKind.CC] * len(asked.cc or ()) + [CopyKind.BCC] * len(asked.bcc or ())
+    copies = [
+        CopyView(
+            kind=kind,
+            recipient_email_address=copy.recipient_email_address,
+            send_id=copy.send_id,
+            send_key=copy.send_key,
+        )
+        for kind, copy in zip(kinds, taken.sends[1:], strict=True)
+    ]
+    return view.model_copy(update={"copies": copies or None})
 
 
 def _batch(recipients: Sequence[NewRecipient | RefusedRecipient], taken: Taken) -> BatchView:

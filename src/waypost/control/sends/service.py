@@ -86,6 +86,8 @@ def accept(
     message: Message,
     recipients: Sequence[NewRecipient],
     remember: Callable[[Session, Taken], None],
+    *,
+    addressees: dict[str, list[list[str]]] | None = None,
 ) -> Taken:
     """Take a message in for its recipients: on return it is durable, in the delivery queue, on its way to the store.
 
@@ -98,6 +100,7 @@ def accept(
         message: what all get.
         recipients: who they are.
         remember: called in the transaction once all is written.
+        addressees: whom the header names, as `Content.addressees`; None: each recipient sees herself alone.
 
     Raises:
         AccountNotApprovedError: the account may not send.
@@ -111,7 +114,8 @@ def accept(
     content = {
         "html": message.content_html,
         "text": message.content_text,
-        "headers": message.headers or None,
+        "headers": list(map(list, message.headers.items())) if message.headers else None,
+        "addressees": addressees,
         "report": planned.report,
         "created_at": now,
     }
