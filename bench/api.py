@@ -67,7 +67,7 @@ def message(links: int, kilobytes: int) -> dict[str, Any]:
     """A send whose HTML is about that long, and shrinks about seven times, as that of real mail does."""
     chance = random.Random(1)
     words = ["".join(chance.choices("abcdefghijklmnoprstuvw", k=chance.randint(2, 9))) for _ in range(100)]
-    paragraphs = kilobytes * 1024 // links // (len(CELL) + 85) - 1
+    paragraphs = kilobytes * 1024 // links // (len(CELL) + 85)
 
     def row(number: int) -> str:
         url = f"https://www.shop.example/p/{number}?utm_source=letter&amp;n={number}"

@@ -20,6 +20,7 @@ from waypost.control.oauth.signing import SigningKeys
 from waypost.control.operators.routes import router as operators
 from waypost.control.profiles.routes import routers as profiles
 from waypost.control.responses import ErrorBody
+from waypost.control.sends.acceptance import Acceptance
 from waypost.control.sends.routes import router as sends
 from waypost.control.sources import SYSTEM, Sources
 from waypost.db import ControlKey, Database
@@ -87,6 +88,16 @@ def create_app(
     signing_keys.prepare()
     limits = Limits(sources.now)
     app.state.control = Control(
-        settings, database, store, keyring, signing_keys, control_key, sources, limits, client_of, fleet
+        settings,
+        database,
+        store,
+        keyring,
+        signing_keys,
+        Acceptance(database, sources, keyring),
+        control_key,
+        sources,
+        limits,
+        client_of,
+        fleet,
     )
     return app

@@ -272,7 +272,7 @@ def test_a_failure_in_rewriting_sends_the_message_untracked_and_says_so(api, mon
     def broken(_html, _policy):
         raise RecursionError
 
-    monkeypatch.setattr("waypost.control.links.service.plan", broken)
+    monkeypatch.setattr("waypost.control.links.planning.plan", broken)
     tenant = api.tenant()
 
     answer = tenant.send(click_tracking=True)

@@ -24,6 +24,7 @@ from waypost.control.paging import (
     position_of,
 )
 from waypost.control.responses import ErrorBody, refusals
+from waypost.control.sends.acceptance import Taken
 from waypost.control.sends.recipients import RefusedRecipient, checked
 from waypost.control.sends.schema import (
     BatchRecipient,
@@ -40,7 +41,6 @@ from waypost.control.sends.schema import (
 )
 from waypost.control.sends.service import (
     FoundSend,
-    Taken,
     accept,
     find_content,
     find_events,
