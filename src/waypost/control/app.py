@@ -16,6 +16,7 @@ from waypost.control.keys.routes import router as keys
 from waypost.control.limits import Limits
 from waypost.control.links.routes import router as links
 from waypost.control.oauth.routes import router as oauth
+from waypost.control.oauth.sessions import Sessions
 from waypost.control.oauth.signing import SigningKeys
 from waypost.control.operators.routes import router as operators
 from waypost.control.profiles.routes import routers as profiles
@@ -93,6 +94,7 @@ def create_app(
         store,
         keyring,
         signing_keys,
+        Sessions(database),
         Acceptance(database, sources, keyring),
         control_key,
         sources,

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 
 from waypost.config import Settings
 from waypost.control.limits import Limits
+from waypost.control.oauth.sessions import Sessions
 from waypost.control.oauth.signing import SigningKeys
 from waypost.control.sends.acceptance import Acceptance
 from waypost.control.sources import Sources
@@ -71,6 +72,7 @@ class Control:
     keyring: Callable[[], Keyring]
     """The newest one."""
     signing_keys: SigningKeys
+    sessions: Sessions
     acceptance: Acceptance
     control_key: ControlKey
     """Seals what must be kept secret."""

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+import msgspec
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Enum, Integer, LargeBinary, Text
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -65,7 +66,7 @@ class Compressed(bytes):
     @classmethod
     def json(cls, value: Any) -> "Compressed":  # noqa: ANN401 - any JSON
         """Of a JSON value."""
-        return cls.text(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+        return cls(zlib.compress(msgspec.json.encode(value)))
 
 
 class ZlibText(TypeDecorator[str]):

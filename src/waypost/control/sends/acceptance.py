@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from anyio import to_thread
 from sqlalchemy.orm import Session
 
 from waypost.control.errors import NoActiveProfileError
@@ -22,8 +23,8 @@ from waypost.db.tables import Profile, Send
 from waypost.db.types import Compressed
 from waypost.links.keyring import Keyring
 
-# As many requests as there may be at once (anyio's threads): all of them are one transaction.
-MESSAGES_TOGETHER = 40
+# A round of so many takes 100 ms: nobody should wait longer for the one before.
+MESSAGES_TOGETHER = 64
 # Writing this much takes as long as writing all messages of a usual round: no other message is to wait for it.
 BYTES_TOGETHER = 1024 * 1024
 
@@ -86,7 +87,9 @@ class Acceptance:
         self._keyring = keyring
         self._together = Together(self._keep, MESSAGES_TOGETHER)
 
-    def take(self, account: int, message: Message, recipients: Sequence[NewRecipient], remember: Remember) -> Taken:
+    async def take(
+        self, account: int, message: Message, recipients: Sequence[NewRecipient], remember: Remember
+    ) -> Taken:
         """Take a message in for its recipients: all of them or none.
 
         One transaction keeps the content once, and what differs for each recipient; it is shared with the messages to
@@ -101,10 +104,10 @@ class Acceptance:
         Raises:
             NoActiveProfileError: the account may not send for the domain of `from_email_address`.
         """
-        offered = self._offered(account, message, recipients, remember)
+        offered = await to_thread.run_sync(self._offered, account, message, recipients, remember)
         if len(recipients) == 1 and offered.bytes <= BYTES_TOGETHER:
-            return self._together.do(offered)
-        [taken] = self._keep([offered])
+            return await self._together.do(offered)
+        [taken] = await to_thread.run_sync(self._keep, [offered])
         if isinstance(taken, Exception):
             raise taken
         return taken

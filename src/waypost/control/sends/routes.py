@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
+from anyio import to_thread
 from fastapi import APIRouter, Path, Query, Response
 
 from waypost.control.context import Control, ControlParts
@@ -76,39 +77,41 @@ _INERT = {
 
 
 @router.post("", status_code=202, response_model=SendView, responses=_SENDING)
-def send(control: ControlParts, principal: Sender, body: NewSend, idempotency_key: KeyHeader = None) -> Response:
+async def send(control: ControlParts, principal: Sender, body: NewSend, idempotency_key: KeyHeader = None) -> Response:
     """Send a message. Once this answers 202 the message is on disk and will be tried until it is delivered or fails."""
 
-    def act(remember: Remember) -> SendView:
-        taken = accept(
+    async def act(remember: Remember) -> SendView:
+        taken = await accept(
             control, principal, body, [body], lambda session, taken: remember(session, lambda: _accepted(taken))
         )
         return _accepted(taken)
 
-    return _once(control, principal, idempotency_key).answer("send", body, 202, act)
+    return await _once(control, principal, idempotency_key).answer("send", body, 202, act)
 
 
 @router.post("/batch", status_code=202, response_model=BatchView, responses=_SENDING)
-def send_batch(control: ControlParts, principal: Sender, body: NewBatch, idempotency_key: KeyHeader = None) -> Response:
+async def send_batch(
+    control: ControlParts, principal: Sender, body: NewBatch, idempotency_key: KeyHeader = None
+) -> Response:
     """Send one message to up to 1,000 recipients, each with links of its own. Extension.
 
     The answer says for each recipient what became of it. One that breaks a rule is `refused`, with the `error` that a
     send to it alone would have had, and the others are sent to. When none is left nothing is kept: the answer is 400.
     """
-    recipients = checked(body.recipients)
+    recipients = await to_thread.run_sync(checked, body.recipients)
 
-    def act(remember: Remember) -> BatchView:
+    async def act(remember: Remember) -> BatchView:
         accepted = [each for each in recipients if isinstance(each, NewRecipient)]
-        taken = accept(
+        taken = await accept(
             control,
             principal,
             body,
             accepted,
             lambda session, taken: remember(session, lambda: _batch(recipients, taken)),
         )
-        return _batch(recipients, taken)
+        return await to_thread.run_sync(_batch, recipients, taken)
 
-    return _once(control, principal, idempotency_key).answer("batch", body, 202, act)
+    return await _once(control, principal, idempotency_key).answer("batch", body, 202, act)
 
 
 @router.get("", responses=_LISTING)

@@ -36,7 +36,7 @@ class FoundSend:
     """The delivery, while it waits for another attempt or is held."""
 
 
-def accept(
+async def accept(
     control: Control, principal: Principal, message: Message, recipients: Sequence[NewRecipient], remember: Remember
 ) -> Taken:
     """Take a message in for its recipients: see `Acceptance.take`.
@@ -46,7 +46,7 @@ def accept(
         NoActiveProfileError: nor may the domain of `from_email_address`.
     """
     principal.require_approved()
-    return control.acceptance.take(principal.account.number, message, recipients, remember)
+    return await control.acceptance.take(principal.account.number, message, recipients, remember)
 
 
 def list_sends(control: Control, principal: Principal, *, before: UUID | None, limit: int) -> Sequence[FoundSend]:
