@@ -94,7 +94,7 @@ async def _run(  # noqa: PLR0917 -- the parts that `run` has opened
         parts.create_task(run_mail(settings, install.database, keyring, install.control_key, stop))
         parts.create_task(publisher.run(stop))
         parts.create_task(run_checks(settings, install.database, keyring, roots, stop))
-        parts.create_task(keep_house(install.database, SYSTEM, stop))
+        parts.create_task(keep_house(install.database, SYSTEM, settings.control.content_days, stop))
         parts.create_task(_watch(watched, stop))
         parts.create_task(run_pipeline(settings, store, install.database, stop, intake=intake))
         parts.create_task(_when_listening(settings.control.listen, on_ready))

@@ -123,6 +123,7 @@ class Acceptance:
             recipients=recipients,
             planned=planned,
             content={
+                "account": account,
                 "html": _compressed(message.content_html),
                 "text": _compressed(message.content_text),
                 "headers": message.headers or None,

@@ -66,6 +66,7 @@ _SENDING = refusals(
     Code.ACCOUNT_NOT_APPROVED, Code.IDEMPOTENCY_KEY_USED, Code.BODY_TOO_LARGE, Code.DATABASE_UNAVAILABLE,
 )  # fmt: skip
 _READING = refusals(Code.BEARER_INVALID, Code.ROLE_FORBIDS, Code.NO_SUCH_OBJECT)
+_CONTENT = refusals(Code.BEARER_INVALID, Code.ROLE_FORBIDS, Code.NO_SUCH_OBJECT, Code.CONTENT_EXPIRED)
 _LISTING = refusals(Code.FIELD_INVALID, Code.BEARER_INVALID, Code.ROLE_FORBIDS) | {200: {"headers": LINK_HEADER}}
 
 # The message is shown on the API's own origin: no script of it may run there, no form be sent, nothing be loaded.
@@ -169,7 +170,7 @@ def get_events(control: ControlParts, principal: Reader, send_id: SendId) -> lis
 @router.get(
     "/{send_id}/content/html",
     response_class=Response,
-    responses=_READING | {200: {"content": {"text/html": {}}, "description": "The HTML part, as it was submitted."}},
+    responses=_CONTENT | {200: {"content": {"text/html": {}}, "description": "The HTML part, as it was submitted."}},
 )
 def get_html(control: ControlParts, principal: Reader, send_id: SendId) -> Response:
     """Show the HTML part as it was submitted: its links are the original ones, so looking at it counts no click."""
@@ -179,7 +180,7 @@ def get_html(control: ControlParts, principal: Reader, send_id: SendId) -> Respo
 @router.get(
     "/{send_id}/content/text",
     response_class=Response,
-    responses=_READING | {200: {"content": {"text/plain": {}}, "description": "The text part."}},
+    responses=_CONTENT | {200: {"content": {"text/plain": {}}, "description": "The text part."}},
 )
 def get_text(control: ControlParts, principal: Reader, send_id: SendId) -> Response:
     """Show the text part."""
@@ -226,6 +227,7 @@ def _view(found: FoundSend) -> SendView:
         modified_at_utc=unix_seconds(row.modified_at),
         delivery=_delivery(found.postponed) if found.postponed else None,
         link_report=_report(found.link_report),
+        content_expired=row.content_id is None,
     )
 
 

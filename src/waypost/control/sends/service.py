@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from waypost.control.context import Control
-from waypost.control.errors import NotFoundError
+from waypost.control.errors import ContentExpiredError, NotFoundError
 from waypost.control.oauth.service import Principal
 from waypost.control.profiles.service import sending_profile_id
 from waypost.control.sends.acceptance import Remember, Taken
@@ -94,13 +94,14 @@ def find_content(control: Control, principal: Principal, send_id: UUID) -> Conte
     """The parts of a send, as they were submitted.
 
     Raises:
-        NotFoundError: no such send of the account, or its content's retention has passed.
+        NotFoundError: no such send of the account.
+        ContentExpiredError: its content's retention has passed.
     """
     with control.database.reading() as session:
         send = _owned(session, principal, send_id)
         content = session.get(Content, send.content_id) if send.content_id is not None else None
     if content is None:
-        raise NotFoundError("content: it is kept for a limited time only")
+        raise ContentExpiredError
     return content
 
 
