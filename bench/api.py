@@ -29,11 +29,11 @@ from typing import Any
 import httpx
 from tests.postgresql import running
 
-from waypost.config import HostPort, load
+from waypost.config import HostPort, Settings, load
 from waypost.control.accounts.schema import NewAccount
 from waypost.control.accounts.service import create_account, decide
 from waypost.control.app import create_app
-from waypost.control.install import open_install
+from waypost.control.install import Install, open_install
 from waypost.control.keys.schema import NewApiKey
 from waypost.control.keys.service import create_api_key
 from waypost.control.process import serve
@@ -41,6 +41,7 @@ from waypost.control.profiles.schema import NewProfile
 from waypost.control.profiles.service import create_profile
 from waypost.control.sources import SYSTEM
 from waypost.db.states import AccountState, Role
+from waypost.db.tables import Account
 from waypost.keyfile import create_keyring, keyring_path
 from waypost.telemetry.garbage import spare_the_collector
 
@@ -97,16 +98,23 @@ def batch(send: dict[str, Any], recipients: int) -> dict[str, Any]:
     }
 
 
-async def serve_api(data: Path) -> None:
-    """In the process under test: make an account that may send, print its key, serve."""
-    settings = load(None, os.environ, data)
-    install = open_install(settings)
+def sending_account(install: Install, settings: Settings) -> Account:
+    """An account that may send."""
     database = install.database
     account = create_account(database, SYSTEM, NewAccount(name="Shop", email=f"owner@{DOMAIN}"))
     decide(database, SYSTEM, account.public_id, AccountState.APPROVED, decided_by="bench")
     profile = NewProfile(profile_name="shop", sending_domain=DOMAIN, link_domain="localhost")
     development = settings.links.development_domains
     create_profile(database, SYSTEM, account, profile, development, control_key=install.control_key)
+    return account
+
+
+async def serve_api(data: Path) -> None:
+    """In the process under test: make an account that may send, print its key, serve."""
+    settings = load(None, os.environ, data)
+    install = open_install(settings)
+    database = install.database
+    account = sending_account(install, settings)
     key = create_api_key(database, SYSTEM, account.public_id, NewApiKey(name="bench", role=Role.STANDARD))
     keyring = create_keyring(keyring_path(data))
     print(f"{key.api_key.key}:{key.secret}", flush=True)
