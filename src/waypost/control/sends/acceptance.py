@@ -19,7 +19,7 @@ from waypost.control.sources import Sources
 from waypost.control.together import Together
 from waypost.db import UNAVAILABLE, Database
 from waypost.db.link_policy import unsubscribe_urls
-from waypost.db.tables import Profile, Send
+from waypost.db.tables import Profile
 from waypost.db.types import Compressed
 from waypost.links.keyring import Keyring
 
@@ -37,13 +37,13 @@ class Taken:
 
     Attributes:
         profile: what it is sent with.
-        sends: one for each recipient, in their order.
+        sends: values of their rows, one for each recipient, in their order.
         report: which links are tracked; None without click tracking.
         error: why it goes out untracked although tracking was asked for; else None.
     """
 
     profile: Profile
-    sends: list[Send]
+    sends: list[dict[str, Any]]
     report: dict[str, Any] | None
     error: str | None
 
@@ -193,7 +193,7 @@ def _taken(session: Session, offered: _Offered, outcome: Kept | NoActiveProfileE
     if isinstance(outcome, NoActiveProfileError):
         return outcome
     planned = offered.planned
-    taken = Taken(outcome.profile, [Send(**row) for row in outcome.sends], planned.report, planned.error)
+    taken = Taken(outcome.profile, outcome.sends, planned.report, planned.error)
     offered.remember(session, taken)
     return taken
 

@@ -1,6 +1,6 @@
 """`/api/v1/email/send`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -60,6 +60,9 @@ router = APIRouter(prefix=_PATH, tags=["sends"])
 SendId = Annotated[UUID, Path(description="`send_id` of the send.")]
 
 MAX_QUERY_CHARACTERS = 256
+
+_COLUMNS = Send.__table__.columns.keys()
+_SHOWN_AS_THEY_ARE = [name for name in _COLUMNS if name in SendView.model_fields]
 
 _SENDING = refusals(
     Code.BODY_MALFORMED, Code.FIELD_INVALID, Code.NO_ACTIVE_PROFILE, Code.BEARER_INVALID, Code.ROLE_FORBIDS,
@@ -206,28 +209,31 @@ def _part(part: str | None, media_type: str) -> Response:
 
 
 def _view(found: FoundSend) -> SendView:
-    row = found.send
-    return SendView(
-        send_id=row.send_id,
-        send_key=row.send_key,
-        sending_profile_id=found.sending_profile_id,
-        from_email_address=row.from_email_address,
-        from_name=row.from_name,
-        reply_to=row.reply_to,
-        recipient_email_address=row.recipient_email_address,
-        recipient_name=row.recipient_name,
-        subject=row.subject,
-        open_tracking=row.open_tracking,
-        click_tracking=row.click_tracking,
-        tags=row.tags,
-        state=row.state,
-        state_category=row.state,
-        error=row.error,
-        created_at_utc=unix_seconds(row.created_at),
-        modified_at_utc=unix_seconds(row.modified_at),
+    send = found.send
+    return _view_of(
+        {column: getattr(send, column) for column in _COLUMNS},
+        found.sending_profile_id,
+        found.link_report,
         delivery=_delivery(found.postponed) if found.postponed else None,
-        link_report=_report(found.link_report),
-        content_expired=row.content_id is None,
+    )
+
+
+def _view_of(
+    row: Mapping[str, Any],
+    sending_profile_id: UUID,
+    link_report: dict[str, Any] | None,
+    delivery: DeliveryView | None = None,
+) -> SendView:
+    """What is shown of a send, given the values of its row."""
+    return SendView(
+        **{name: row[name] for name in _SHOWN_AS_THEY_ARE},
+        sending_profile_id=sending_profile_id,
+        state_category=row["state"],
+        created_at_utc=unix_seconds(row["created_at"]),
+        modified_at_utc=unix_seconds(row["modified_at"]),
+        delivery=delivery,
+        link_report=_report(link_report),
+        content_expired=row["content_id"] is None,
     )
 
 
@@ -236,7 +242,8 @@ def _report(report: dict[str, Any] | None) -> RewriteReport | None:
 
 
 def _accepted(taken: Taken) -> SendView:
-    return _view(FoundSend(taken.sends[0], taken.profile.public_id, taken.report))
+    [row] = taken.sends
+    return _view_of(row, taken.profile.public_id, taken.report)
 
 
 def _batch(recipients: Sequence[NewRecipient | RefusedRecipient], taken: Taken) -> BatchView:
@@ -251,20 +258,20 @@ def _batch(recipients: Sequence[NewRecipient | RefusedRecipient], taken: Taken) 
         ],
         link_report=_report(taken.report),
         error=taken.error,
-        created_at_utc=unix_seconds(taken.sends[0].created_at),
+        created_at_utc=unix_seconds(taken.sends[0]["created_at"]),
     )
 
 
-def _of_batch(index: int, became: Send | RefusedRecipient) -> BatchRecipient:
+def _of_batch(index: int, became: Mapping[str, Any] | RefusedRecipient) -> BatchRecipient:
     if isinstance(became, RefusedRecipient):
         error = ErrorBody(code=Code.FIELD_INVALID, message=became.message)
         return BatchRecipient(index=index, recipient_email_address=became.address, state="refused", error=error)
     return BatchRecipient(
         index=index,
-        recipient_email_address=became.recipient_email_address,
+        recipient_email_address=became["recipient_email_address"],
         state="accepted",
-        send_id=became.send_id,
-        send_key=became.send_key,
+        send_id=became["send_id"],
+        send_key=became["send_key"],
     )
 
 
