@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fix lock bench bench-links bench-edge bench-pipeline bench-api bench-storage bench-search bench-mail fuzz torture conformance
+.PHONY: help setup demo test check fix lock bench bench-links bench-edge bench-pipeline bench-api bench-storage bench-search bench-mail bench-verdict fuzz torture conformance
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -33,7 +33,7 @@ lock: $(READY)  ## requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --all-extras --group dev --python-version 3.11 \
 	  --custom-compile-command "make lock" pyproject.toml --output-file requirements.lock
 
-bench: bench-links bench-edge bench-pipeline bench-api bench-storage bench-mail  ## every benchmark but bench-search
+bench: bench-links bench-edge bench-pipeline bench-api bench-storage bench-mail bench-verdict  ## every benchmark but bench-search
 
 bench-links: $(READY)  ## rewriting, link length, sealing, growth: tables, and a plot in bench/results; over SHARED=DIR/corpus
 	$(BIN)/python -m bench.links $(if $(SHARED),$(SHARED)/corpus)
@@ -52,6 +52,9 @@ bench-storage: $(READY)  ## bytes that a million sends take in the control datab
 
 bench-mail: $(READY)  ## messages composed and signed a second, on one core; signing beside dkimpy's
 	$(BIN)/python -m bench.mail
+
+bench-verdict: $(READY)  ## human or machine: the confusion matrix on simulated readers, held-out seeds too; hits judged a second
+	$(BIN)/python -m bench.verdict
 
 bench-search: $(READY)  ## lists and search of sends, over a million on SQLite and ten on PostgreSQL: an hour, 15 GB in /tmp
 	$(BIN)/python -m bench.api_search

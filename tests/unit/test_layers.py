@@ -9,10 +9,12 @@ SOURCE = Path(__file__).parents[2] / "src" / "waypost"
 
 # From the top down. A package may import those of later rows, and what SIDEWAYS allows.
 LAYERS = (
+    {"testing"},
     {"cli"},
     {"core"},
     {"agent"},
     {"edge", "pipeline", "control", "mail"},
+    {"geoip"},
     {"spool", "store", "db", "keyfile"},
     {"links", "events", "mime", "fleet"},
     {"config", "telemetry"},

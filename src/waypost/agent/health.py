@@ -18,6 +18,7 @@ BACKLOG_OLD_SECONDS: Final = 60.0
 """A segment is sealed after a second and stored within a few."""
 CONTACT_OLD_SECONDS: Final = 30.0
 """The core is asked every two seconds."""
+DAY_SECONDS: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +77,30 @@ def _worker_problems(worker: Worker, view: View, now: float) -> Iterator[str]:
         yield f"{worker.name} has not read the snapshot yet"
 
 
+def _geoip_warnings(view: View, now: float) -> Iterator[str]:
+    """Old places are worse than none: nobody sees that they are wrong."""
+    if view.geoip_problem:
+        yield f"which geoip databases the core uses cannot be read: {view.geoip_problem}"
+    if view.geoip is None:
+        return
+    for database in view.geoip.databases:
+        if database.built_at is None:
+            yield f"where readers are is not known: {database.path}: {database.problem}; run `waypost geoip update`"
+            continue
+        if database.problem:
+            yield f"{database.path} was changed and is not used, the one before is: {database.problem}"
+        days = (now - database.built_at.timestamp()) / DAY_SECONDS
+        if days > view.geoip.stale_days:
+            yield f"{database.path} is {days:.0f} days old: run `waypost geoip update`"
+
+
 def _warnings(view: View, remote: Remote | None, now: float) -> Iterator[str]:
     for worker in view.workers:
         oldest = worker.account.backlog.oldest_at
         if oldest is not None and now - oldest > BACKLOG_OLD_SECONDS:
             backlog = worker.account.backlog
             yield f"{backlog.records} clicks of {worker.name} wait to be stored, the oldest for {now - oldest:.0f} s"
+    yield from _geoip_warnings(view, now)
     if remote is None:
         return
     if remote.contact_at is None:

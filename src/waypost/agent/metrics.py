@@ -46,6 +46,7 @@ class _Taken(Collector):
         yield from _spool(self._view.workers, self._now)
         yield from _workers(self._view.workers, self._now)
         yield from _machine(self._view, self._remote, self._now)
+        yield from _geoip(self._view, self._now)
         if self._remote is not None:
             yield from _remote(self._remote, self._now)
 
@@ -125,6 +126,16 @@ def _machine(view: View, remote: Remote | None, now: float) -> Iterator[Metric]:
     if snapshot is not None:
         age = max(0.0, now - snapshot.published_at.timestamp())
         yield GaugeMetricFamily("waypost_snapshot_age_seconds", "Since control last changed something in it.", age)
+
+
+def _geoip(view: View, now: float) -> Iterator[Metric]:
+    used = GaugeMetricFamily("waypost_geoip_database_used", "1 while the core asks it.", labels=["database"])
+    age = GaugeMetricFamily("waypost_geoip_database_age_seconds", "Since it was built.", labels=["database"])
+    for database in view.geoip.databases if view.geoip else ():
+        used.add_metric([database.path], database.built_at is not None)
+        if database.built_at is not None:
+            age.add_metric([database.path], max(0.0, now - database.built_at.timestamp()))
+    yield from (used, age)
 
 
 def _remote(remote: Remote, now: float) -> Iterator[Metric]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from waypost.fleet.snapshot import Snapshot
+from waypost.geoip.state import State as GeoipState
 from waypost.links.keyring import Keyring
 from waypost.spool.conservation import Account
 from waypost.spool.counters import Seen, WorkerStatus
@@ -64,3 +65,7 @@ class View:
     snapshot: Snapshot | None = None
     spool_problem: str = ""
     """Why the spool could not be looked at."""
+    geoip: GeoipState | None = None
+    """What the core of this machine uses to say where readers are; None: no core has said it here."""
+    geoip_problem: str = ""
+    """Why that could not be read."""

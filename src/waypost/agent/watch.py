@@ -6,7 +6,11 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Final
 
+import msgspec
+
 from waypost.agent.view import View, Worker
+from waypost.geoip.state import State as GeoipState
+from waypost.geoip.state import read_state
 from waypost.keyfile import KeyfileError, keyring_path, load_keyring
 from waypost.keyfile.snapshot import snapshot_path
 from waypost.keyfile.watched import WatchedKeyring, WatchedSnapshot
@@ -59,6 +63,7 @@ class Watch:
         if self._snapshot is not None:
             self._snapshot.look()
         workers, spool_problem = self._workers()
+        geoip, geoip_problem = self._geoip()
         self._view = View(
             at=self._wall(),
             workers=workers,
@@ -66,6 +71,8 @@ class Watch:
             keyring_problem=problem,
             snapshot=self._snapshot.snapshot if self._snapshot else None,
             spool_problem=spool_problem,
+            geoip=geoip,
+            geoip_problem=geoip_problem,
         )
 
     def _look_at_keyring(self) -> str:
@@ -80,6 +87,12 @@ class Watch:
         except KeyfileError as error:
             return str(error)
         return self._keyring.problem
+
+    def _geoip(self) -> tuple[GeoipState | None, str]:
+        try:
+            return read_state(self._data), ""
+        except (OSError, msgspec.DecodeError) as error:
+            return self._view.geoip, str(error)
 
     def _workers(self) -> tuple[tuple[Worker, ...], str]:
         spool = self._data / "spool"

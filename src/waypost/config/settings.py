@@ -135,6 +135,15 @@ class PipelineSettings(Struct, frozen=True):
     poll_seconds: Annotated[float, _range(0.01, 60, "seconds")]
 
 
+class GeoipSettings(Struct, frozen=True):
+    """Where readers are."""
+
+    databases: tuple[Annotated[str, Meta(min_length=1, extra={"unit": "the path of a file"})], ...]
+    sources: tuple[SecretUrl, ...]
+    attribution: str
+    stale_days: Annotated[int, _range(1, 3650, "days")]
+
+
 class MailSettings(Struct, frozen=True):
     """Delivery to the relay."""
 
@@ -164,4 +173,5 @@ class Settings(Struct, frozen=True):
     db: DbSettings
     store: StoreSettings
     pipeline: PipelineSettings
+    geoip: GeoipSettings
     mail: MailSettings

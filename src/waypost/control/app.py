@@ -15,6 +15,7 @@ from waypost.control.edges.routes import router as edges
 from waypost.control.keys.routes import router as keys
 from waypost.control.limits import Limits
 from waypost.control.links.routes import router as links
+from waypost.control.metrics.routes import router as metrics_route
 from waypost.control.oauth.routes import router as oauth
 from waypost.control.oauth.sessions import Sessions
 from waypost.control.oauth.signing import SigningKeys
@@ -52,7 +53,7 @@ def routes() -> FastAPI:
         responses={"default": {"model": ErrorBody, "description": "Refused, or failed."}},
     )
     # A path is looked for in this order, and most requests are sends.
-    for router in (sends, oauth, accounts, keys, *profiles, links, blocks, analysis, operators, edges):
+    for router in (sends, oauth, accounts, keys, *profiles, links, blocks, analysis, operators, metrics_route, edges):
         app.include_router(router)
     boundary.install(app)
     return app
@@ -68,6 +69,7 @@ def create_app(
     sources: Sources = SYSTEM,
     fleet: Fleet | None = None,
     client_of: ClientOf = connected,
+    metrics: Callable[[], bytes] = bytes,
 ) -> FastAPI:
     """The API, ready to be served.
 
@@ -80,6 +82,7 @@ def create_app(
         sources: clock and randomness.
         fleet: what edges on machines of their own need; None: they are not served.
         client_of: who a request comes from, behind TLS fronts.
+        metrics: of this process, in Prometheus' text format; blocks.
 
     Raises:
         ControlKeyError: `control_key` is not the one this database was used with.
@@ -101,5 +104,6 @@ def create_app(
         limits,
         client_of,
         fleet,
+        metrics,
     )
     return app

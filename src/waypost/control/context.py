@@ -81,6 +81,8 @@ class Control:
     client_of: ClientOf
     fleet: Fleet | None = None
     """None: this API serves no edges."""
+    metrics: Callable[[], bytes] = bytes
+    """In Prometheus' text format; blocks."""
 
 
 async def _control(request: Request) -> Control:

@@ -125,7 +125,10 @@ class CredentialsInvalidError(ControlError):
     code = Code.CREDENTIALS_INVALID
 
     def __init__(self) -> None:
-        super().__init__("bad credentials: send an API key and its secret as Authorization: Basic base64(key:secret)")
+        super().__init__(
+            "bad credentials: send an API key and its secret, or an account's e-mail address and password, as "
+            "Authorization: Basic base64(key:secret)"
+        )
 
 
 class RefreshTokenInvalidError(ControlError):

@@ -1,6 +1,7 @@
 """What a reader reads with, as far as its request headers tell."""
 
 from enum import StrEnum
+from typing import Final
 
 from msgspec import Struct
 
@@ -42,3 +43,13 @@ class Client(Struct, frozen=True, gc=False):
 
 
 UNKNOWN = Client()
+
+HINTS: Final = (
+    "sec-ch-ua",
+    "sec-ch-ua-full-version-list",
+    "sec-ch-ua-platform",
+    "sec-ch-ua-platform-version",
+    "sec-ch-ua-model",
+    "sec-ch-ua-mobile",
+)
+"""Request headers that, with the user agent, say what a client is. https://wicg.github.io/ua-client-hints/"""

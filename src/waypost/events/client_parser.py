@@ -12,7 +12,8 @@ from ua_parser import OS, Domain, UserAgent
 from ua_parser.loaders import load_builtins
 from ua_parser.regex import Resolver
 
-from waypost.events.client import UNKNOWN, Client, DeviceType, ImageProxy
+from waypost.events.client import HINTS, UNKNOWN, Client, DeviceType, ImageProxy
+from waypost.events.declared_bots import DeclaredBots
 from waypost.events.hit import HitKind
 
 # A cached answer and its key take about a kilobyte: 8 MB when full. A day of readers has a few thousand user agents.
@@ -22,19 +23,12 @@ _CACHE_ENTRIES: Final = 8192
 # been seen since iOS 15, and no browser does.
 _IMAGE_PROXIES: Final = (
     (re.compile(r"GoogleImageProxy"), Client(browser="GoogleImageProxy", image_proxy=ImageProxy.GOOGLE)),
-    (re.compile(r"YahooMailProxy"), Client(browser="YahooMailProxy", image_proxy=ImageProxy.YAHOO)),
+    (re.compile(r"YahooMailProxy|YahooCacheSystem"), Client(browser="YahooMailProxy", image_proxy=ImageProxy.YAHOO)),
     (re.compile(r"\AMozilla/5\.0\Z"), Client(browser="Apple Mail Privacy Protection", image_proxy=ImageProxy.APPLE)),
 )
 
-# First match wins. Programs that say what they are; those that pose as browsers are for the verdict, not for this.
+# First match wins.
 _DEVICE_TYPES: Final = (
-    (
-        DeviceType.BOT,
-        re.compile(
-            r"HeadlessChrome|PhantomJS|SkypeUriPreview|BingPreview|Barracuda|Proofpoint|Mimecast"
-            r"|\A(?:curl|Wget|python|Python|aiohttp|httpx|Go-http-client|Java|okhttp|Apache-HttpClient|axios|node|Ruby)\b"
-        ),
-    ),
     (
         DeviceType.TV,
         re.compile(
@@ -64,6 +58,13 @@ _FROZEN_IOS: Final = re.compile(r"OS 18_[67]\b.* Version/(?:2[6-9]|[3-9]\d)\.")
 # Families whose "version" is that of the WebKit inside.
 _WEBKIT_VERSIONS: Final = frozenset({"Apple Mail"})
 
+# Mail apps whose newer user agents ua-parser takes for the browser inside them, or for nothing. Named as it does.
+_MAIL_APPS: Final = (
+    (re.compile(r"Outlook-iOS/(\d+(?:\.\d+)*)"), "Outlook-iOS", "iOS"),
+    (re.compile(r"Outlook-Android/(\d+(?:\.\d+)*)"), "Outlook-Android", "Android"),
+    (re.compile(r"OneOutlook/(\d+(?:\.\d+)*)"), "Outlook", "Windows"),
+)
+
 # Brands in sec-ch-ua that the user agent hides behind Chrome's, and what to call them.
 _BRANDS: Final = {
     "Brave": "Brave",
@@ -92,22 +93,14 @@ _PLATFORMS: Final = {
 # https://learn.microsoft.com/microsoft-edge/web-platform/how-to-detect-win11
 _WINDOWS_11_CONTRACT: Final = 13
 
-_HINTS: Final = (
-    "sec-ch-ua",
-    "sec-ch-ua-full-version-list",
-    "sec-ch-ua-platform",
-    "sec-ch-ua-platform-version",
-    "sec-ch-ua-model",
-    "sec-ch-ua-mobile",
-)
-
 
 class ClientParser:
     """Parses clients, remembering the newest answers. Safe to share between threads."""
 
     def __init__(self, cache_entries: int = _CACHE_ENTRIES) -> None:
-        """Load ua-parser's rules into its Rust engine."""
+        """Load the rules of ua-parser and the names of bots into its Rust engine."""
         self._resolver = Resolver(load_builtins())
+        self._bots = DeclaredBots()
         self._cached = lru_cache(maxsize=cache_entries)(self._parse)
 
     def parse(self, kind: HitKind, headers: Mapping[str, str]) -> Client:
@@ -115,7 +108,7 @@ class ClientParser:
 
         An image proxy is looked for in opens only: it fetches images and follows no link.
         """
-        hints = tuple([headers.get(name, "") for name in _HINTS])
+        hints = tuple([headers.get(name, "") for name in HINTS])
         return self._cached(headers.get("user-agent", ""), hints, is_image=kind is HitKind.OPEN)
 
     def _parse(self, user_agent: str, hints: tuple[str, ...], *, is_image: bool) -> Client:
@@ -128,6 +121,13 @@ class ClientParser:
         is_spider = found.device is not None and found.device.family == "Spider"
         browser, browser_version = _browser(found.user_agent, brands, full_versions)
         os, os_version = _os(user_agent, found.os, _unquoted(platform), _unquoted(platform_version))
+        if not browser.startswith("Outlook"):
+            for pattern, app, system in _MAIL_APPS:
+                if match := pattern.search(user_agent):
+                    browser, browser_version = app, _without_zeros(match[1].split("."))
+                    # "Outlook-Android/2.0" is no Android 2: that is the app's version.
+                    os, os_version = system, "" if match[1].startswith(os_version) else os_version
+        is_bot = is_spider or user_agent in self._bots or browser in self._bots
         is_reduced = _REDUCED_ANDROID in user_agent
         device = "" if found.device is None or is_spider or is_reduced else found.device.family
         return Client(
@@ -136,7 +136,7 @@ class ClientParser:
             os=os,
             os_version=os_version,
             device=_unquoted(model) or device,
-            device_type=DeviceType.BOT if is_spider else _device_type(user_agent, browser, mobile),
+            device_type=DeviceType.BOT if is_bot else _device_type(user_agent, mobile),
         )
 
 
@@ -174,10 +174,11 @@ def _hinted_version(family: str, version: str) -> str:
     return "11" if int(contract) >= _WINDOWS_11_CONTRACT else "10"
 
 
-def _device_type(user_agent: str, browser: str, mobile: str) -> DeviceType:
+def _device_type(user_agent: str, mobile: str) -> DeviceType:
     for device_type, pattern in _DEVICE_TYPES:
-        if pattern.search(user_agent) or (device_type is DeviceType.BOT and pattern.search(browser)):
-            return device_type
+        if pattern.search(user_agent):
+            # A phone may pose as a desktop in its user agent; none poses as a phone in its hint.
+            return DeviceType.MOBILE if device_type is DeviceType.DESKTOP and mobile == "?1" else device_type
     return DeviceType.MOBILE if mobile == "?1" else UNKNOWN.device_type
 
 

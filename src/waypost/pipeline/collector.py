@@ -22,6 +22,7 @@ from waypost.pipeline.counts import Count, Counts
 from waypost.pipeline.enrich import Enricher
 from waypost.pipeline.intake import Intake, Offered
 from waypost.pipeline.refusal import insert_all
+from waypost.pipeline.verdicts import first_verdicts
 from waypost.spool.errors import UnreadableSegmentError
 from waypost.spool.framing import Segment, decode_segment
 from waypost.spool.ledger import Ledger
@@ -190,28 +191,31 @@ class Collector:
             records.setdefault(segment.segment_id, {}).update(segment.records)
         stored = self._store.stored_records([_span(name, hits.values()) for name, hits in records.items() if hits])
         received_at = self._now()
-        rows = [
-            self._row(name, number, hit, received_at)
+        missing = [
+            (name, number, hit, self._enricher.enrich(hit))
             for name, hits in records.items()
             for number, hit in hits.items()
             if number not in stored[name]
+        ]
+        verdicts = first_verdicts([(hit, facts) for *_, hit, facts in missing])
+        rows = [
+            HitRow(
+                hit=hit,
+                client=facts.client,
+                location=facts.location,
+                segment=name,
+                record=number,
+                received_at=received_at,
+                verdict=verdict,
+                unenriched=facts.unenriched,
+            )
+            for (name, number, hit, facts), verdict in zip(missing, verdicts, strict=True)
         ]
         self._counts.add(Count.REPEATED, sum(map(len, records.values())) - len(rows))
         refused = insert_all(self._store.insert_hits, rows)
         self._counts.add(Count.STORED, len(rows) - len(refused))
         self._counts.add(Count.REFUSED, len(refused))
         return Counter(row.segment for row in refused)
-
-    def _row(self, segment: str, number: int, hit: Hit, received_at: datetime) -> HitRow:
-        facts = self._enricher.enrich(hit)
-        return HitRow(
-            hit=hit,
-            client=facts.client,
-            segment=segment,
-            record=number,
-            received_at=received_at,
-            unenriched=facts.unenriched,
-        )
 
     def _set_aside(self, path: Path, reason: str, stored: int = 0, refused: int = 0, damaged: int = 0) -> bool:
         aside = self._settle(path, QUARANTINE_SUFFIX, stored, refused + damaged)

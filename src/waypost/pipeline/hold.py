@@ -14,6 +14,7 @@ from waypost.db import Database
 from waypost.pipeline.errors import CollectorRunningError
 
 _LOCK_NAME: Final = "collector.lock"
+_LOCKS: Final = Path("/proc/locks")
 
 
 @contextmanager
@@ -47,6 +48,18 @@ def hold_segments(database: Database, segment_ids: Iterable[str]) -> Iterator[fr
 def _lock_key(segment_id: str) -> int:
     """64 bits, signed, as PostgreSQL has them."""
     return int.from_bytes(hashlib.blake2b(segment_id.encode(), digest_size=8).digest(), signed=True)
+
+
+def is_held(spool: Path) -> bool:
+    """Whether a process of this machine collects this spool now.
+
+    The kernel's list is read: trying the lock would take it from a core that starts at that moment.
+    """
+    try:
+        inode = (spool / _LOCK_NAME).stat().st_ino
+    except FileNotFoundError:
+        return False
+    return any(" FLOCK " in line and f":{inode} " in line for line in _LOCKS.read_text("ascii").splitlines())
 
 
 @contextmanager

@@ -14,12 +14,18 @@ from msgspec import Struct
 from waypost.config.settings import Settings
 from waypost.db.engine import Database
 from waypost.events.client_parser import ClientParser
+from waypost.geoip.locator import Locator
+from waypost.geoip.paths import database_paths
+from waypost.geoip.state import DatabaseState, State, write_state
 from waypost.pipeline.collector import Collector
 from waypost.pipeline.counts import Counts
-from waypost.pipeline.enrich import Enricher, client_step
+from waypost.pipeline.enrich import Enricher, client_step, location_step
 from waypost.pipeline.hold import hold, hold_segments
 from waypost.pipeline.intake import Intake
 from waypost.pipeline.outbox import OutboxDrain
+from waypost.pipeline.reclassify import Reclassification
+from waypost.pipeline.reenrich import Reenrichment
+from waypost.pipeline.verdicts import Settler
 from waypost.store import EventStore
 
 log = logging.getLogger(__name__)
@@ -97,7 +103,13 @@ def _sources(
     *,
     stopping: Callable[[], bool],
 ) -> tuple[Source, ...]:
-    enricher = Enricher([client_step(ClientParser())], counts)
+    def say(databases: list[DatabaseState]) -> None:
+        write_state(settings.data, State(databases=databases, stale_days=settings.geoip.stale_days))
+
+    locator = Locator(database_paths(settings), say)
+    parser = ClientParser()
+    held = partial(hold_segments, database)
+    enricher = Enricher([client_step(parser), location_step(locator)], counts)
     collector = Collector(
         _spool(settings),
         store,
@@ -110,8 +122,12 @@ def _sources(
     return (
         # The outbox first: a click may be as fast as the send it belongs to.
         Source("outbox", OutboxDrain(database, store, counts, now=_now).drain),
+        Source("geoip databases", locator.look),
         Source("spool", collector.collect),
-        Source("intake", lambda: collector.collect_offered(intake, partial(hold_segments, database))),
+        Source("history", Reenrichment(settings.data, store.history, parser, locator).work),
+        Source("intake", lambda: collector.collect_offered(intake, held)),
+        Source("verdicts of history", Reclassification(settings.data, store, held, now=_now).work),
+        Source("verdicts", Settler(store, counts, held, now=_now).settle),
     )
 
 

@@ -1,5 +1,6 @@
 """How the nouns become columns, and how rows become nouns again."""
 
+import math
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar
@@ -9,7 +10,9 @@ from msgspec import Struct
 
 from waypost.events.client import Client, DeviceType, ImageProxy
 from waypost.events.hit import Outcome
+from waypost.events.location import Location
 from waypost.events.name import EventName
+from waypost.events.verdict import Reason, Verdict, VerdictClass
 from waypost.store.rows import Event, EventLink, HitRow, SendEventRow, SendRow, SentLink
 
 # Stands for "no send": a nullable column costs a second file and loses the primary key.
@@ -29,6 +32,38 @@ class Column(Struct, Generic[Row], frozen=True):
 def transpose(columns: Sequence[Column[Row]], rows: Sequence[Row]) -> list[list[object]]:
     """`rows` as one list per column, the form that costs the client least."""
     return [list(map(column.value, rows)) for column in columns]
+
+
+def client_values(client: Client) -> tuple[object, ...]:
+    """In the order of `derived.CLIENT`."""
+    return (
+        client.browser,
+        client.browser_version,
+        client.os,
+        client.os_version,
+        client.device,
+        client.device_type.value,
+        client.image_proxy.value if client.image_proxy else "",
+    )
+
+
+def location_values(location: Location) -> tuple[object, ...]:
+    """In the order of `derived.LOCATION`."""
+    return (
+        location.country,
+        location.region,
+        location.city,
+        _degrees(location.latitude),
+        _degrees(location.longitude),
+        location.time_zone,
+        location.asn,
+        location.as_organisation,
+    )
+
+
+def _degrees(known: float | None) -> float:
+    """As it is stored: NaN is unknown, for a nullable column costs a file and a second look at every row."""
+    return math.nan if known is None else known
 
 
 def _other_headers(row: HitRow) -> dict[str, str]:
@@ -60,7 +95,20 @@ HIT_COLUMNS: Final[tuple[Column[HitRow], ...]] = (
     Column("device", attrgetter("client.device")),
     Column("device_type", attrgetter("client.device_type")),
     Column("image_proxy", lambda row: row.client.image_proxy or ""),
+    Column("country", attrgetter("location.country")),
+    Column("region", attrgetter("location.region")),
+    Column("city", attrgetter("location.city")),
+    Column("latitude", lambda row: _degrees(row.location.latitude)),
+    Column("longitude", lambda row: _degrees(row.location.longitude)),
+    Column("time_zone", attrgetter("location.time_zone")),
+    Column("asn", attrgetter("location.asn")),
+    Column("as_organisation", attrgetter("location.as_organisation")),
     Column("unenriched", attrgetter("unenriched")),
+    Column("verdict", attrgetter("verdict.verdict_class")),
+    Column("verdict_score", attrgetter("verdict.score")),
+    Column("verdict_reasons", attrgetter("verdict.reasons")),
+    Column("verdict_final", attrgetter("verdict.final")),
+    Column("verdict_rules", attrgetter("verdict.rules_version")),
 )
 
 SEND_EVENT_COLUMNS: Final[tuple[Column[SendEventRow], ...]] = (
@@ -110,7 +158,7 @@ def event_of(row: Sequence[Any], links: dict[int, SentLink]) -> Event:
     """A row of `queries.SEND_EVENTS`; `links` are its send's, by index."""
     event_id, event, outcome, occurred_at, received_at, stored_at, account, profile, send_id = row[:9]
     link_index, destination, link_domain, edge, client_address, user_agent = row[9:15]
-    browser, browser_version, os, os_version, device, device_type, image_proxy, detail = row[15:]
+    country, region, city, latitude, longitude, time_zone, asn, as_organisation = row[22:30]
     name = EventName(event)
     return Event(
         event_id=event_id,
@@ -127,19 +175,55 @@ def event_of(row: Sequence[Any], links: dict[int, SentLink]) -> Event:
         edge=edge,
         client_address=client_address,
         user_agent=user_agent,
-        client=Client(
-            browser=browser,
-            browser_version=browser_version,
-            os=os,
-            os_version=os_version,
-            device=device,
-            device_type=DeviceType(device_type),
-            image_proxy=ImageProxy(image_proxy) if image_proxy else None,
+        client=client_of(row[15:22]),
+        location=Location(
+            country=country,
+            region=region,
+            city=city,
+            latitude=_known(latitude),
+            longitude=_known(longitude),
+            time_zone=time_zone,
+            asn=asn,
+            as_organisation=as_organisation,
         ),
-        detail=detail,
+        verdict=verdict_of(row[30:35]),
+        detail=row[35],
+    )
+
+
+def client_of(row: Sequence[Any]) -> Client:
+    """Its seven columns."""
+    browser, browser_version, os, os_version, device, device_type, image_proxy = row
+    return Client(
+        browser=browser,
+        browser_version=browser_version,
+        os=os,
+        os_version=os_version,
+        device=device,
+        device_type=DeviceType(device_type),
+        image_proxy=ImageProxy(image_proxy) if image_proxy else None,
+    )
+
+
+def verdict_of(row: Sequence[Any]) -> Verdict | None:
+    """Its five columns; None for what no rule has seen."""
+    verdict_class, score, reasons, final, rules_version = row
+    if not verdict_class:
+        return None
+    return Verdict(
+        verdict_class=VerdictClass(verdict_class),
+        score=score,
+        reasons=tuple(map(Reason, reasons)),
+        final=final,
+        rules_version=rules_version,
     )
 
 
 def _link(index: int, destination: str, links: dict[int, SentLink]) -> EventLink:
     sent = links.get(index) or SentLink(index, "", "html")
     return EventLink(index=index, name=sent.name, url=destination, part=sent.part)
+
+
+def _known(degrees: float) -> float | None:
+    """As it went in: the column has 32 bits, whose noise begins behind the fourth decimal."""
+    return None if math.isnan(degrees) else round(degrees, 4)

@@ -1,14 +1,11 @@
 """The event store's one interface. Synchronous and safe to call from any thread."""
 
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 from uuid import UUID
-
-from clickhouse_connect.driver.exceptions import DataError, Error
 
 from waypost.events.name import EventName
 from waypost.store import queries
@@ -23,9 +20,12 @@ from waypost.store.columns import (
     transpose,
 )
 from waypost.store.connection import Connection, connect
-from waypost.store.errors import StoreFailed, StoreRefused
+from waypost.store.errors import StoreFailed
+from waypost.store.failures import failures
+from waypost.store.history import History
 from waypost.store.migrate import migrate, shipped
 from waypost.store.rows import Event, HitRow, PeriodCount, SegmentSpan, SendEventRow, SendRow, Summary
+from waypost.store.verdicts import StoredVerdicts
 
 # A query of the API that takes longer is given up: it would hold up those behind it.
 READ_SECONDS = 10
@@ -44,9 +44,12 @@ class EventStore:
     def __init__(self, connection: Connection) -> None:
         """Use `open`."""
         self._connection = connection
+        self.verdicts = StoredVerdicts(connection.writer)
+        """Of stored hits; for the pipeline."""
         # Asking what is stored and inserting the rest must not interleave with another thread's.
         self._writing = threading.Lock()
         self._readers = threading.BoundedSemaphore(READERS_MAX)
+        self.history = History(connection.writer)
 
     @classmethod
     def open(cls, url: str, data: Path) -> Self:
@@ -60,7 +63,7 @@ class EventStore:
             StoreError: it cannot be used; the message says what to do.
             OSError: the data directory cannot be written.
         """
-        with _failures("open"):
+        with failures("open"):
             connection = connect(url, data)
             try:
                 migrate(connection.writer, shipped())
@@ -147,12 +150,12 @@ class EventStore:
         if not rows:
             return
         names = [column.name for column in columns]
-        with _failures(f"insert into {table}"):
+        with failures(f"insert into {table}"):
             self._connection.writer.insert(table, transpose(columns, rows), column_names=names, column_oriented=True)
 
     def _look_up(self, operation: str, sql: str, **parameters: object) -> Sequence[Sequence[Any]]:
         """Ask for the pipeline: on the writing connection, which no analysis keeps busy."""
-        with _failures(operation):
+        with failures(operation):
             return self._connection.writer.query(sql, parameters=parameters).result_rows
 
     def _query(self, operation: str, sql: str, **parameters: object) -> Sequence[Sequence[Any]]:
@@ -164,19 +167,8 @@ class EventStore:
         if not self._readers.acquire(blocking=False):
             raise StoreFailed(operation, f"{READERS_MAX} queries are waiting already")
         try:
-            with _failures(operation):
+            with failures(operation):
                 limits = {"max_execution_time": READ_SECONDS}
                 return self._connection.reader.query(sql, parameters=parameters, settings=limits).result_rows
         finally:
             self._readers.release()
-
-
-@contextmanager
-def _failures(operation: str) -> Iterator[None]:
-    """Translate the client's exceptions, in this one place."""
-    try:
-        yield
-    except (DataError, UnicodeEncodeError) as error:
-        raise StoreRefused(operation, str(error)) from error
-    except Error as error:
-        raise StoreFailed(operation, str(error)) from error

@@ -27,7 +27,8 @@ LIMIT 1
 SEND_EVENTS = """
 SELECT event_id, event, outcome, occurred_at, received_at, stored_at, account, profile, send_id, link_index,
        destination, link_domain, edge, client_address, user_agent, browser, browser_version, os, os_version, device,
-       device_type, image_proxy, detail
+       device_type, image_proxy, country, region, city, latitude, longitude, time_zone, asn, as_organisation,
+       verdict, verdict_score, verdict_reasons, verdict_final, verdict_rules, detail
 FROM events
 WHERE account = {account:UInt64} AND send_id = {send_id:UUID}
 ORDER BY occurred_at, toUInt128(event_id)

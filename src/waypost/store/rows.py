@@ -11,7 +11,9 @@ from msgspec import Struct
 
 from waypost.events.client import Client
 from waypost.events.hit import Hit, Outcome
+from waypost.events.location import Location
 from waypost.events.name import EventName
+from waypost.events.verdict import Verdict
 
 
 class HitRow(Struct, frozen=True, kw_only=True, gc=False):
@@ -19,11 +21,14 @@ class HitRow(Struct, frozen=True, kw_only=True, gc=False):
 
     hit: Hit
     client: Client
+    location: Location
     segment: str
     record: int
     """Number of the record in its segment, from 0; with `segment` it makes the row unique."""
     received_at: datetime
     """When the collector read it."""
+    verdict: Verdict
+    """Provisional: from what was read with it."""
     unenriched: tuple[str, ...] = ()
     """Names of the enrichment steps that failed for it; they can be run again over history."""
 
@@ -109,6 +114,10 @@ class Event(Struct, frozen=True, kw_only=True):
     user_agent: str
     client: Client
     """All unknown for the states of a send."""
+    location: Location
+    """Likewise."""
+    verdict: Verdict | None
+    """Who was behind it; absent for the states of a send."""
     detail: str
 
 

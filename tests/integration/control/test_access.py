@@ -100,6 +100,7 @@ ROWS = {
     ("GET", "/oauth/validate"): Row(ANY),
     ("GET", "/oauth/me"): Row(ANY),
     ("GET", "/api/v1/account"): Row(ANY),
+    ("PUT", "/api/v1/account/password"): Row(MANAGING, lambda _: {"password": "correct horse battery"}),
     ("POST", "/api/v1/account/api_key"): Row(MANAGING, lambda _: {"name": "k", "role": "read_only"}),
     ("GET", "/api/v1/account/api_key"): Row(MANAGING),
     ("GET", "/api/v1/account/api_key/{key_id}"): Row(MANAGING, of=Household.key_id),
@@ -137,7 +138,13 @@ ROWS = {
         MANAGING, lambda _: {"reason": "r"}, of=Household.approved_account_id, operators=True
     ),
 }
-WITHOUT_TOKEN = {("POST", "/oauth/token"), ("POST", "/oauth/revoke"), ("POST", "/api/v1/account")}
+# The last one takes Basic credentials: test_metrics.py.
+WITHOUT_TOKEN = {
+    ("POST", "/oauth/token"),
+    ("POST", "/oauth/revoke"),
+    ("POST", "/api/v1/account"),
+    ("GET", "/metrics"),
+}
 # Not for accounts: edges have credentials of their own, see test_edges.py.
 OF_EDGES = "/internal/"
 

@@ -1,12 +1,15 @@
 """The internal listener's answers, without a socket."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
 from waypost.agent.app import AgentApp
 from waypost.agent.view import Remote, Shipping
 from waypost.edge.decide import Request
+from waypost.geoip.state import DatabaseState
+from waypost.geoip.state import State as GeoipState
 
 from .machine import NOW, view, worker
 
@@ -79,3 +82,14 @@ def test_metrics_tell_each_worker_and_the_link_to_the_core():
         "waypost_shipped_records_total 40.0",
         "waypost_shipping_failures_total 2.0",
     } <= set(lines)
+
+
+def test_metrics_tell_how_old_the_databases_of_places_are():
+    city = DatabaseState(path="/d/city.mmdb", built_at=datetime.fromtimestamp(NOW - 90, UTC))
+    state = GeoipState(databases=[city, DatabaseState(path="/d/asn.mmdb", problem="it is not there")], stale_days=62)
+    lines = ask("/metrics", view(geoip=state)).body.decode().splitlines()
+    assert [line for line in lines if line.startswith("waypost_geoip")] == [
+        'waypost_geoip_database_used{database="/d/city.mmdb"} 1.0',
+        'waypost_geoip_database_used{database="/d/asn.mmdb"} 0.0',
+        'waypost_geoip_database_age_seconds{database="/d/city.mmdb"} 90.0',
+    ]

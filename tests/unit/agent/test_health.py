@@ -1,13 +1,19 @@
 """What makes /readyz red, and what only makes it warn."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from waypost.agent.health import judge
 from waypost.agent.view import Remote, Shipping
+from waypost.geoip.state import DatabaseState
+from waypost.geoip.state import State as GeoipState
 from waypost.spool.counters import Count
 
 from .machine import NOW, view, worker
 
+CITY = "/data/geoip/city.mmdb"
+DAY = 86_400
 URL = "https://core.example"
 
 
@@ -54,6 +60,30 @@ def test_a_machine_without_fault_is_ready_and_says_nothing():
 def test_a_core_that_is_down_leaves_the_machine_in_rotation(seen, remote, warning):
     readiness = judge(seen, remote, NOW)
     assert (readiness.ready, readiness.warnings) == (True, (warning,))
+
+
+def geoip(days, problem=""):
+    built_at = None if days is None else datetime.fromtimestamp(NOW - days * DAY, UTC)
+    return GeoipState(databases=[DatabaseState(path=CITY, built_at=built_at, problem=problem)], stale_days=62)
+
+
+@pytest.mark.parametrize(
+    ("seen", "warnings"),
+    [
+        (view(geoip=geoip(62)), ()),
+        (view(geoip=geoip(63)), (f"{CITY} is 63 days old: run `waypost geoip update`",)),
+        (
+            view(geoip=geoip(None, "it is not there")),
+            (f"where readers are is not known: {CITY}: it is not there; run `waypost geoip update`",),
+        ),
+        (view(geoip=geoip(1, "junk")), (f"{CITY} was changed and is not used, the one before is: junk",)),
+        (view(geoip_problem="junk"), ("which geoip databases the core uses cannot be read: junk",)),
+        (view(geoip=GeoipState(databases=[], stale_days=62)), ()),
+    ],
+)
+def test_a_database_of_places_that_is_missing_or_old_is_a_warning(seen, warnings):
+    readiness = judge(seen, None, NOW)
+    assert (readiness.ready, readiness.warnings) == (True, warnings)
 
 
 def test_a_worker_that_an_earlier_setting_had_is_not_missed():

@@ -144,6 +144,48 @@ READERS = [
         Client("Outlook-iOS", "3.24.1", "iOS", "", "iPhone", MOBILE),
     ),
     Reader(
+        "Outlook on iOS, which may be a phone or a tablet",
+        "Outlook-iOS/729.2303.0 prod (4.2303.0)",
+        Client("Outlook-iOS", "729.2303", "iOS"),
+    ),
+    Reader(
+        "Outlook's browser on an iPhone",
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 17_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+        "Mobile/15E148 Outlook-iOS/2.0",
+        Client("Outlook-iOS", "2", "iOS", "17.1", "iPhone", MOBILE),
+    ),
+    Reader(
+        "Outlook on Android, whose version is not Android's",
+        "Outlook-Android/2.0",
+        Client("Outlook-Android", "2", "Android", "", "Generic Smartphone", MOBILE),
+    ),
+    Reader(
+        "the new Outlook on Windows",
+        f"{WINDOWS_CHROME} Edg/124.0.0.0 OneOutlook/1.2024.411.100",
+        Client("Outlook", "1.2024.411.100", "Windows", "", "", DESKTOP),
+    ),
+    Reader(
+        "Outlook on a Mac",
+        "MacOutlook/16.80.23121017 (Intelx64 Mac OS X Version 14.1.2 (Build 23B92))",
+        Client("MacOutlook", "16.80.23121017", "Mac OS X", "14.1.2", "Mac", DESKTOP),
+    ),
+    Reader(
+        "Yahoo's app on Android",
+        "YahooMobileMail/6.50.1 (Android Mail; 1.0) (husky; Google; Pixel 8 Pro; 14; 2992x1344)",
+        Client("YahooMobileMail", "6.50.1", "Android", "", "Generic Smartphone", MOBILE),
+    ),
+    Reader(
+        "Yahoo's cache of images",
+        "YahooCacheSystem",
+        Client("YahooMailProxy", image_proxy=ImageProxy.YAHOO),
+        kind=HitKind.OPEN,
+    ),
+    Reader(
+        "Apple Mail on an iPad",
+        "Mozilla/5.0 (iPad; CPU OS 16_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148",
+        Client("Mobile Safari UI/WKWebView", "", "iOS", "16.6", "iPad", TABLET),
+    ),
+    Reader(
         "Thunderbird",
         "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:115.0) Gecko/20100101 Thunderbird/115.10.1",
         Client("Thunderbird", "115.10.1", "Windows", "", "", DESKTOP),
@@ -169,6 +211,25 @@ READERS = [
         "a browser without a window",
         f"Mozilla/5.0 (X11; Linux x86_64) {WEBKIT} HeadlessChrome/120.0.6099.28 Safari/537.36",
         Client("HeadlessChrome", "120.0.6099", "Linux", "", "", BOT),
+    ),
+    Reader(
+        "a preview that poses as a browser before it says what it is",
+        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_11_1) AppleWebKit/601.2.4 (KHTML, like Gecko) Version/9.0.1 "
+        "Safari/601.2.4 facebookexternalhit/1.1 Facebot Twitterbot/1.0",
+        Client("FacebookBot", "1.1", "Mac OS X", "10.11.1", "", BOT),
+    ),
+    Reader("a monitor", "Site24x7", Client("Site24x7", device_type=BOT)),
+    Reader(
+        "Gmail following links",
+        f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {WEBKIT} Chrome/42.0.2311.135 Safari/537.36 Edge/12.246 "
+        "Gmail-content-sampling",
+        Client("Edge", "12.246", "Windows", "", "", BOT),
+    ),
+    Reader("a mail gateway", "Barracuda Sentinel (EE)", Client(device_type=BOT)),
+    Reader(
+        "a phone whose maker has bot in its name",
+        f"Mozilla/5.0 (Linux; Android 14; CUBOT X70) {WEBKIT} Chrome/124.0.0.0 Mobile Safari/537.36",
+        Client("Chrome Mobile", "124", "Android", "14", "X70", MOBILE),
     ),
     Reader("nobody", "", UNKNOWN),
     Reader("somebody unheard of", "Whatever 1.0", UNKNOWN),
@@ -238,6 +299,12 @@ READERS = [
         "Mozilla/5.0 (X11; Ubuntu; Linux x86_64; rv:126.0) Gecko/20100101 Firefox/126.0",
         Client("Firefox", "126", "Ubuntu", "", "", DESKTOP),
         hints={"sec-ch-ua-platform": '"Linux"'},
+    ),
+    Reader(
+        "a phone whose user agent is a desktop's and whose hint is not",
+        f"Mozilla/5.0 (X11; Linux x86_64) {WEBKIT} Chrome/124.0.0.0 Safari/537.36",
+        Client("Chrome", "124", "Android", "", "", MOBILE),
+        hints={"sec-ch-ua-platform": '"Android"', "sec-ch-ua-mobile": "?1"},
     ),
     Reader("only a hint", "", Client(device_type=MOBILE), hints={"sec-ch-ua-mobile": "?1"}),
     Reader(

@@ -6,7 +6,9 @@ from uuid import UUID, uuid4
 from waypost.events.client import Client, DeviceType
 from waypost.events.hit import Hit, HitKind, Outcome
 from waypost.events.ids import uuid7
+from waypost.events.location import Location
 from waypost.events.name import EventName
+from waypost.events.verdict import RULES_VERSION, Reason, Verdict, VerdictClass
 from waypost.store import HitRow, SegmentSpan, SendEventRow, SendRow, SentLink
 
 NOON = datetime(2026, 3, 5, 12, 0, 0, 123456, tzinfo=UTC)
@@ -17,6 +19,20 @@ PHONE = Client(
     os_version="17.5.1",
     device="iPhone",
     device_type=DeviceType.MOBILE,
+)
+LONDON = Location(
+    country="GB",
+    region="England",
+    city="London",
+    latitude=51.5142,
+    longitude=-0.0931,
+    time_zone="Europe/London",
+    asn=20712,
+    as_organisation="Andrews & Arnold Ltd",
+)
+
+PERSON = Verdict(
+    verdict_class=VerdictClass.HUMAN, score=0, reasons=(Reason.NO_SIGN,), final=False, rules_version=RULES_VERSION
 )
 
 
@@ -46,14 +62,18 @@ def hit(account, send, **changes) -> Hit:
     return Hit(**(known | changes))
 
 
-def hit_row(the_hit, segment="edge-0.s", record=0, client=PHONE, unenriched=()) -> HitRow:
+def hit_row(
+    the_hit, segment="edge-0.s", record=0, client=PHONE, location=LONDON, unenriched=(), verdict=PERSON
+) -> HitRow:
     return HitRow(
         hit=the_hit,
         client=client,
+        location=location,
         segment=segment,
         record=record,
         received_at=NOON + timedelta(seconds=1),
         unenriched=unenriched,
+        verdict=verdict,
     )
 
 

@@ -6,10 +6,12 @@ from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
-from tests.unit.store.rows import NOON, PHONE, hit, hit_row, send_event, send_id, send_row, span
+from tests.unit.store.rows import LONDON, NOON, PHONE, hit, hit_row, send_event, send_id, send_row, span
 
 from waypost.events.client import UNKNOWN, Client, DeviceType, ImageProxy
 from waypost.events.hit import HitKind, Outcome
+from waypost.events.location import UNKNOWN as UNKNOWN_LOCATION
+from waypost.events.location import Location
 from waypost.events.name import EventName
 from waypost.store import EventLink, EventStore, PeriodCount, SentLink, StoreFailed, event_store
 from waypost.store.connection import Connection
@@ -35,7 +37,31 @@ def test_a_click_comes_back_with_everything_that_was_known_of_it(store, account)
     assert (event.link_domain, event.edge, event.client_address) == ("links.example.com", "edge-0", "2001:db8::1")
     assert event.user_agent == "Mozilla/5.0 (iPhone)"
     assert event.client == PHONE
+    assert event.location == LONDON
     assert event.detail == ""
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        UNKNOWN_LOCATION,
+        Location(country="NZ", latitude=-36.8485, longitude=179.9999),
+        Location(country="GA", latitude=0.0, longitude=9.4536),
+        Location(asn=4_294_967_295, as_organisation="Größte"),
+    ],
+)
+def test_a_place_comes_back_as_it_went_in_unknown_or_known(store, account, location):
+    send = send_id()
+    store.insert_hits([hit_row(hit(account, send), location=location)])
+    (event,) = store.send_events(account, send)
+    assert event.location == location
+
+
+def test_the_states_of_a_send_have_no_place(store, account):
+    send = send_id()
+    store.insert_send_events([send_event(account, send)])
+    (event,) = store.send_events(account, send)
+    assert event.location == UNKNOWN_LOCATION
 
 
 def test_headers_other_than_the_user_agent_are_kept_once(store, account):

@@ -82,7 +82,10 @@ def grant_by_password(control: Control, key: str, secret: str) -> Grant:
     with control.database.writing() as session:
         of_this_key = AuthSession.api_key == api_key.number
         # First, for it locks the key's row: of two logins at once the later one ends the earlier one's session.
-        session.execute(update(ApiKey).where(ApiKey.number == api_key.number).values(last_used_at=now))
+        same_secret = (ApiKey.number == api_key.number, ApiKey.secret_hash == api_key.secret_hash)
+        used = update(ApiKey).where(*same_secret).values(last_used_at=now).returning(ApiKey.number)
+        if session.scalars(used).one_or_none() is None:  # a new password was set since it was compared
+            raise CredentialsInvalidError
         session.execute(delete(AuthSession).where(of_this_key, AuthSession.expires_at <= now))
         session.execute(
             update(AuthSession).where(of_this_key, AuthSession.superseded_at.is_(None)).values(superseded_at=now)

@@ -70,7 +70,7 @@ def approve_account(control: ControlParts, operator: Operator, account_id: Accou
 def reject_account(
     control: ControlParts, operator: Operator, account_id: AccountId, body: Rejection
 ) -> OperatorsAccountView:
-    """Turn a pending account down."""
+    """Turn a pending account down, or a suspended one for good: what it has queued is `rejected`."""
     return _decide(control, operator.account, account_id, AccountState.REJECTED, body.reason)
 
 
@@ -78,7 +78,7 @@ def reject_account(
 def suspend_account(
     control: ControlParts, operator: Operator, account_id: AccountId, body: Suspension
 ) -> OperatorsAccountView:
-    """Stop an approved account's sending at once: what it has queued is held."""
+    """Stop an approved account's sending at once: what it has queued is held until it is approved or rejected."""
     return _decide(
         control, operator.account, account_id, AccountState.SUSPENDED, body.reason, block_links=body.block_links
     )

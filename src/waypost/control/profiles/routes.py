@@ -91,7 +91,7 @@ def verify_sending_profile(control: ControlParts, principal: Manager, profile_id
 
 @_profiles.delete("/{profile_id}", status_code=204, responses=_OF_ONE)
 def delete_sending_profile(control: ControlParts, principal: Manager, profile_id: ProfileId) -> None:
-    """Delete a sending profile: it sends no more, and links already sent go on working."""
+    """Delete a sending profile: it sends no more; mail that waits is `rejected`. Links already sent go on working."""
     delete_profile(control.database, control.sources, principal.account, profile_id)
 
 

@@ -49,6 +49,8 @@ class Taken:
 
 
 Remember = Callable[[Session, Taken], None]
+Addressees = dict[str, list[list[str]]]
+"""See `Content.addressees`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,12 @@ class Acceptance:
         self._together = Together(self._keep, MESSAGES_TOGETHER)
 
     async def take(
-        self, account: int, message: Message, recipients: Sequence[NewRecipient], remember: Remember
+        self,
+        account: int,
+        message: Message,
+        recipients: Sequence[NewRecipient],
+        remember: Remember,
+        addressees: Addressees | None,
     ) -> Taken:
         """Take a message in for its recipients: all of them or none.
 
@@ -100,11 +107,12 @@ class Acceptance:
             message: what all get.
             recipients: who they are.
             remember: called in the transaction once all is written.
+            addressees: whom the header names; None: each recipient sees herself alone.
 
         Raises:
             NoActiveProfileError: the account may not send for the domain of `from_email_address`.
         """
-        offered = await to_thread.run_sync(self._offered, account, message, recipients, remember)
+        offered = await to_thread.run_sync(self._offered, account, message, recipients, remember, addressees)
         if len(recipients) == 1 and offered.bytes <= BYTES_TOGETHER:
             return await self._together.do(offered)
         [taken] = await to_thread.run_sync(self._keep, [offered])
@@ -113,7 +121,12 @@ class Acceptance:
         return taken
 
     def _offered(
-        self, account: int, message: Message, recipients: Sequence[NewRecipient], remember: Remember
+        self,
+        account: int,
+        message: Message,
+        recipients: Sequence[NewRecipient],
+        remember: Remember,
+        addressees: Addressees | None,
     ) -> _Offered:
         planned, at = self._planned(message), self._sources.now()
         return _Offered(
@@ -126,7 +139,8 @@ class Acceptance:
                 "account": account,
                 "html": _compressed(message.content_html),
                 "text": _compressed(message.content_text),
-                "headers": message.headers or None,
+                "headers": list(map(list, message.headers.items())) if message.headers else None,
+                "addressees": addressees,
                 "report": None if planned.report is None else Compressed.json(planned.report),
                 "created_at": at,
             },

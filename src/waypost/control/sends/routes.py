@@ -26,14 +26,17 @@ from waypost.control.paging import (
 )
 from waypost.control.responses import ErrorBody, refusals
 from waypost.control.sends.acceptance import Taken
-from waypost.control.sends.recipients import RefusedRecipient, checked
+from waypost.control.sends.recipients import RefusedRecipient, addressees_of, checked, recipients_of
 from waypost.control.sends.schema import (
     BatchRecipient,
     BatchView,
+    CopyKind,
+    CopyView,
     DeliveryView,
     DeviceView,
     EventLink,
     EventView,
+    GeoView,
     NewBatch,
     NewRecipient,
     NewSend,
@@ -52,6 +55,7 @@ from waypost.control.sends.service import (
 from waypost.control.sends.words import wanted_words
 from waypost.control.times import unix_seconds
 from waypost.db.tables import Delivery, Send
+from waypost.events.location import Location
 from waypost.store.rows import Event
 
 _PATH = "/api/v1/email/send"
@@ -82,13 +86,21 @@ _INERT = {
 
 @router.post("", status_code=202, response_model=SendView, responses=_SENDING)
 async def send(control: ControlParts, principal: Sender, body: NewSend, idempotency_key: KeyHeader = None) -> Response:
-    """Send a message. Once this answers 202 the message is on disk and will be tried until it is delivered or fails."""
+    """Send a message. Once this answers 202 the message is on disk and will be tried until it is delivered or fails.
+
+    Each of `cc` and `bcc` gets a send of its own: with its own links, events and delivery.
+    """
 
     async def act(remember: Remember) -> SendView:
         taken = await accept(
-            control, principal, body, [body], lambda session, taken: remember(session, lambda: _accepted(taken))
+            control,
+            principal,
+            body,
+            recipients_of(body),
+            lambda session, taken: remember(session, lambda: _accepted(body, taken)),
+            addressees=addressees_of(body),
         )
-        return _accepted(taken)
+        return _accepted(body, taken)
 
     return await _once(control, principal, idempotency_key).answer("send", body, 202, act)
 
@@ -241,9 +253,20 @@ def _report(report: dict[str, Any] | None) -> RewriteReport | None:
     return RewriteReport.model_validate(report) if report else None
 
 
-def _accepted(taken: Taken) -> SendView:
-    [row] = taken.sends
-    return _view_of(row, taken.profile.public_id, taken.report)
+def _accepted(asked: NewSend, taken: Taken) -> SendView:
+    row, *copied = taken.sends
+    view = _view_of(row, taken.profile.public_id, taken.report)
+    kinds = [CopyKind.CC] * len(asked.cc or ()) + [CopyKind.BCC] * len(asked.bcc or ())
+    copies = [
+        CopyView(
+            kind=kind,
+            recipient_email_address=copy["recipient_email_address"],
+            send_id=copy["send_id"],
+            send_key=copy["send_key"],
+        )
+        for kind, copy in zip(kinds, copied, strict=True)
+    ]
+    return view.model_copy(update={"copies": copies or None})
 
 
 def _batch(recipients: Sequence[NewRecipient | RefusedRecipient], taken: Taken) -> BatchView:
@@ -308,5 +331,17 @@ def _event(found: FoundSend, event: Event) -> EventView:
         os=SoftwareView(name=client.os, version=client.os_version) if by_reader else None,
         device=DeviceView(name=client.device, type=client.device_type) if by_reader else None,
         user_agent=event.user_agent if by_reader else None,
+        geo=_geo(event.location) if by_reader else None,
         ip=event.client_address if by_reader else None,
+    )
+
+
+def _geo(location: Location) -> GeoView:
+    return GeoView(
+        country=location.country,
+        region=location.region,
+        city=location.city,
+        latitude=location.latitude,
+        longitude=location.longitude,
+        time_zone=location.time_zone,
     )

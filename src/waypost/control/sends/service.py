@@ -12,7 +12,7 @@ from waypost.control.context import Control
 from waypost.control.errors import ContentExpiredError, NotFoundError
 from waypost.control.oauth.service import Principal
 from waypost.control.profiles.service import sending_profile_id
-from waypost.control.sends.acceptance import Remember, Taken
+from waypost.control.sends.acceptance import Addressees, Remember, Taken
 from waypost.control.sends.schema import Message, NewRecipient
 from waypost.control.sends.search import search
 from waypost.db.states import DeliveryState
@@ -37,7 +37,13 @@ class FoundSend:
 
 
 async def accept(
-    control: Control, principal: Principal, message: Message, recipients: Sequence[NewRecipient], remember: Remember
+    control: Control,
+    principal: Principal,
+    message: Message,
+    recipients: Sequence[NewRecipient],
+    remember: Remember,
+    *,
+    addressees: Addressees | None = None,
 ) -> Taken:
     """Take a message in for its recipients: see `Acceptance.take`.
 
@@ -46,7 +52,7 @@ async def accept(
         NoActiveProfileError: nor may the domain of `from_email_address`.
     """
     principal.require_approved()
-    return await control.acceptance.take(principal.account.number, message, recipients, remember)
+    return await control.acceptance.take(principal.account.number, message, recipients, remember, addressees)
 
 
 def list_sends(control: Control, principal: Principal, *, before: UUID | None, limit: int) -> Sequence[FoundSend]:

@@ -1,0 +1,133 @@
+"""Human or machine: a first verdict on each hit as it is stored, the final one when its burst is over."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from msgspec import Struct
+
+from waypost.events.hit import Hit
+from waypost.events.verdict import (
+    SETTLED_AFTER,
+    SendFacts,
+    Verdict,
+    VerdictClass,
+    classify_batch,
+    evidence_of,
+    settled_at,
+)
+from waypost.pipeline.counts import Count, Counts
+from waypost.pipeline.enrich import Facts
+from waypost.store import EventStore
+from waypost.store.verdicts import Judged, StoredHit, Subject
+
+_NEVER_FINAL: Final = datetime.fromtimestamp(0, UTC)
+LOCK: Final = "verdicts"
+# Due subjects are looked for over all events: a few milliseconds, but not at each poll of the spool.
+_LOOK_SECONDS: Final = 5
+# A subject is a handful of hits, and one update writes the verdicts of all.
+_SUBJECTS: Final = 2000
+
+Hold = Callable[[Iterable[str]], AbstractContextManager[frozenset[str]]]
+"""`pipeline.hold.hold_segments`: among several pipelines of one store, one settles verdicts."""
+
+
+class Change(Struct, frozen=True):
+    """A verdict that is not what it was."""
+
+    account: int
+    send_id: UUID | None
+    event_id: UUID
+    before: VerdictClass | None
+    """None: there was none."""
+    after: VerdictClass
+
+
+def first_verdicts(hits: Sequence[tuple[Hit, Facts]]) -> list[Verdict]:
+    """A verdict on each hit, from what is in one batch: no question to the store holds a hit up.
+
+    None is final, however old the hit is: what else is stored of its send was not looked at.
+    """
+    evidence = [(hit.send_id, evidence_of(hit, facts.client, facts.location.as_organisation)) for hit, facts in hits]
+    return classify_batch(evidence, {}, _NEVER_FINAL)
+
+
+class Settler:
+    """Judges the hits of a send again, with all that is known of it, once nothing more of the burst can come."""
+
+    def __init__(
+        self,
+        store: EventStore,
+        counts: Counts,
+        held: Hold,
+        *,
+        now: Callable[[], datetime],
+        changed: Callable[[Sequence[Change]], None] = lambda _: None,
+    ) -> None:
+        """Do nothing yet.
+
+        Args:
+            store: its hits are judged.
+            counts: raised as things happen.
+            held: holds a name against other processes.
+            now: aware, UTC.
+            changed: told, before they are written, which verdicts change; an error of its leaves them to be settled.
+        """
+        self._verdicts = store.verdicts
+        self._counts = counts
+        self._held = held
+        self._now = now
+        self._changed = changed
+        self._look_at: datetime | None = None
+
+    def settle(self) -> int:
+        """Settle what is due; returns how many hits were.
+
+        Raises:
+            StoreFailed: what is not settled is still due.
+        """
+        now = self._now()
+        if self._look_at is not None and now < self._look_at:
+            return 0
+        self._look_at = now + timedelta(seconds=_LOOK_SECONDS)
+        with self._held([LOCK]) as mine:
+            if LOCK not in mine:
+                return 0
+            subjects = self._verdicts.due(now - SETTLED_AFTER, _SUBJECTS)
+            settled = self._judge(subjects, now)
+        if len(subjects) == _SUBJECTS:
+            self._look_at = None
+        return settled
+
+    def _judge(self, subjects: Sequence[Subject], now: datetime) -> int:
+        if not subjects:
+            return 0
+        hits = self._verdicts.hits(subjects)
+        judged, changes = judge(hits, self._verdicts.sends(hits), now)
+        self._changed(changes)
+        self._verdicts.write(judged)
+        self._counts.add(Count.SETTLED, len(judged))
+        self._counts.add(Count.RECLASSIFIED, len(changes))
+        return len(judged)
+
+
+def judge(
+    hits: Mapping[Subject, Sequence[StoredHit]], sends: Mapping[UUID, SendFacts], now: datetime
+) -> tuple[list[Judged], list[Change]]:
+    """Final verdicts on hits that have none, or another one; and those of another class than before."""
+    known = [(subject, hit) for subject, of_one in hits.items() for hit in of_one]
+    evidence = [(subject.send_id, hit.evidence) for subject, hit in known]
+    over = max([now, *(settled_at([each]) for _, each in evidence)])  # the clock of an edge may be ahead
+    judged: list[Judged] = []
+    changes: list[Change] = []
+    for (subject, hit), after in zip(known, classify_batch(evidence, sends, over), strict=True):
+        if after == hit.verdict:
+            continue
+        event_id = hit.evidence.event_id
+        judged.append(Judged(subject.account, subject.send_id, event_id, hit.evidence.occurred_at, after))
+        before = hit.verdict.verdict_class if hit.verdict else None
+        if before is not after.verdict_class:
+            changes.append(Change(subject.account, subject.send_id, event_id, before, after.verdict_class))
+    return judged, changes

@@ -1,0 +1,8 @@
+import pytest
+
+from waypost.events.client_parser import ClientParser
+
+
+@pytest.fixture(scope="session")
+def parser():
+    return ClientParser()

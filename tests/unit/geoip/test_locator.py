@@ -1,0 +1,95 @@
+import logging
+
+import pytest
+from tests.mmdb import LONDON, NETWORK, PARIS, write_mmdb
+
+from waypost.events.location import UNKNOWN, Location, location_of
+from waypost.geoip.locator import Locator
+from waypost.geoip.state import State, read_state, write_state
+
+
+def looking(*paths, **more):
+    locator = Locator(paths, **more)
+    locator.look()
+    return locator
+
+
+def test_place_and_network_come_from_two_files(tmp_path):
+    city = write_mmdb(tmp_path / "city.mmdb", {"81.2.0.0/16": LONDON})
+    asn = write_mmdb(tmp_path / "asn.mmdb", {"81.0.0.0/8": NETWORK})
+    locator = looking(city, asn)
+    assert locator.locate("81.2.69.142") == Location(
+        country="GB",
+        region="England",
+        city="London",
+        latitude=51.5142,
+        longitude=-0.0931,
+        time_zone="Europe/London",
+        asn=20712,
+        as_organisation="Andrews & Arnold Ltd",
+    )
+    assert locator.locate("81.9.9.9") == Location(asn=20712, as_organisation="Andrews & Arnold Ltd")
+
+
+@pytest.mark.parametrize("address", ["", "127.0.0.1", "10.0.0.7", "fd00::1", "nonsense"])
+def test_an_address_that_is_nowhere_stays_unknown_whatever_the_database_says(tmp_path, address):
+    everywhere = write_mmdb(tmp_path / "d.mmdb", {"0.0.0.0/1": LONDON, "fc00::/7": LONDON})
+    assert looking(everywhere).locate(address) == UNKNOWN
+
+
+def test_a_replaced_file_is_used_and_nothing_that_was_remembered_of_the_old_one(tmp_path):
+    path = write_mmdb(tmp_path / "d.mmdb", {"8.0.0.0/8": LONDON})
+    locator = looking(path)
+    assert locator.locate("8.8.8.8").country == "GB"
+
+    write_mmdb(path, {"8.0.0.0/8": PARIS})
+    assert locator.locate("8.8.8.8").country == "GB"
+    assert locator.look() == 1
+    assert locator.locate("8.8.8.8") == location_of(PARIS)
+    assert locator.look() == 0
+
+
+def test_a_file_that_cannot_be_used_or_goes_away_changes_nothing_and_is_said(tmp_path, caplog):
+    path = write_mmdb(tmp_path / "d.mmdb", {"8.0.0.0/8": LONDON})
+    states = []
+    locator = looking(path, on_change=states.append)
+    for spoil in (lambda: path.write_bytes(b"junk"), path.unlink):
+        # As an update does: the old file stays whole for who has it mapped.
+        path.rename(tmp_path / "before")
+        path.write_bytes(b"")
+        spoil()
+        with caplog.at_level(logging.ERROR):
+            assert locator.look() == 0
+            assert locator.look() == 0
+        assert locator.locate("8.8.8.8").country == "GB"
+        (tmp_path / "before").rename(path)
+        locator.look()
+    good, junk, again, gone, once_more = [each[0].problem for each in states]
+    assert (good, again, once_more) == ("", "", "")
+    assert ("MaxMind DB format" in junk, gone) == (True, "it is not there")
+    assert [record.message.endswith("the one before stays in use") for record in caplog.records] == [True, True]
+
+
+def test_without_a_file_nothing_is_known_until_one_comes(tmp_path):
+    path = tmp_path / "later" / "d.mmdb"
+    states = []
+    locator = looking(path, on_change=states.append)
+    assert not locator.is_ready
+    assert locator.locate("8.8.8.8") == UNKNOWN
+    assert [(each.problem, each.built_at) for each in states[0]] == [("it is not there", None)]
+
+    write_mmdb(path, {"8.0.0.0/8": LONDON})
+    locator.look()
+    assert locator.is_ready
+    assert locator.locate("8.8.8.8").country == "GB"
+    assert [each.problem for each in states[1]] == [""]
+
+
+def test_what_is_in_use_is_read_back_as_it_was_written(tmp_path):
+    states = []
+    looking(write_mmdb(tmp_path / "d.mmdb", {"8.0.0.0/8": LONDON}), tmp_path / "none", on_change=states.append)
+    assert read_state(tmp_path) is None
+    state = State(databases=states[0], stale_days=62)
+    write_state(tmp_path, state)
+    assert read_state(tmp_path) == state
+    assert [each.problem for each in state.databases] == ["", "it is not there"]
