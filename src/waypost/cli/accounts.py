@@ -10,9 +10,9 @@ from waypost.cli.options import config_option, data_option
 from waypost.cli.publish import publish
 from waypost.cli.tables import table
 from waypost.control.accounts.schema import NewAccount, NewPassword
-from waypost.control.accounts.service import create_account, decide, list_accounts, list_decisions
+from waypost.control.accounts.service import create_account, decide, keep_content, list_accounts, list_decisions
 from waypost.control.keys.service import set_password
-from waypost.control.operators.schema import Rejection
+from waypost.control.operators.schema import MAX_CONTENT_DAYS, Rejection
 from waypost.control.sources import SYSTEM
 from waypost.db.states import AccountState
 
@@ -21,7 +21,7 @@ _DECIDED_BY = "cli"
 
 @click.group()
 def accounts() -> None:
-    """Create, list, approve, reject and suspend accounts, and set their passwords.
+    """Create, list, approve, reject and suspend accounts, set their passwords, and say how long content is kept.
 
     An account may send once it is approved and has an active sending profile. ACCOUNT is its id or e-mail address.
     """
@@ -73,6 +73,26 @@ def suspend(data: Path, config: Path | None, account: str, *, reason: str, block
     Links already sent go on working, unless --block-links has them answer 410.
     """
     _decide(data, config, account, AccountState.SUSPENDED, reason, block_links=block_links)
+
+
+@accounts.command()
+@data_option
+@config_option
+@click.argument("account")
+@click.option(
+    "--content-days",
+    type=click.IntRange(1, MAX_CONTENT_DAYS),
+    help="How many days; without it as the setting control.content_days has it.",
+)
+def keep(data: Path, config: Path | None, account: str, content_days: int | None) -> None:
+    """Say how long the content of an account's messages is kept, with its link reports.
+
+    What is older goes within the hour, for good; what is still to be delivered is kept until it is.
+    """
+    with control_database(config, data) as (settings, database):
+        kept = keep_content(database, SYSTEM, named_account(database, account).public_id, content_days)
+    days = settings.control.content_days if kept.content_days is None else kept.content_days
+    click.echo(f"Content of {kept.email} is kept for {days} days.")
 
 
 @accounts.command()

@@ -17,10 +17,12 @@ from waypost.control.limits import Limits
 from waypost.control.links.routes import router as links
 from waypost.control.metrics.routes import router as metrics_route
 from waypost.control.oauth.routes import router as oauth
+from waypost.control.oauth.sessions import Sessions
 from waypost.control.oauth.signing import SigningKeys
 from waypost.control.operators.routes import router as operators
 from waypost.control.profiles.routes import routers as profiles
 from waypost.control.responses import ErrorBody
+from waypost.control.sends.acceptance import Acceptance
 from waypost.control.sends.routes import router as sends
 from waypost.control.sources import SYSTEM, Sources
 from waypost.db import ControlKey, Database
@@ -90,6 +92,18 @@ def create_app(
     signing_keys.prepare()
     limits = Limits(sources.now)
     app.state.control = Control(
-        settings, database, store, keyring, signing_keys, control_key, sources, limits, client_of, fleet, metrics
+        settings,
+        database,
+        store,
+        keyring,
+        signing_keys,
+        Sessions(database),
+        Acceptance(database, sources, keyring),
+        control_key,
+        sources,
+        limits,
+        client_of,
+        fleet,
+        metrics,
     )
     return app

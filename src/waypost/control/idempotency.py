@@ -7,11 +7,12 @@ first one left.
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 
+from anyio import to_thread
 from fastapi import Header
 from fastapi.responses import Response
 from pydantic import BaseModel
@@ -71,7 +72,9 @@ class Once:
         self._account = principal.account.number
         self._key = key
 
-    def answer(self, route: str, asked: BaseModel, status: int, act: Callable[[Remember], BaseModel]) -> Response:
+    async def answer(
+        self, route: str, asked: BaseModel, status: int, act: Callable[[Remember], Awaitable[BaseModel]]
+    ) -> Response:
         """The answer to a request, done now or earlier.
 
         Args:
@@ -84,14 +87,15 @@ class Once:
             IdempotencyKeyUsedError: the key came with another request.
         """
         if self._key is None:
-            return _json(act(_nothing).model_dump_json(), status)
-        request = _Request(self._account, self._key, _digest(route, asked))
-        if earlier := self._earlier(request):
+            return _json((await act(_nothing)).model_dump_json(), status)
+        digest = await to_thread.run_sync(_digest, route, asked)
+        request = _Request(self._account, self._key, digest)
+        if earlier := await to_thread.run_sync(self._earlier, request):
             return earlier
         try:
-            view = act(lambda session, view_of: self._remember(session, request, status, view_of()))
+            view = await act(lambda session, view_of: self._remember(session, request, status, view_of()))
         except _AnsweredMeanwhileError:
-            meanwhile = self._earlier(request)
+            meanwhile = await to_thread.run_sync(self._earlier, request)
             if meanwhile is None:
                 raise
             return meanwhile

@@ -98,7 +98,7 @@ async def _run(  # noqa: PLR0917 -- the parts that `run` has opened
         parts.create_task(run_mail(settings, install.database, keyring, install.control_key, stop, counts=counts.mail))
         parts.create_task(publisher.run(stop))
         parts.create_task(run_checks(settings, install.database, keyring, roots, stop, counts=counts.checks))
-        parts.create_task(keep_house(install.database, SYSTEM, stop))
+        parts.create_task(keep_house(install.database, SYSTEM, settings.control.content_days, stop))
         parts.create_task(run_backfill(install.database, stop))
         parts.create_task(_watch(watched, stop))
         parts.create_task(run_pipeline(settings, store, install.database, stop, counts=counts.pipeline, intake=intake))

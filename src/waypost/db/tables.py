@@ -64,6 +64,8 @@ class Account(Base, kw_only=True):
     state: Mapped[AccountState] = mapped_column(default=AccountState.PENDING)
     rejected_reason: Mapped[str | None] = mapped_column(Text, default=None)
     """Why it was rejected or suspended; the owner sees it."""
+    content_days: Mapped[int | None] = mapped_column(default=None)
+    """How long the content of its messages is kept; None: the setting `control.content_days`."""
     created_at: Mapped[datetime]
     modified_at: Mapped[datetime]
 
@@ -283,9 +285,14 @@ class Content(Base, kw_only=True):
     """A message's parts exactly as submitted; one row serves every recipient of a batch."""
 
     __tablename__ = "contents"
-    __table_args__ = (Index("ix_contents_created_at", "created_at"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        Index("ix_contents_account_created_at", "account", "created_at"),
+        {"sqlite_autoincrement": True},
+    )
 
     content_id: Mapped[int] = mapped_column(Number, primary_key=True, init=False)
+    account: Mapped[int | None] = mapped_column(Number, default=None)
+    """Whose it is, for its retention. No foreign key: its sends have one. None: the release before wrote it."""
     html: Mapped[str | None] = mapped_column(ZlibText)
     text: Mapped[str | None] = mapped_column(ZlibText)
     headers: Mapped[list[list[str]] | dict[str, str] | None] = mapped_column(Json, default=None)

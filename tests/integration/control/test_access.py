@@ -127,6 +127,9 @@ ROWS = {
     ("GET", "/api/v1/admin/account"): Row(MANAGING, operators=True),
     ("GET", "/api/v1/admin/account/{account_id}"): Row(MANAGING, of=Household.account_id, operators=True),
     ("GET", "/api/v1/admin/account/{account_id}/history"): Row(MANAGING, of=Household.account_id, operators=True),
+    ("PUT", "/api/v1/admin/account/{account_id}/retention"): Row(
+        MANAGING, lambda _: {"content_days": 7}, of=Household.account_id, operators=True
+    ),
     ("PUT", "/api/v1/admin/account/{account_id}/approve"): Row(MANAGING, of=Household.account_id, operators=True),
     ("PUT", "/api/v1/admin/account/{account_id}/reject"): Row(
         MANAGING, lambda _: {"reason": "r"}, of=Household.account_id, operators=True

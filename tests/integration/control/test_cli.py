@@ -242,3 +242,11 @@ def test_an_edge_elsewhere_has_another_name_than_the_one_here(waypost):
     assert "give the other another name" in waypost("edges", "add", "edge", code=1).output
     assert 'name = "paris"' in waypost("edges", "add", "paris").stdout
     assert waypost("edges", "list").stdout.splitlines()[1].split() == ["paris", "never"]
+
+
+def test_how_long_an_accounts_content_is_kept(waypost, account):
+    assert waypost("accounts", "keep", account, "--content-days", "7").stdout == (
+        "Content of owner@shop.example is kept for 7 days.\n"
+    )
+    assert waypost("accounts", "keep", account).stdout == "Content of owner@shop.example is kept for 45 days.\n"
+    assert "0" in waypost("accounts", "keep", account, "--content-days", "0", code=2).stderr

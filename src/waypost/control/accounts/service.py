@@ -115,6 +115,26 @@ def list_decisions(database: Database, account: UUID) -> Sequence[AccountDecisio
         ).all()
 
 
+def keep_content(database: Database, sources: Sources, account: UUID, days: int | None) -> Account:
+    """Say how long the content of an account's messages is kept.
+
+    Args:
+        database: the control database.
+        sources: clock.
+        account: its public id.
+        days: None: as the setting `control.content_days` has it.
+
+    Raises:
+        NotFoundError: there is no such account.
+    """
+    with database.writing() as session:
+        row = session.scalars(select(Account).where(Account.public_id == account).with_for_update()).one_or_none()
+        if row is None:
+            raise NotFoundError("account")
+        row.content_days, row.modified_at = days, sources.now()
+    return row
+
+
 def decide(
     database: Database,
     sources: Sources,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import delete, select, update
 
 from waypost.control.context import Control
 from waypost.control.errors import (
@@ -24,16 +24,6 @@ from waypost.db.tables import Account, ApiKey, AuthSession
 
 REFRESH_LIFE = timedelta(days=30)
 REFRESH_TOKEN_BYTES = 32
-
-# Run at each request, and made once: putting a statement together takes longer than SQLite takes to answer it.
-_PRINCIPAL = (
-    select(ApiKey, Account)
-    .join(AuthSession, AuthSession.api_key == ApiKey.number)
-    .join(Account, ApiKey.account == Account.number)
-    .where(
-        AuthSession.public_id == bindparam("session_id"), AuthSession.revoked_at.is_(None), ApiKey.revoked_at.is_(None)
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +139,7 @@ def delete_expired_sessions(database: Database, sources: Sources) -> None:
         session.execute(delete(AuthSession).where(AuthSession.expires_at <= sources.now()))
 
 
-def principal_of(control: Control, access_token: str) -> Principal:
+async def principal_of(control: Control, access_token: str) -> Principal:
     """Whom an access token stands for, as things are now.
 
     Raises:
@@ -158,8 +148,7 @@ def principal_of(control: Control, access_token: str) -> Principal:
     claims = control.signing_keys.verify(access_token)
     if claims is None:
         raise BearerInvalidError
-    with control.database.reading() as session:
-        found = session.execute(_PRINCIPAL, {"session_id": UUID(claims["sid"])}).one_or_none()
+    found = await control.sessions.find(UUID(claims["sid"]))
     if found is None:
         raise BearerInvalidError
     api_key, account = found

@@ -20,7 +20,7 @@ from waypost.db.tables import Account, LinkDomain, Profile, ProfileCheck
 CHECKS_APART: Final = timedelta(seconds=10)
 """Requests for a check come true no oftener: each may order a certificate, and authorities count orders that fail."""
 
-# Run at each send, and made once: see `waypost.control.oauth.service`.
+# Run at each send, and made once: see `waypost.control.oauth.sessions`.
 _ACTIVE = (
     select(Profile)
     .where(

@@ -55,6 +55,10 @@ def _absent(value: object) -> bool:
     return value is None
 
 
+def _untrue(value: object) -> bool:
+    return value is False
+
+
 class Message(RequestModel):
     """What every recipient of a message gets."""
 
@@ -213,6 +217,13 @@ class SendView(BaseModel):
             exclude_if=_absent,
         ),
     ] = None
+    content_expired: Annotated[
+        bool,
+        Field(
+            description="Extension. True once content and link report are not kept any more; absent before.",
+            exclude_if=_untrue,
+        ),
+    ] = False
 
 
 class BatchRecipient(BaseModel):
