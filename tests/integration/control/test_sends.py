@@ -428,7 +428,7 @@ def test_a_send_that_waits_shows_why_and_until_when_and_a_finished_one_does_not(
 def an_event(tenant, send_id, name, **fields):
     unknown = {
         "outcome": None, "link": None, "link_domain": "", "edge": "", "client_address": "", "user_agent": "",
-        "client": Client(), "location": Location(), "detail": "",
+        "client": Client(), "location": Location(), "verdict": None, "detail": "",
     }  # fmt: skip
     return Event(
         **unknown
