@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fix lock bench bench-links bench-edge bench-pipeline bench-api bench-search bench-mail bench-verdict fuzz torture conformance
+.PHONY: help setup demo test check fix lock bench bench-links bench-edge bench-pipeline bench-api bench-storage bench-search bench-mail bench-verdict fuzz torture conformance
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -33,7 +33,7 @@ lock: $(READY)  ## requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --all-extras --group dev --python-version 3.11 \
 	  --custom-compile-command "make lock" pyproject.toml --output-file requirements.lock
 
-bench: bench-links bench-edge bench-pipeline bench-api bench-mail bench-verdict  ## every benchmark but bench-search
+bench: bench-links bench-edge bench-pipeline bench-api bench-storage bench-mail bench-verdict  ## every benchmark but bench-search
 
 bench-links: $(READY)  ## rewriting, link length, sealing, growth: tables, and a plot in bench/results; over SHARED=DIR/corpus
 	$(BIN)/python -m bench.links $(if $(SHARED),$(SHARED)/corpus)
@@ -46,6 +46,9 @@ bench-pipeline: $(READY)  ## events a second from sealed segment to queryable ro
 
 bench-api: $(READY)  ## sends a second that the API takes, and how long it takes them, on SQLite and PostgreSQL
 	$(BIN)/python -m bench.api
+
+bench-storage: $(READY)  ## bytes that a million sends take in the control database, on SQLite and PostgreSQL
+	$(BIN)/python -m bench.api_storage
 
 bench-mail: $(READY)  ## messages composed and signed a second, on one core; signing beside dkimpy's
 	$(BIN)/python -m bench.mail

@@ -6,6 +6,9 @@ The API runs in a process of its own, as in `waypost core` but without pipeline 
 request. The client is this process, and shares the machine with the server and PostgreSQL. First as many requests as
 `--connections` get through one after the other; then `--rate` requests a second, whether answered or not, whose times
 count from when each was due, so that a stall shows in every request it held up. Then batches, one after the other.
+
+"CPU each" is what a send takes of the API's process, of PostgreSQL's and of this one, and "two cores" how many sends a
+second they come to on two cores that do nothing else: the machine's other load changes it less than what was sent.
 """
 
 import argparse
@@ -14,6 +17,7 @@ import base64
 import contextlib
 import json
 import os
+import random
 import socket
 import statistics
 import subprocess
@@ -28,11 +32,11 @@ from typing import Any
 import httpx
 from tests.postgresql import running
 
-from waypost.config import HostPort, load
+from waypost.config import HostPort, Settings, load
 from waypost.control.accounts.schema import NewAccount
 from waypost.control.accounts.service import create_account, decide
 from waypost.control.app import create_app
-from waypost.control.install import open_install
+from waypost.control.install import Install, open_install
 from waypost.control.keys.schema import NewApiKey
 from waypost.control.keys.service import create_api_key
 from waypost.control.process import serve
@@ -40,11 +44,12 @@ from waypost.control.profiles.schema import NewProfile
 from waypost.control.profiles.service import create_profile
 from waypost.control.sources import SYSTEM
 from waypost.db.states import AccountState, Role
+from waypost.db.tables import Account
 from waypost.keyfile import create_keyring, keyring_path
 from waypost.telemetry.garbage import spare_the_collector
 
 DOMAIN = "shop.example"
-WORDS = "a letter to its readers, with news of the shop and what it costs this week, "
+CELL = '<td style="font-family:Arial,sans-serif;font-size:16px;line-height:24px;color:#202020;padding:0 24px 16px">'
 
 
 @dataclass(frozen=True)
@@ -56,19 +61,58 @@ class Server:
     pid: int
     token: str
 
-    def cpu_seconds(self) -> float:
-        """User and system time so far."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+@dataclass(frozen=True)
+class Usage:
+    """Seconds of CPU."""
+
+    api: float
+    database: float
+    client: float
+
+    @classmethod
+    def now(cls, server: Server, postmaster: int | None) -> "Usage":
+        """So far; `postmaster` is None where the database is in the API's process."""
+        own = os.times()
+        backends = _children(postmaster) if postmaster else []
+        return cls(_cpu_seconds(server.pid), sum(map(_cpu_seconds, backends)), own.user + own.system)
+
+    def since(self, earlier: "Usage", count: int) -> "Usage":
+        """For each of `count` requests."""
+        return Usage(
+            (self.api - earlier.api) / count,
+            (self.database - earlier.database) / count,
+            (self.client - earlier.client) / count,
+        )
+
+    @property
+    def all(self) -> float:
+        """Of all three."""
+        return self.api + self.database + self.client
+
+
+def _children(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in tasks.split()]
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def message(links: int, kilobytes: int) -> dict[str, Any]:
-    """A send whose HTML is about that long."""
-    text = WORDS * (kilobytes * 1024 // links // len(WORDS) - 1)
-    rows = "".join(
-        f'<tr><td><a href="https://www.shop.example/p/{n}?utm_source=letter&amp;n={n}">Item {n}</a>{text}</td></tr>'
-        for n in range(links)
-    )
+    """A send whose HTML is about that long, and shrinks about seven times, as that of real mail does."""
+    chance = random.Random(1)
+    words = ["".join(chance.choices("abcdefghijklmnoprstuvw", k=chance.randint(2, 9))) for _ in range(100)]
+    paragraphs = kilobytes * 1024 // links // (len(CELL) + 85)
+
+    def row(number: int) -> str:
+        url = f"https://www.shop.example/p/{number}?utm_source=letter&amp;n={number}"
+        cells = (f"{CELL}{' '.join(chance.choices(words, k=12))}</td>" for _ in range(paragraphs))
+        return f'<tr>{CELL}<a href="{url}">Item {number}</a></td>{"".join(cells)}</tr>'
+
+    rows = "\n".join(map(row, range(links)))
     return {
         "from_email_address": f"news@{DOMAIN}",
         "recipient_email_address": "ada@example.com",
@@ -91,16 +135,23 @@ def batch(send: dict[str, Any], recipients: int) -> dict[str, Any]:
     }
 
 
-async def serve_api(data: Path) -> None:
-    """In the process under test: make an account that may send, print its key, serve."""
-    settings = load(None, os.environ, data)
-    install = open_install(settings)
+def sending_account(install: Install, settings: Settings) -> Account:
+    """An account that may send."""
     database = install.database
     account = create_account(database, SYSTEM, NewAccount(name="Shop", email=f"owner@{DOMAIN}"))
     decide(database, SYSTEM, account.public_id, AccountState.APPROVED, decided_by="bench")
     profile = NewProfile(profile_name="shop", sending_domain=DOMAIN, link_domain="localhost")
     development = settings.links.development_domains
     create_profile(database, SYSTEM, account, profile, development, control_key=install.control_key)
+    return account
+
+
+async def serve_api(data: Path) -> None:
+    """In the process under test: make an account that may send, print its key, serve."""
+    settings = load(None, os.environ, data)
+    install = open_install(settings)
+    database = install.database
+    account = sending_account(install, settings)
     key = create_api_key(database, SYSTEM, account.public_id, NewApiKey(name="bench", role=Role.STANDARD))
     keyring = create_keyring(keyring_path(data))
     print(f"{key.api_key.key}:{key.secret}", flush=True)
@@ -199,14 +250,14 @@ async def at_a_rate(server: Server, body: dict[str, Any], rate: int, seconds: fl
     return sorted(taken)
 
 
-def measure(name: str, url: str, options: argparse.Namespace) -> None:
+def measure(name: str, url: str, options: argparse.Namespace, postmaster: int | None = None) -> None:
     """Print a line for one database."""
     body = message(options.links, options.kilobytes)
     with started(url) as server:
         asyncio.run(one_after_the_other(server, body, options.connections, 1))  # warm
-        cpu = server.cpu_seconds()
+        earlier = Usage.now(server, postmaster)
         sent = asyncio.run(one_after_the_other(server, body, options.connections, options.seconds))
-        cpu = (server.cpu_seconds() - cpu) / sent
+        each = Usage.now(server, postmaster).since(earlier, sent)
         times = asyncio.run(at_a_rate(server, body, options.rate, options.seconds))
         start = time.monotonic()
         many = batch(body, options.recipients)
@@ -214,7 +265,8 @@ def measure(name: str, url: str, options: argparse.Namespace) -> None:
         recipients = batches * options.recipients / (time.monotonic() - start)
     p99 = times[int(len(times) * 0.99)]
     print(
-        f"{name:<12}{sent / options.seconds:>8.0f}/s{cpu * 1e3:>10.2f} ms"
+        f"{name:<12}{sent / options.seconds:>8.0f}/s{each.api * 1e3:>7.2f} ms{each.database * 1e3:>9.2f} ms"
+        f"{each.client * 1e3:>8.2f} ms{2 / each.all:>9.0f}/s"
         f"{statistics.median(times) * 1e3:>12.1f} ms{p99 * 1e3:>10.1f} ms{recipients:>11.0f}/s"
     )
 
@@ -234,10 +286,15 @@ def main() -> None:
         asyncio.run(serve_api(options.serve))
         return
     print(f"{options.kilobytes} KB of HTML, {options.links} links; {os.cpu_count()} cores for client, API and database")
-    print(f"{'':<12}{'sends':>10}{'CPU each':>13}{f'p50 at {options.rate}/s':>15}{'p99':>13}{'recipients':>13}")
+    at_rate = f"p50 at {options.rate}/s"
+    print(
+        f"{'':<12}{'sends':>10}{'CPU each':>10}{'database':>12}{'client':>11}{'two cores':>11}"
+        f"{at_rate:>15}{'p99':>13}{'recipients':>13}"
+    )
     measure("SQLite", "", options)
     with running(durable=True) as postgresql:
-        measure("PostgreSQL", postgresql.new_database(), options)
+        postmaster = int((postgresql.directory / "data" / "postmaster.pid").read_text().split()[0])
+        measure("PostgreSQL", postgresql.new_database(), options, postmaster)
 
 
 if __name__ == "__main__":

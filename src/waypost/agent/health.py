@@ -101,8 +101,6 @@ def _warnings(view: View, remote: Remote | None, now: float) -> Iterator[str]:
             backlog = worker.account.backlog
             yield f"{backlog.records} clicks of {worker.name} wait to be stored, the oldest for {now - oldest:.0f} s"
     yield from _geoip_warnings(view, now)
-    if view.webhooks_problem:
-        yield f"how webhooks are doing cannot be read: {view.webhooks_problem}"
     if remote is None:
         return
     if remote.contact_at is None:

@@ -10,7 +10,6 @@ from waypost import __version__
 from waypost.agent.health import is_up, judge
 from waypost.agent.view import Remote, View, Worker
 from waypost.spool.counters import LOST, Count
-from waypost.webhooks.state import State as WebhooksState
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -48,8 +47,6 @@ class _Taken(Collector):
         yield from _workers(self._view.workers, self._now)
         yield from _machine(self._view, self._remote, self._now)
         yield from _geoip(self._view, self._now)
-        if self._view.webhooks is not None:
-            yield from _webhooks(self._view.webhooks, self._now)
         if self._remote is not None:
             yield from _remote(self._remote, self._now)
 
@@ -139,18 +136,6 @@ def _geoip(view: View, now: float) -> Iterator[Metric]:
         if database.built_at is not None:
             age.add_metric([database.path], max(0.0, now - database.built_at.timestamp()))
     yield from (used, age)
-
-
-def _webhooks(state: WebhooksState, now: float) -> Iterator[Metric]:
-    yield CounterMetricFamily("waypost_webhook_messages", "Noted for an endpoint.", state.notices)
-    attempts = CounterMetricFamily("waypost_webhook_attempts", "By what came of them.", labels=["outcome"])
-    for outcome, count in state.attempts.items():
-        attempts.add_metric([outcome], count)
-    yield attempts
-    yield CounterMetricFamily("waypost_webhook_endpoints_given_up", "Disabled for their answers.", state.given_up)
-    yield GaugeMetricFamily("waypost_webhook_endpoints_disabled", "At present.", state.endpoints_disabled)
-    age = 0.0 if state.oldest_due_at is None else max(0.0, now - state.oldest_due_at.timestamp())
-    yield GaugeMetricFamily("waypost_webhook_oldest_due_age_seconds", "How late the oldest message is.", age)
 
 
 def _remote(remote: Remote, now: float) -> Iterator[Metric]:

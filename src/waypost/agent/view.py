@@ -8,7 +8,6 @@ from waypost.geoip.state import State as GeoipState
 from waypost.links.keyring import Keyring
 from waypost.spool.conservation import Account
 from waypost.spool.counters import Seen, WorkerStatus
-from waypost.webhooks.state import State as WebhooksState
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +68,4 @@ class View:
     geoip: GeoipState | None = None
     """What the core of this machine uses to say where readers are; None: no core has said it here."""
     geoip_problem: str = ""
-    """Why that could not be read."""
-    webhooks: WebhooksState | None = None
-    """How the webhooks of this machine's core are doing; None: no core has said it here."""
-    webhooks_problem: str = ""
     """Why that could not be read."""

@@ -18,8 +18,6 @@ from waypost.spool.conservation import account, worker_directories
 from waypost.spool.counters import read_seen, read_status
 from waypost.spool.names import SEALED_SUFFIX
 from waypost.spool.reader import count_records
-from waypost.webhooks.state import State as WebhooksState
-from waypost.webhooks.state import read_state as webhooks_state
 
 LOOK_SECONDS: Final = 1.0
 
@@ -66,7 +64,6 @@ class Watch:
             self._snapshot.look()
         workers, spool_problem = self._workers()
         geoip, geoip_problem = self._geoip()
-        webhooks, webhooks_problem = self._webhooks()
         self._view = View(
             at=self._wall(),
             workers=workers,
@@ -76,8 +73,6 @@ class Watch:
             spool_problem=spool_problem,
             geoip=geoip,
             geoip_problem=geoip_problem,
-            webhooks=webhooks,
-            webhooks_problem=webhooks_problem,
         )
 
     def _look_at_keyring(self) -> str:
@@ -98,12 +93,6 @@ class Watch:
             return read_state(self._data), ""
         except (OSError, msgspec.DecodeError) as error:
             return self._view.geoip, str(error)
-
-    def _webhooks(self) -> tuple[WebhooksState | None, str]:
-        try:
-            return webhooks_state(self._data), ""
-        except (OSError, msgspec.DecodeError) as error:
-            return self._view.webhooks, str(error)
 
     def _workers(self) -> tuple[tuple[Worker, ...], str]:
         spool = self._data / "spool"

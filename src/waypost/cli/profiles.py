@@ -137,7 +137,10 @@ def verify(data: Path, config: Path | None, profile: UUID, *, until_active: bool
 @click.argument("profile", type=click.UUID)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def delete(data: Path, config: Path | None, profile: UUID, *, yes: bool) -> None:
-    """Delete a profile. Nothing is sent with it any more; links that were sent go on working, on their link domain."""
+    """Delete a profile. Nothing is sent with it any more, and messages that wait end as rejected.
+
+    Links that were sent go on working, on their link domain.
+    """
     with control_database(config, data) as (settings, database):
         found = find_profile(database, None, profile)
         if not yes:

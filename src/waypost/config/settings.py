@@ -114,6 +114,7 @@ class ControlSettings(Struct, frozen=True):
     listen: HostPort
     access_token_seconds: Annotated[int, _range(60, 86_400, "seconds")]
     sign_up: bool
+    content_days: Annotated[int, _range(1, 3650, "days")]
 
 
 class DbSettings(Struct, frozen=True):

@@ -15,11 +15,14 @@ from waypost.control.edges.routes import router as edges
 from waypost.control.keys.routes import router as keys
 from waypost.control.limits import Limits
 from waypost.control.links.routes import router as links
+from waypost.control.metrics.routes import router as metrics_route
 from waypost.control.oauth.routes import router as oauth
+from waypost.control.oauth.sessions import Sessions
 from waypost.control.oauth.signing import SigningKeys
 from waypost.control.operators.routes import router as operators
 from waypost.control.profiles.routes import routers as profiles
 from waypost.control.responses import ErrorBody
+from waypost.control.sends.acceptance import Acceptance
 from waypost.control.sends.routes import router as sends
 from waypost.control.sources import SYSTEM, Sources
 from waypost.control.webhooks.routes import router as webhooks
@@ -51,7 +54,9 @@ def routes() -> FastAPI:
         responses={"default": {"model": ErrorBody, "description": "Refused, or failed."}},
     )
     # A path is looked for in this order, and most requests are sends.
-    for router in (sends, oauth, accounts, keys, *profiles, links, blocks, webhooks, analysis, operators, edges):
+    for router in (
+        sends, oauth, accounts, keys, *profiles, links, blocks, webhooks, analysis, operators, metrics_route, edges,
+    ):  # fmt: skip
         app.include_router(router)
     boundary.install(app)
     return app
@@ -67,6 +72,7 @@ def create_app(
     sources: Sources = SYSTEM,
     fleet: Fleet | None = None,
     client_of: ClientOf = connected,
+    metrics: Callable[[], bytes] = bytes,
 ) -> FastAPI:
     """The API, ready to be served.
 
@@ -79,6 +85,7 @@ def create_app(
         sources: clock and randomness.
         fleet: what edges on machines of their own need; None: they are not served.
         client_of: who a request comes from, behind TLS fronts.
+        metrics: of this process, in Prometheus' text format; blocks.
 
     Raises:
         ControlKeyError: `control_key` is not the one this database was used with.
@@ -88,6 +95,18 @@ def create_app(
     signing_keys.prepare()
     limits = Limits(sources.now)
     app.state.control = Control(
-        settings, database, store, keyring, signing_keys, control_key, sources, limits, client_of, fleet
+        settings,
+        database,
+        store,
+        keyring,
+        signing_keys,
+        Sessions(database),
+        Acceptance(database, sources, keyring),
+        control_key,
+        sources,
+        limits,
+        client_of,
+        fleet,
+        metrics,
     )
     return app

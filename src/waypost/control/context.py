@@ -10,7 +10,9 @@ from fastapi import Depends, Request
 
 from waypost.config import Settings
 from waypost.control.limits import Limits
+from waypost.control.oauth.sessions import Sessions
 from waypost.control.oauth.signing import SigningKeys
+from waypost.control.sends.acceptance import Acceptance
 from waypost.control.sources import Sources
 from waypost.db import ControlKey, Database
 from waypost.fleet.courier import Receipt
@@ -70,6 +72,8 @@ class Control:
     keyring: Callable[[], Keyring]
     """The newest one."""
     signing_keys: SigningKeys
+    sessions: Sessions
+    acceptance: Acceptance
     control_key: ControlKey
     """Seals what must be kept secret."""
     sources: Sources
@@ -77,6 +81,8 @@ class Control:
     client_of: ClientOf
     fleet: Fleet | None = None
     """None: this API serves no edges."""
+    metrics: Callable[[], bytes] = bytes
+    """In Prometheus' text format; blocks."""
 
 
 async def _control(request: Request) -> Control:

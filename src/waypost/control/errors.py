@@ -11,6 +11,7 @@
     ├── OperatorsOnlyError           for the operator's account only
     ├── SignUpClosedError            accounts are made by operators only
     ├── NotFoundError                no such object, or another account's: the two must look alike
+    ├── ContentExpiredError          the send is there, what it consisted of is not kept any more
     ├── AccountNotApprovedError      the account may not send
     ├── ConflictError                the state of things does not allow it
     ├── IdempotencyKeyUsedError      the same Idempotency-Key came with something else
@@ -46,6 +47,7 @@ class Code(IntEnum):
     SIGN_UP_CLOSED = 40303
     NO_SUCH_PATH = 40401
     NO_SUCH_OBJECT = 40402
+    CONTENT_EXPIRED = 40403
     METHOD_NOT_ALLOWED = 40501
     ACCOUNT_NOT_APPROVED = 40901
     CONFLICT = 40902
@@ -123,7 +125,10 @@ class CredentialsInvalidError(ControlError):
     code = Code.CREDENTIALS_INVALID
 
     def __init__(self) -> None:
-        super().__init__("bad credentials: send an API key and its secret as Authorization: Basic base64(key:secret)")
+        super().__init__(
+            "bad credentials: send an API key and its secret, or an account's e-mail address and password, as "
+            "Authorization: Basic base64(key:secret)"
+        )
 
 
 class RefreshTokenInvalidError(ControlError):
@@ -181,6 +186,15 @@ class NotFoundError(ControlError):
     def __init__(self, noun: str) -> None:
         self.noun = noun
         super().__init__(f"there is no such {noun}")
+
+
+class ContentExpiredError(ControlError):
+    """The content's retention has passed."""
+
+    code = Code.CONTENT_EXPIRED
+
+    def __init__(self) -> None:
+        super().__init__("the content of this send is no longer kept, nor its link report")
 
 
 class AccountNotApprovedError(ControlError):

@@ -32,6 +32,10 @@ MAX_URL_CHARACTERS = 2048
 # (RFC 1035); a return path on the bounce domain is "bounce-", 32 digits, "@" and 254 in all (RFC 5321, 4.5.3.1.3).
 MAX_MAIL_DOMAIN_CHARACTERS = 214
 MAX_REASON_CHARACTERS = 1000
+# NIST SP 800-63B-4, section 3.1.1.2, for a password that is the only factor. It asks for no rules beside that.
+MIN_PASSWORD_CHARACTERS = 15
+MAX_PASSWORD_CHARACTERS = 256
+_ASCII_TEXT = re.compile(r"[ -~]*")
 
 SURROGATE = "must be text: it holds half of a surrogate pair"
 
@@ -59,6 +63,13 @@ def single_line(value: str) -> str:
             "must not hold control characters (found {character})",
             {"character": f"U+{ord(found[0]):04X}"},
         )
+    return value
+
+
+def _ascii_text(value: str) -> str:
+    """Basic credentials beyond ASCII are read differently by different clients and servers (RFC 7617, section 2.1)."""
+    if not _ASCII_TEXT.fullmatch(value):
+        raise PydanticCustomError("ascii_text", "must hold only ASCII letters, digits, punctuation and spaces")
     return value
 
 
@@ -121,6 +132,11 @@ Reason = Annotated[str, Field(min_length=1, max_length=MAX_REASON_CHARACTERS), A
 EmailAddress = Annotated[str, Field(max_length=ADDRESS_CHARACTERS), AfterValidator(_email_address)]
 OptionalEmailAddress = Annotated[str, Field(max_length=ADDRESS_CHARACTERS), AfterValidator(_or_nothing(_email_address))]
 """An address, or the empty text for none."""
+Password = Annotated[
+    str,
+    Field(min_length=MIN_PASSWORD_CHARACTERS, max_length=MAX_PASSWORD_CHARACTERS),
+    AfterValidator(_ascii_text),
+]
 DomainName = Annotated[str, Field(max_length=DOMAIN_CHARACTERS), AfterValidator(_domain_name)]
 MailDomainName = Annotated[DomainName, AfterValidator(_mail_domain_name)]
 """One that has room before it for what mail puts there."""

@@ -1,28 +1,28 @@
 """`Idempotency-Key`: what is asked twice is done once, and answered twice.
 
 The answer is kept in the transaction that does what was asked. So there is no moment at which one is known without the
-other, and of two requests at once the database lets one through: the other one's transaction fails, and it answers with
-what the first one left.
+other, and of two requests at once the database lets one through: the other one is undone, and answers with what the
+first one left.
 """
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 
+from anyio import to_thread
 from fastapi import Header
 from fastapi.responses import Response
 from pydantic import BaseModel
 from sqlalchemy import delete
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from waypost.control.errors import IdempotencyKeyUsedError
 from waypost.control.oauth.service import Principal
 from waypost.control.sources import Sources
-from waypost.db import Database
+from waypost.db import Database, insert_new
 from waypost.db.tables import IdempotencyKey
 
 KEPT: Final = timedelta(hours=24)
@@ -52,6 +52,10 @@ class _Request:
     digest: str
 
 
+class _AnsweredMeanwhileError(Exception):
+    """The same request was faster: what this one did is undone, and the other one's answer is there."""
+
+
 class Once:
     """Does a request once for each key of an account.
 
@@ -68,7 +72,9 @@ class Once:
         self._account = principal.account.number
         self._key = key
 
-    def answer(self, route: str, asked: BaseModel, status: int, act: Callable[[Remember], BaseModel]) -> Response:
+    async def answer(
+        self, route: str, asked: BaseModel, status: int, act: Callable[[Remember], Awaitable[BaseModel]]
+    ) -> Response:
         """The answer to a request, done now or earlier.
 
         Args:
@@ -81,15 +87,15 @@ class Once:
             IdempotencyKeyUsedError: the key came with another request.
         """
         if self._key is None:
-            return _json(act(_nothing).model_dump_json(), status)
-        request = _Request(self._account, self._key, _digest(route, asked))
-        if earlier := self._earlier(request):
+            return _json((await act(_nothing)).model_dump_json(), status)
+        digest = await to_thread.run_sync(_digest, route, asked)
+        request = _Request(self._account, self._key, digest)
+        if earlier := await to_thread.run_sync(self._earlier, request):
             return earlier
         try:
-            view = act(lambda session, view_of: self._remember(session, request, status, view_of()))
-        except IntegrityError:
-            # Perhaps the same request was faster: then ours is undone, and its answer is there.
-            meanwhile = self._earlier(request)
+            view = await act(lambda session, view_of: self._remember(session, request, status, view_of()))
+        except _AnsweredMeanwhileError:
+            meanwhile = await to_thread.run_sync(self._earlier, request)
             if meanwhile is None:
                 raise
             return meanwhile
@@ -108,17 +114,16 @@ class Once:
         now = self._sources.now()
         of_key = (IdempotencyKey.account == request.account, IdempotencyKey.key == request.key)
         session.execute(delete(IdempotencyKey).where(*of_key, IdempotencyKey.created_at <= _oldest(now)))
-        session.add(
-            IdempotencyKey(
-                account=request.account,
-                key=request.key,
-                request_digest=request.digest,
-                status=status,
-                answer=view.model_dump_json(),
-                created_at=now,
-            )
+        row = IdempotencyKey(
+            account=request.account,
+            key=request.key,
+            request_digest=request.digest,
+            status=status,
+            answer=view.model_dump_json(),
+            created_at=now,
         )
-        session.flush()
+        if insert_new(session, row) is None:
+            raise _AnsweredMeanwhileError
 
 
 def delete_old_keys(database: Database, sources: Sources) -> None:

@@ -8,8 +8,8 @@ from ipaddress import IPv6Address, ip_address
 from waypost.control.errors import CredentialsInvalidError, TooManyAttemptsError
 from waypost.control.throttle import Rate, Throttle
 
-# Secrets are 256 random bits: nobody guesses one. What is limited is the core and the 19 MB that each attempt takes,
-# and how long a wrong secret left in a configuration goes unnoticed.
+# Secrets are 256 random bits, or 15 characters that somebody chose: nobody guesses one at this rate. What is limited as
+# well is the core and the 19 MB that each attempt takes, and how long a wrong secret in a configuration goes unnoticed.
 LOGINS_OF_KEY = Rate(10, timedelta(minutes=5))
 # Several applications with a wrong secret behind one address; right ones are not counted.
 LOGINS_OF_ADDRESS = Rate(100, timedelta(minutes=5))

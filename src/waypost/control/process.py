@@ -13,6 +13,10 @@ from waypost.telemetry.ports import check_free
 # How long requests under way may take when the process stops.
 GRACE_SECONDS = 10
 
+# As many as Granian takes when it is not embedded; then it is 128, idle ones too, and whoever comes next waits for one
+# of them to go: the system tries again after 1, 3, 7, 15 and 31 seconds. A connection takes a few KB.
+CONNECTIONS = 1024
+
 
 async def serve(app: FastAPI, listen: HostPort, stop: asyncio.Event) -> None:
     """Serve until `stop` is set, then finish what is under way and return.
@@ -29,6 +33,8 @@ async def serve(app: FastAPI, listen: HostPort, stop: asyncio.Event) -> None:
         port=listen.port,
         interface=Interfaces.ASGINL,  # no lifespan: what the app needs is there before it
         websockets=False,
+        backlog=CONNECTIONS,
+        backpressure=CONNECTIONS,
         log_enabled=False,
     )
     serving = asyncio.create_task(server.serve())

@@ -15,10 +15,12 @@ from waypost.control.install import Install, open_install
 from waypost.control.keys.service import CreatedApiKey
 from waypost.control.process import serve as serve_api
 from waypost.control.publishing.service import Publisher
+from waypost.control.sends.backfill import run as run_backfill
 from waypost.control.sources import SYSTEM
 from waypost.control.verification.process import run as run_checks
 from waypost.control.verification.visit import trust
 from waypost.control.webhooks.events import event_reader
+from waypost.core.metrics import CoreCounts, render
 from waypost.edge.forwarded import Front, client_of
 from waypost.keyfile import keyring_path
 from waypost.keyfile.watched import LOOK_SECONDS, WatchedKeyring
@@ -28,7 +30,6 @@ from waypost.pipeline.intake import Intake
 from waypost.pipeline.process import run as run_pipeline
 from waypost.store import EventStore
 from waypost.telemetry.garbage import spare_the_collector
-from waypost.webhooks.counts import Counts
 from waypost.webhooks.notices import Notices
 from waypost.webhooks.process import run as run_webhooks
 
@@ -81,10 +82,10 @@ async def _run(  # noqa: PLR0917 -- the parts that `run` has opened
     def keyring() -> Keyring:
         return watched.keyring
 
+    counts = CoreCounts()
     publisher = Publisher(settings, install.database, keyring, lambda: datetime.now(UTC))
     intake = Intake()
-    counts = Counts()
-    notices = Notices.open(settings, install.database, counts)
+    notices = Notices.open(settings, install.database, counts.webhooks)
     events_of = event_reader(install.database, store)
     front = Front(tuple(each.network for each in settings.edge.trusted_proxies), settings.edge.forwarded_header)
     api = create_app(
@@ -95,16 +96,24 @@ async def _run(  # noqa: PLR0917 -- the parts that `run` has opened
         control_key=install.control_key,
         fleet=Fleet(publisher, intake),
         client_of=partial(client_of, front=front),
+        metrics=lambda: render(install.database, counts, datetime.now(UTC)),
     )
     async with asyncio.TaskGroup() as parts:
         parts.create_task(serve_api(api, settings.control.listen, stop))
-        parts.create_task(run_mail(settings, install.database, keyring, install.control_key, stop))
+        parts.create_task(run_mail(settings, install.database, keyring, install.control_key, stop, counts=counts.mail))
         parts.create_task(publisher.run(stop))
-        parts.create_task(run_checks(settings, install.database, keyring, roots, stop))
-        parts.create_task(keep_house(install.database, SYSTEM, stop))
+        parts.create_task(run_checks(settings, install.database, keyring, roots, stop, counts=counts.checks))
+        parts.create_task(keep_house(install.database, SYSTEM, settings.control.content_days, stop))
+        parts.create_task(run_backfill(install.database, stop))
         parts.create_task(_watch(watched, stop))
-        parts.create_task(run_pipeline(settings, store, install.database, stop, intake=intake, notices=notices))
-        parts.create_task(run_webhooks(settings, install.database, install.control_key, events_of, stop, counts=counts))
+        parts.create_task(
+            run_pipeline(
+                settings, store, install.database, stop, counts=counts.pipeline, intake=intake, notices=notices
+            )
+        )
+        parts.create_task(
+            run_webhooks(settings, install.database, install.control_key, events_of, stop, counts=counts.webhooks)
+        )
         parts.create_task(_when_listening(settings.control.listen, on_ready))
 
 

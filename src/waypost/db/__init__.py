@@ -3,6 +3,7 @@
 from waypost.db.control_key import CONTROL_KEY_FILE, ControlKey, create_control_key, load_control_key
 from waypost.db.engine import SQLITE_FILE, Database, create_engine, database_url
 from waypost.db.errors import UNAVAILABLE, ControlKeyError, DatabaseError, DatabaseUrlError, UnknownRevisionError
+from waypost.db.insert import insert_absent, insert_new
 from waypost.db.migrate import alone, migrate
 
 __all__ = [
@@ -19,6 +20,8 @@ __all__ = [
     "create_control_key",
     "create_engine",
     "database_url",
+    "insert_absent",
+    "insert_new",
     "load_control_key",
     "migrate",
 ]

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, MetaData, String, Text, Uuid, text
+from sqlalchemy import ForeignKey, Index, LargeBinary, MetaData, String, Text, Uuid, false, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_column
 
 from waypost.db.states import (
@@ -85,6 +85,8 @@ class Account(Base, kw_only=True):
     state: Mapped[AccountState] = mapped_column(default=AccountState.PENDING)
     rejected_reason: Mapped[str | None] = mapped_column(Text, default=None)
     """Why it was rejected or suspended; the owner sees it."""
+    content_days: Mapped[int | None] = mapped_column(default=None)
+    """How long the content of its messages is kept; None: the setting `control.content_days`."""
     created_at: Mapped[datetime]
     modified_at: Mapped[datetime]
 
@@ -107,6 +109,15 @@ class ApiKey(Base, kw_only=True):
     """A key and the argon2id hash of its secret; the secret itself is shown once and kept nowhere."""
 
     __tablename__ = "api_keys"
+    __table_args__ = (
+        Index(
+            "ix_api_keys_password_account",
+            "account",
+            unique=True,
+            sqlite_where=text("is_password"),
+            postgresql_where=text("is_password"),
+        ),
+    )
 
     number: Mapped[int] = mapped_column(Number, primary_key=True, init=False)
     public_id: Mapped[UUID] = mapped_column(unique=True)
@@ -115,6 +126,8 @@ class ApiKey(Base, kw_only=True):
     role: Mapped[Role]
     key: Mapped[str] = mapped_column(String(64), unique=True)
     secret_hash: Mapped[str] = mapped_column(String(256), repr=False)
+    is_password: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Its secret is a password of the owner's choice, and its account's e-mail address a user name for it."""
     created_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None] = mapped_column(default=None)
     """Last token request, not last API request: requests do not write."""
@@ -195,6 +208,8 @@ class DkimKey(Base, kw_only=True):
     public_key: Mapped[str] = mapped_column(Text)
     """The tag `p=` of its DNS record: base64 of SubjectPublicKeyInfo (RSA), or of the bare 32 bytes (Ed25519)."""
     created_at: Mapped[datetime]
+    seen_at: Mapped[datetime | None] = mapped_column(default=None)
+    """Since then the checks see its record; None while they do not. An Ed25519 key signs only then."""
 
 
 class ProfileCheck(Base, kw_only=True):
@@ -233,7 +248,17 @@ class Block(Base, kw_only=True):
     """Something switched off. A lifted block's row stays, with who lifted it and when."""
 
     __tablename__ = "blocks"
-    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - the form SQLAlchemy asks for
+    __table_args__ = (
+        Index(
+            "ix_blocks_kind_target",
+            "kind",
+            "target",
+            unique=True,
+            sqlite_where=text("removed_at IS NULL"),
+            postgresql_where=text("removed_at IS NULL"),
+        ),
+        {"sqlite_autoincrement": True},
+    )
 
     number: Mapped[int] = mapped_column(Number, primary_key=True, init=False)
     public_id: Mapped[UUID] = mapped_column(unique=True)
@@ -281,13 +306,21 @@ class Content(Base, kw_only=True):
     """A message's parts exactly as submitted; one row serves every recipient of a batch."""
 
     __tablename__ = "contents"
-    __table_args__ = (Index("ix_contents_created_at", "created_at"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        Index("ix_contents_account_created_at", "account", "created_at"),
+        {"sqlite_autoincrement": True},
+    )
 
     content_id: Mapped[int] = mapped_column(Number, primary_key=True, init=False)
+    account: Mapped[int | None] = mapped_column(Number, default=None)
+    """Whose it is, for its retention. No foreign key: its sends have one. None: the release before wrote it."""
     html: Mapped[str | None] = mapped_column(ZlibText)
     text: Mapped[str | None] = mapped_column(ZlibText)
-    headers: Mapped[dict[str, str] | None] = mapped_column(Json, default=None)
-    """Further header fields, by name."""
+    headers: Mapped[list[list[str]] | dict[str, str] | None] = mapped_column(Json, default=None)
+    """Further header fields: pairs of name and value, in their order. An earlier release kept an object, whose order
+    PostgreSQL does not keep."""
+    addressees: Mapped[dict[str, list[list[str]]] | None] = mapped_column(Json, default=None)
+    """Whom the header names where that is not the recipient alone: pairs of name and address for `to` and `cc`."""
     report: Mapped[dict[str, Any] | None] = mapped_column(ZlibJson, default=None)
     """The rewrite report, as answered when the message was accepted; None without click tracking."""
     created_at: Mapped[datetime]

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+import msgspec
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Enum, Integer, LargeBinary, Text
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -52,6 +53,22 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class Compressed(bytes):
+    """What `ZlibText` or `ZlibJson` would store: made before a transaction, so that none waits for it in there."""
+
+    __slots__ = ()
+
+    @classmethod
+    def text(cls, value: str) -> "Compressed":
+        """Of a text."""
+        return cls(zlib.compress(value.encode()))
+
+    @classmethod
+    def json(cls, value: Any) -> "Compressed":  # noqa: ANN401 - any JSON
+        """Of a JSON value."""
+        return cls(zlib.compress(msgspec.json.encode(value)))
+
+
 class ZlibText(TypeDecorator[str]):
     """Text of any length, NUL included, kept as zlib-compressed UTF-8.
 
@@ -62,9 +79,9 @@ class ZlibText(TypeDecorator[str]):
     impl = LargeBinary
     cache_ok = True
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002 - fixed by SQLAlchemy
+    def process_bind_param(self, value: str | Compressed | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002 - fixed by SQLAlchemy
         """Compress."""
-        return None if value is None else zlib.compress(value.encode())
+        return Compressed.text(value) if isinstance(value, str) else value
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - fixed by SQLAlchemy
         """Decompress."""
@@ -79,9 +96,7 @@ class ZlibJson(TypeDecorator[Any]):
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> bytes | None:  # noqa: ANN401, ARG002 - any JSON; fixed by SQLAlchemy
         """Serialise and compress."""
-        if value is None:
-            return None
-        return zlib.compress(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+        return value if value is None or isinstance(value, Compressed) else Compressed.json(value)
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> Any:  # noqa: ANN401, ARG002 - any JSON; fixed by SQLAlchemy
         """Decompress and parse."""

@@ -74,21 +74,21 @@ def fetch(source: SecretUrl, path: Path, *, today: date, progress: Progress = la
         for left in path.parent.glob(f".{path.name}.*"):  # by a crash
             shutil.rmtree(left)
         for url in urls:
-            if (fetched := _fetch(pool, url, path, progress)) is not None:
-                return fetched
-    raise DownloadFailed(" and ".join(map(repr, urls)), "there is none")
+            got = _fetch(pool, url, path, progress)
+            if isinstance(got, Fetched):
+                return got
+    raise DownloadFailed(repr(url), f"the answer is {got}")
 
 
-def _fetch(pool: urllib3.PoolManager, url: SecretUrl, path: Path, progress: Progress) -> Fetched | None:
-    """Take what there is at a URL; None when there is nothing."""
+def _fetch(pool: urllib3.PoolManager, url: SecretUrl, path: Path, progress: Progress) -> Fetched | str:
+    """Take what there is at a URL; when there is nothing, the answer that said so."""
     with _answer(pool, url, _known(path, repr(url))) as answer:
         if answer.status == HTTPStatus.NOT_MODIFIED:
             return Fetched(repr(url), _looked_at(path), is_new=False)
         if answer.status == HTTPStatus.OK:
             return _take(answer, url, path, progress)
-        if answer.status == HTTPStatus.NOT_FOUND:
-            return None
-        raise DownloadFailed(repr(url), f"the answer is {answer.status} {answer.reason or ''}".rstrip())
+        # Stores of files say 403 of what is not there, too.
+        return f"{answer.status} {answer.reason or ''}".rstrip()
 
 
 def _of_month(source: SecretUrl, month: date) -> SecretUrl:

@@ -12,9 +12,10 @@ from functools import partial
 from waypost.config import Settings
 from waypost.db import UNAVAILABLE
 from waypost.db.link_policy import sending_policy, unsubscribe_urls
+from waypost.db.states import SendState
 from waypost.db.tables import Content
 from waypost.links.keyring import Keyring
-from waypost.mail.queue import Claim, Composed, Job, Queue
+from waypost.mail.queue import Claim, Composed, Job, Queue, Step
 from waypost.mail.relay import Accepted, Answer, Deferred, Envelope, Refused, Relay
 from waypost.mail.render import UNTRACKED as NOT_REWRITTEN
 from waypost.mail.render import Rendered, link_origin, render
@@ -41,6 +42,8 @@ class Outcome(StrEnum):
 
     DELIVERED = "delivered"
     BOUNCED = "bounced"
+    REJECTED = "rejected"
+    """Never to be sent: given to no relay."""
     POSTPONED = "postponed"
     RELAY_DOWN = "relay_down"
     """Postponed, and others would be as well."""
@@ -140,15 +143,16 @@ class Deliverer:
     def _prepare(self, claim: Claim) -> Prepared | Outcome:
         job = self._queue.job(claim)
         now = self._clock()
-        if job.profile.deleted_at is not None:
-            return self._bounce(claim, None, "the sending profile is deleted")
+        if reason := job.end_reason:
+            self._queue.failed(claim, None, Step(SendState.REJECTED, now, reason))
+            return Outcome.REJECTED
         if reason := job.hold_reason:
             look_again_at = hold_until(now, held_since=job.delivery.created_at, chance=self._chance())
             self._queue.held(claim, look_again_at, reason)
             return Outcome.HELD
         if job.content is None:
             return self._bounce(claim, None, "the content is no longer kept")
-        mailboxes = _mailboxes(job)
+        mailboxes = _mailboxes(job, job.content)
         if isinstance(mailboxes, str):
             return self._bounce(claim, None, mailboxes)
         rendered = self._render(job, job.content)
@@ -159,7 +163,7 @@ class Deliverer:
             return self._bounce(claim, None, f"the message cannot be composed: {error}")
         signers = self._signers.of(job.profile.sending_domain, job.dkim_keys)
         signed = sign(message, signers, job.send.created_at)
-        envelope = Envelope(_sender(job, mailboxes), mailboxes.to.address, signed)
+        envelope = Envelope(_sender(job, mailboxes), mailboxes.recipient.address, signed)
         return Prepared(claim, Composed(now, _note(job, rendered)), envelope)
 
     def _render(self, job: Job, content: Content) -> Rendered:
@@ -169,7 +173,7 @@ class Deliverer:
         return render(job.send, content, job.profile, keyring=keyring, policy=policy, origin=origin)
 
     def _bounce(self, claim: Claim, composed: Composed | None, reason: str) -> Outcome:
-        self._queue.failed(claim, composed, self._clock(), reason)
+        self._queue.failed(claim, composed, Step(SendState.BOUNCE, self._clock(), reason))
         return Outcome.BOUNCED
 
     async def _record(self, prepared: Prepared, answer: Answer) -> Outcome:
@@ -215,25 +219,35 @@ class Deliverer:
 @dataclass(frozen=True, slots=True)
 class _Mailboxes:
     from_: Mailbox
-    to: Mailbox
+    recipient: Mailbox
+    """Who gets this one: of the envelope."""
+    to: tuple[Mailbox, ...]
+    """Whom the header names, and so for `cc`."""
+    cc: tuple[Mailbox, ...]
     reply_to: tuple[Mailbox, ...]
 
 
-def _mailboxes(job: Job) -> _Mailboxes | str:
+def _mailboxes(job: Job, content: Content) -> _Mailboxes | str:
     """The send's mailboxes, or a sentence that says which address cannot be used and why."""
     send = job.send
+    recipient = [send.recipient_name, send.recipient_email_address]
+    named = content.addressees or {"to": [recipient], "cc": []}
     wanted = {
-        "from_email_address": mailbox(send.from_email_address, send.from_name),
-        "recipient_email_address": mailbox(send.recipient_email_address, send.recipient_name),
-        **({"reply_to": mailbox(send.reply_to)} if send.reply_to else {}),
+        "from_email_address": [[send.from_name, send.from_email_address]],
+        "recipient_email_address": [recipient],
+        "to": named["to"],
+        "cc": named["cc"],
+        "reply_to": [["", send.reply_to]] if send.reply_to else [],
     }
-    found: list[Mailbox] = []
-    for field, box in wanted.items():
-        if isinstance(box, AddressProblem):
-            return f"{field} {_ADDRESS_PROBLEMS[box]}"
-        found.append(box)
-    from_, to, *reply_to = found
-    return _Mailboxes(from_, to, tuple(reply_to))
+    found: dict[str, list[Mailbox]] = {field: [] for field in wanted}
+    for field, pairs in wanted.items():
+        for name, address in pairs:
+            box = mailbox(address, name)
+            if isinstance(box, AddressProblem):
+                return f"{field} {_ADDRESS_PROBLEMS[box]}"
+            found[field].append(box)
+    [from_], [recipient_], *others = found.values()
+    return _Mailboxes(from_, recipient_, *map(tuple, others))
 
 
 def _note(job: Job, rendered: Rendered) -> str | None:
@@ -255,7 +269,8 @@ def _compose(job: Job, content: Content, mailboxes: _Mailboxes, rendered: Render
             # The time of the request, not of the attempt: every attempt sends the same bytes.
             sent_at=job.send.created_at,
             from_=mailboxes.from_,
-            to=(mailboxes.to,),
+            to=mailboxes.to,
+            cc=mailboxes.cc,
             reply_to=mailboxes.reply_to,
             subject=job.send.subject,
             text=rendered.text,
@@ -264,6 +279,12 @@ def _compose(job: Job, content: Content, mailboxes: _Mailboxes, rendered: Render
                 Attachment(file.name, file.content_type, file.data, file.inline_id) for file in job.attachments
             ),
             unsubscribe=Unsubscribe(**job.send.list_unsubscribe) if job.send.list_unsubscribe else None,
-            headers=tuple((content.headers or {}).items()),
+            headers=_headers(content),
         )
     )
+
+
+def _headers(content: Content) -> tuple[tuple[str, str], ...]:
+    kept = content.headers or []
+    pairs = kept.items() if isinstance(kept, dict) else kept
+    return tuple((name, value) for name, value in pairs)

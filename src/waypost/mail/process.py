@@ -28,6 +28,8 @@ _POLL_SECONDS = 0.1
 # While the relay is down, its queue is not turned over for nothing: a few messages are tried, this far apart.
 _RELAY_DOWN_PAUSE_SECONDS = 5
 _DATABASE_DOWN_PAUSE_SECONDS = 1
+# Who deletes a profile sees its mail end while she looks; profiles are few.
+_ENDS_SECONDS = 2
 # What is then still under way is left to its lease. Less than what `waypost up` (25 s) and systemd (90 s) wait.
 _STOP_SECONDS = 20
 
@@ -76,11 +78,12 @@ async def run(
     )
     # One for each connection: a message that waited for one would be sent on a check of approval grown old.
     worker = _Worker(queue, relay, deliverer, clock, slots=settings.mail.connections)
-    renewing = asyncio.create_task(worker.renew_leases())
+    beside = [asyncio.create_task(worker.renew_leases()), asyncio.create_task(worker.hasten_ends())]
     try:
         await worker.work(stop)
     finally:
-        renewing.cancel()
+        for task in beside:
+            task.cancel()
         await worker.end()
         await relay.close()
 
@@ -134,6 +137,19 @@ class _Worker:
                 await asyncio.to_thread(self._queue.renew, list(self._under_way.values()), self._clock())
             except SQLAlchemyError:
                 _log.exception("leases could not be renewed")
+
+    async def hasten_ends(self) -> None:
+        """Have mail end soon after it can be sent no more, and not at its next attempt, for ever."""
+        known: frozenset[int] = frozenset()
+        while True:
+            try:
+                ended = await asyncio.to_thread(self._queue.ended_profiles)
+                if ended - known:
+                    await asyncio.to_thread(self._queue.hasten_ends, self._clock())
+                known = ended
+            except SQLAlchemyError:
+                _log.exception("mail that is never to be sent could not be looked for")
+            await asyncio.sleep(_ENDS_SECONDS)
 
     async def _claim(self) -> list[Claim]:
         now = asyncio.get_running_loop().time()

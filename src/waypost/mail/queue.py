@@ -9,6 +9,7 @@ but that one transaction.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, bindparam, func, literal, or_, select, text, update
@@ -16,21 +17,45 @@ from sqlalchemy.orm import Session
 
 from waypost.db.engine import Database
 from waypost.db.outbox import SendEvent, rows
-from waypost.db.states import AccountState, DeliveryState, ProfileState, SendState
+from waypost.db.states import AccountState, DeliveryState, DkimAlgorithm, ProfileState, SendState
 from waypost.db.tables import Account, Content, ContentAttachment, Delivery, DkimKey, Profile, Send
 from waypost.db.types import UtcDateTime
 
 # Long enough for a stalled disk or a garbage collection, short enough that a restart goes on within the minute.
 LEASE_SECONDS = 30
+# Others wait for each of these transactions.
+_HASTENED_AT_ONCE = 500
 
 # Run for each message, and made once.
-_DKIM_KEYS = select(DkimKey).where(DkimKey.profile == bindparam("profile")).order_by(DkimKey.number)
+_DKIM_KEYS = (
+    select(DkimKey)
+    .where(
+        DkimKey.profile == bindparam("profile"),
+        # Publishing it is advice, and a signature whose key nobody finds looks like a fault to some.
+        or_(DkimKey.algorithm != DkimAlgorithm.ED25519, DkimKey.seen_at.is_not(None)),
+    )
+    .order_by(DkimKey.number)
+)
 _ATTACHMENTS = (
     select(ContentAttachment)
     .where(ContentAttachment.content_id == bindparam("content_id"))
     .order_by(ContentAttachment.position)
 )
 
+HELD = "held:"
+"""How the reason begins that a message is held for."""
+_TO_DO = text("deliveries.state IN ('queued', 'sending')")  # the condition of ix_deliveries_due, with its literals
+_ENDED_PROFILES = (
+    select(Profile.number)
+    .join(Account, Account.number == Profile.account)
+    .where(
+        or_(
+            Profile.deleted_at.is_not(None),
+            Profile.state == ProfileState.DISABLED,
+            Account.state == AccountState.REJECTED,
+        )
+    )
+)
 _NOT_STARTED = (SendState.ACCEPTED, SendState.QUEUED)
 
 
@@ -56,22 +81,34 @@ class Job:
     delivery: Delivery
     send: Send
     profile: Profile
-    account_state: AccountState
+    account: Account
     content: Content | None
     """None once its retention has passed."""
     attachments: Sequence[ContentAttachment] = ()
     dkim_keys: Sequence[DkimKey] = ()
 
     @property
+    def end_reason(self) -> str | None:
+        """Why it is never to be sent: nobody can be expected to come back for it. None when it may be, one day."""
+        if self.profile.deleted_at is not None:
+            return "the sending profile is deleted"
+        if self.account.state is AccountState.REJECTED:
+            why = self.account.rejected_reason
+            return f"the account is rejected ({why})" if why else "the account is rejected"
+        if self.profile.state is ProfileState.DISABLED:
+            return "the sending profile is disabled: its records were missing for too long"
+        return None
+
+    @property
     def hold_reason(self) -> str | None:
         """Why nothing may be sent or encoded for it at present (invariant 9); None when it may."""
-        if self.account_state is not AccountState.APPROVED:
-            return f"held: the account is {self.account_state}"
+        if self.account.state is not AccountState.APPROVED:
+            return f"{HELD} the account is {self.account.state}"
         if self.profile.state is not ProfileState.ACTIVE:
-            return f"held: the sending profile is {self.profile.state}"
+            return f"{HELD} the sending profile is {self.profile.state}"
         if not self.dkim_keys:
             # Unsigned, it would speak against the domain wherever DMARC asks for a signature.
-            return "held: the sending profile has no DKIM keys; the core makes them when it starts: restart it"
+            return f"{HELD} the sending profile has no DKIM keys; the core makes them when it starts: restart it"
         return None
 
 
@@ -148,17 +185,17 @@ class Queue:
     def job(self, claim: Claim) -> Job:
         """Read what is to be sent, with what it is signed, and whether it may be sent; the content only if it may."""
         query = (
-            select(Delivery, Send, Profile, Account.state)
+            select(Delivery, Send, Profile, Account)
             .join(Send, Send.send_id == Delivery.send_id)
             .join(Profile, Profile.number == Send.profile)
             .join(Account, Account.number == Send.account)
             .where(Delivery.delivery_id == claim.delivery_id)
         )
         with self._database.reading() as session:
-            delivery, send, profile, account_state = session.execute(query).one()
+            delivery, send, profile, account = session.execute(query).one()
             keys = session.scalars(_DKIM_KEYS, {"profile": profile.number}).all()
-            job = Job(claim, delivery, send, profile, account_state, None, dkim_keys=keys)
-            if job.hold_reason or send.content_id is None:
+            job = Job(claim, delivery, send, profile, account, None, dkim_keys=keys)
+            if job.end_reason or job.hold_reason or send.content_id is None:
                 return job
             content = session.get(Content, send.content_id)
             attachments = session.scalars(_ATTACHMENTS, {"content_id": send.content_id}).all()
@@ -173,11 +210,11 @@ class Queue:
                 steps = [Step(SendState.SENT, now, reply), Step(SendState.DELIVERED, now, reply)]
                 self._advance(session, claim, composed, steps, composed.note)
 
-    def failed(self, claim: Claim, composed: Composed | None, now: datetime, reason: str) -> None:
-        """It will never be delivered. `composed` is None when it did not come to that."""
+    def failed(self, claim: Claim, composed: Composed | None, step: Step) -> None:
+        """It will never be delivered: `step` says since when and why. `composed`: None when it did not come to that."""
         with self._database.writing() as session:
-            if _settle(session, _held(claim), state=DeliveryState.FAILED, last_error=reason):
-                self._advance(session, claim, composed, [Step(SendState.BOUNCE, now, reason)], reason)
+            if _settle(session, _held(claim), state=DeliveryState.FAILED, last_error=step.detail):
+                self._advance(session, claim, composed, [step], step.detail)
 
     def postponed(
         self, claim: Claim, composed: Composed | None, next_attempt_at: datetime, reason: str, *, counted: bool
@@ -204,6 +241,25 @@ class Queue:
                 attempts=claim.attempts - 1,
                 first_attempt_at=claim.first_attempt_at if claim.attempts > 1 else None,
             )
+
+    def ended_profiles(self) -> frozenset[int]:
+        """The numbers of the profiles whose mail is never to be sent; see `Job.end_reason`."""
+        with self._database.reading() as session:
+            return frozenset(session.scalars(_ENDED_PROFILES))
+
+    def hasten_ends(self, now: datetime) -> None:
+        """Have all that waits with such profiles, held or to be tried again, looked at now."""
+        waiting = (
+            select(Delivery.delivery_id)
+            .join(Send, Send.send_id == Delivery.send_id)
+            .where(_TO_DO, Delivery.next_attempt_at > now, Send.profile.in_(_ENDED_PROFILES))
+        )
+        with self._database.reading() as session:
+            found = iter(session.scalars(waiting).all())
+        while some := list(islice(found, _HASTENED_AT_ONCE)):
+            later = and_(Delivery.delivery_id.in_(some), Delivery.next_attempt_at > now)
+            with self._database.writing() as session:
+                session.execute(update(Delivery).where(later).values(next_attempt_at=now))
 
     def _any_due(self, now: datetime) -> bool:
         """Looked at many times a second, so without the write lock."""
@@ -247,7 +303,7 @@ def _settle(session: Session, whose: ColumnElement[bool], **values: object) -> b
 
 def _due(now: datetime) -> ColumnElement[bool]:
     return and_(
-        text("state IN ('queued', 'sending')"),  # word for word the condition of ix_deliveries_due
+        _TO_DO,
         Delivery.next_attempt_at <= now,
         or_(Delivery.claimed_until.is_(None), Delivery.claimed_until <= now),
     )

@@ -27,6 +27,7 @@ class Message:
         sent_at: the Date field; aware.
         from_: author; its domain is the sending domain and the right side of the Message-ID.
         to: at least one mailbox.
+        cc: none for no Cc.
         reply_to: none for no Reply-To.
         subject: any script; CR, LF and NUL are refused.
         text: the text/plain part; None for none.
@@ -41,6 +42,7 @@ class Message:
     sent_at: datetime
     from_: Mailbox
     to: tuple[Mailbox, ...]
+    cc: tuple[Mailbox, ...] = ()
     reply_to: tuple[Mailbox, ...] = ()
     subject: str
     text: str | None = None
@@ -67,6 +69,8 @@ def compose(message: Message) -> bytes:
 def _headers(message: Message) -> Iterator[str]:
     yield _mailboxes("From", (message.from_,))
     yield _mailboxes("To", message.to)
+    if message.cc:
+        yield _mailboxes("Cc", message.cc)
     if message.reply_to:
         yield _mailboxes("Reply-To", message.reply_to)
     yield unstructured("Subject", message.subject)

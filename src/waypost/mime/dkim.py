@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from waypost.mime.header import LINE_LENGTH
 
 OVERSIGNED = (
-    "from", "to", "reply-to", "subject", "date", "mime-version", "content-type", "content-transfer-encoding",
+    "from", "to", "cc", "reply-to", "subject", "date", "mime-version", "content-type", "content-transfer-encoding",
 )  # fmt: skip
 """Named once more than they occur, absent ones too: one put in on the way breaks the signature (RFC 6376, 8.15)."""
 

@@ -7,7 +7,6 @@ import ssl
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Final
 from uuid import UUID
 
@@ -21,7 +20,6 @@ from waypost.webhooks.counts import Counts
 from waypost.webhooks.dispatch import Dispatcher, Events, EventsOf
 from waypost.webhooks.queue import Claim, Queue
 from waypost.webhooks.sender import ATTEMPT_SECONDS, Sender
-from waypost.webhooks.state import State, write_state
 from waypost.webhooks.target import private_networks
 
 _log = logging.getLogger(__name__)
@@ -30,7 +28,6 @@ _log = logging.getLogger(__name__)
 _POLL_SECONDS: Final = 0.25
 _DATABASE_DOWN_PAUSE_SECONDS: Final = 1.0
 _CLEAN_SECONDS: Final = 3600.0
-_REPORT_SECONDS: Final = 5.0
 # What is then still under way is left to its lease. An attempt ends sooner; `waypost up` waits 25 s.
 _STOP_SECONDS: Final = 20.0
 # Of the event store at once, which takes eight and has the API to serve.
@@ -87,15 +84,11 @@ async def run(
     dispatcher = Dispatcher(queue, sender, control_key, private, clock=clock, chance=chance, counts=raised)
     worker = _Worker(queue, dispatcher, events_of, clock, slots=settings.webhooks.connections)
     keep = timedelta(days=settings.webhooks.keep_days)
-    aside = [
-        asyncio.create_task(_clean(queue, lambda: clock() - keep)),
-        asyncio.create_task(_report(queue, raised, settings.data, clock)),
-    ]
+    cleaning = asyncio.create_task(_clean(queue, lambda: clock() - keep))
     try:
         await worker.work(stop)
     finally:
-        for task in aside:
-            task.cancel()
+        cleaning.cancel()
         await worker.end()
         await sender.close()
 
@@ -202,24 +195,3 @@ async def _clean(queue: Queue, before: Callable[[], datetime]) -> None:
         except SQLAlchemyError as error:
             _log.error("old webhooks could not be deleted and will be in an hour: %s", error)
         await asyncio.sleep(_CLEAN_SECONDS)
-
-
-async def _report(queue: Queue, counts: Counts, data: Path, clock: Callable[[], datetime]) -> None:
-    """Say how it goes, every few seconds, for ever."""
-    said: State | None = None
-    while True:
-        try:
-            figures = await asyncio.to_thread(queue.figures, clock())
-            state = State(
-                notices=counts.notices,
-                attempts={str(outcome): count for outcome, count in counts.attempts.items()},
-                given_up=counts.endpoints_disabled,
-                endpoints_disabled=figures.endpoints_disabled,
-                oldest_due_at=figures.oldest_due_at,
-            )
-            if state != said:
-                await asyncio.to_thread(write_state, data, state)
-                said = state
-        except (SQLAlchemyError, OSError) as error:
-            _log.error("how webhooks are doing cannot be told: %s", error)
-        await asyncio.sleep(_REPORT_SECONDS)

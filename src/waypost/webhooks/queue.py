@@ -163,15 +163,15 @@ class Queue:
             session.execute(delete(WebhookNotice).where(WebhookNotice.number.in_(numbers)))
         return len(numbers)
 
-    def figures(self, now: datetime) -> Figures:
-        """For metrics."""
-        disabled = select(func.count()).where(WebhookEndpoint.state == EndpointState.DISABLED)
-        enabled = select(WebhookEndpoint.number).where(WebhookEndpoint.state == EndpointState.ENABLED)
-        oldest = select(func.min(WebhookNotice.next_attempt_at)).where(
-            _PENDING, WebhookNotice.endpoint.in_(enabled), WebhookNotice.next_attempt_at <= now
-        )
-        with self._database.reading() as session:
-            return Figures(session.scalar(oldest), session.scalar(disabled) or 0)
+
+def figures(session: Session, now: datetime) -> Figures:
+    """For metrics."""
+    disabled = select(func.count()).where(WebhookEndpoint.state == EndpointState.DISABLED)
+    enabled = select(WebhookEndpoint.number).where(WebhookEndpoint.state == EndpointState.ENABLED)
+    oldest = select(func.min(WebhookNotice.next_attempt_at)).where(
+        _PENDING, WebhookNotice.endpoint.in_(enabled), WebhookNotice.next_attempt_at <= now
+    )
+    return Figures(session.scalar(oldest), session.scalar(disabled) or 0)
 
 
 def test_notice(endpoint: WebhookEndpoint, message_id: UUID, now: datetime) -> WebhookNotice:

@@ -130,6 +130,7 @@ ROWS = {
     ("GET", "/oauth/validate"): Row(ANY),
     ("GET", "/oauth/me"): Row(ANY),
     ("GET", "/api/v1/account"): Row(ANY),
+    ("PUT", "/api/v1/account/password"): Row(MANAGING, lambda _: {"password": "correct horse battery"}),
     ("POST", "/api/v1/account/api_key"): Row(MANAGING, lambda _: {"name": "k", "role": "read_only"}),
     ("GET", "/api/v1/account/api_key"): Row(MANAGING),
     ("GET", "/api/v1/account/api_key/{key_id}"): Row(MANAGING, of=Household.key_id),
@@ -166,6 +167,9 @@ ROWS = {
     ("GET", "/api/v1/admin/account"): Row(MANAGING, operators=True),
     ("GET", "/api/v1/admin/account/{account_id}"): Row(MANAGING, of=Household.account_id, operators=True),
     ("GET", "/api/v1/admin/account/{account_id}/history"): Row(MANAGING, of=Household.account_id, operators=True),
+    ("PUT", "/api/v1/admin/account/{account_id}/retention"): Row(
+        MANAGING, lambda _: {"content_days": 7}, of=Household.account_id, operators=True
+    ),
     ("PUT", "/api/v1/admin/account/{account_id}/approve"): Row(MANAGING, of=Household.account_id, operators=True),
     ("PUT", "/api/v1/admin/account/{account_id}/reject"): Row(
         MANAGING, lambda _: {"reason": "r"}, of=Household.account_id, operators=True
@@ -174,7 +178,13 @@ ROWS = {
         MANAGING, lambda _: {"reason": "r"}, of=Household.approved_account_id, operators=True
     ),
 }
-WITHOUT_TOKEN = {("POST", "/oauth/token"), ("POST", "/oauth/revoke"), ("POST", "/api/v1/account")}
+# The last one takes Basic credentials: test_metrics.py.
+WITHOUT_TOKEN = {
+    ("POST", "/oauth/token"),
+    ("POST", "/oauth/revoke"),
+    ("POST", "/api/v1/account"),
+    ("GET", "/metrics"),
+}
 # Not for accounts: edges have credentials of their own, see test_edges.py.
 OF_EDGES = "/internal/"
 

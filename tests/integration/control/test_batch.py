@@ -193,7 +193,7 @@ def test_a_failure_in_rewriting_sends_all_of_it_untracked_and_says_so(api, monke
     def broken(_html, _policy):
         raise RecursionError
 
-    monkeypatch.setattr("waypost.control.links.service.plan", broken)
+    monkeypatch.setattr("waypost.control.links.planning.plan", broken)
     tenant = api.tenant()
 
     body = batch(tenant, [to("ada@example.com"), to("grace@example.com")], click_tracking=True).json()

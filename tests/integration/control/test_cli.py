@@ -21,8 +21,8 @@ def data(tmp_path):
 
 @pytest.fixture
 def waypost(data):
-    def run(*words, code=0):
-        done = CliRunner().invoke(main, [*words[:2], "--data", str(data), *words[2:]])
+    def run(*words, code=0, typed=None):
+        done = CliRunner().invoke(main, [*words[:2], "--data", str(data), *words[2:]], input=typed)
         assert done.exit_code == code, done.output
         return done
 
@@ -44,6 +44,17 @@ def test_an_account_is_created_approved_suspended_and_approved_again(waypost, ac
     assert waypost("accounts", "suspend", account, "--reason", "spam").stdout == "owner@shop.example is suspended.\n"
     assert rows(waypost("accounts", "list").stdout)[-1][1:] == ["suspended", "owner@shop.example", "Shop", "spam"]
     assert waypost("accounts", "approve", "owner@shop.example").stdout == "owner@shop.example is approved.\n"
+
+
+def test_an_account_gets_a_password_from_a_pipe(waypost, account, data):
+    assert "at least 15" in waypost("accounts", "password", account, typed="too short\n", code=1).stderr
+    done = waypost("accounts", "password", account, typed="correct horse battery\n")
+
+    assert done.stdout == "owner@shop.example has a new password.\n"
+    database = open_install(load(None, {}, data)).database
+    assert authenticate(database, SYSTEM, "owner@shop.example", "correct horse battery")
+    assert not authenticate(database, SYSTEM, "owner@shop.example", "correct horse")
+    database.close()
 
 
 def test_an_account_is_rejected_with_a_reason(waypost, account):
@@ -231,3 +242,11 @@ def test_an_edge_elsewhere_has_another_name_than_the_one_here(waypost):
     assert "give the other another name" in waypost("edges", "add", "edge", code=1).output
     assert 'name = "paris"' in waypost("edges", "add", "paris").stdout
     assert waypost("edges", "list").stdout.splitlines()[1].split() == ["paris", "never"]
+
+
+def test_how_long_an_accounts_content_is_kept(waypost, account):
+    assert waypost("accounts", "keep", account, "--content-days", "7").stdout == (
+        "Content of owner@shop.example is kept for 7 days.\n"
+    )
+    assert waypost("accounts", "keep", account).stdout == "Content of owner@shop.example is kept for 45 days.\n"
+    assert "0" in waypost("accounts", "keep", account, "--content-days", "0", code=2).stderr

@@ -40,7 +40,7 @@ def run(database):
     async def both():
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(keep_house(database, at(START + timedelta(days=91)), stop))
+            tasks.create_task(keep_house(database, at(START + timedelta(days=91)), 45, stop))
             tasks.create_task(until_revoked(database, stop))
 
     asyncio.run(both())

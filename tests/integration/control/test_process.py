@@ -112,3 +112,22 @@ def test_when_it_is_cancelled_it_stops_listening():
                 await client.get("/now")
 
     asyncio.run(run())
+
+
+def test_clients_that_keep_their_connections_keep_nobody_else_out():
+    async def run():
+        listen = HostPort("127.0.0.1", a_free_port())
+        stop = asyncio.Event()
+        serving = asyncio.create_task(serve(an_app(), listen, stop))
+        async with httpx.AsyncClient(base_url=f"http://{listen}") as client:
+            await answered(client, "/now")
+        kept = [await asyncio.open_connection(listen.host, listen.port) for _ in range(300)]
+        for reader, writer in kept:
+            writer.write(b"GET /now HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert await asyncio.wait_for(reader.readline(), 5) == b"HTTP/1.1 200 OK\r\n"
+        for _, writer in kept:
+            writer.close()
+        stop.set()
+        await serving
+
+    asyncio.run(run())

@@ -13,6 +13,7 @@ from sqlalchemy import delete, func, select
 from tests.integration.control.conftest import START
 
 from waypost.control.profiles.schema import NewProfile
+from waypost.control.sends import acceptance
 from waypost.db.outbox import LinkRecord, SendEvent, SendRecord, fact_of
 from waypost.db.states import AccountState, DeliveryState, OutboxTopic, ProfileState, Role, SendState
 from waypost.db.tables import (
@@ -207,7 +208,9 @@ def test_what_a_message_has_besides_its_parts_is_kept_with_it(api):
         {"name": "logo.png", "content_type": "image/png", "content": "", "content_id": "logo@shop.example"},
     ]
 
-    answer = tenant.send(attachments=files, headers={"X-Campaign": " spring "}, list_unsubscribe=leave)
+    answer = tenant.send(
+        attachments=files, headers={"X-Campaign": " spring ", "X-B": "1", "X-A": "2"}, list_unsubscribe=leave
+    )
 
     assert answer.status_code == 202, answer.text
     with api.database.reading() as session:
@@ -222,7 +225,8 @@ def test_what_a_message_has_besides_its_parts_is_kept_with_it(api):
         ("Größe.csv", "text/csv; charset=utf-8", "ä,ö".encode(), None),
         ("logo.png", "image/png", b"", "logo@shop.example"),
     ]
-    assert content.headers == {"X-Campaign": "spring"}
+    # PostgreSQL would sort the names of an object by their length.
+    assert content.headers == [["X-Campaign", "spring"], ["X-B", "1"], ["X-A", "2"]]
     assert send.list_unsubscribe == leave
 
 
@@ -273,7 +277,7 @@ def test_a_failure_in_rewriting_sends_the_message_untracked_and_says_so(api, mon
     def broken(_html, _policy):
         raise RecursionError
 
-    monkeypatch.setattr("waypost.control.links.service.plan", broken)
+    monkeypatch.setattr("waypost.control.links.planning.plan", broken)
     tenant = api.tenant()
 
     answer = tenant.send(click_tracking=True)
@@ -424,7 +428,7 @@ def test_a_send_that_waits_shows_why_and_until_when_and_a_finished_one_does_not(
 def an_event(tenant, send_id, name, **fields):
     unknown = {
         "outcome": None, "link": None, "link_domain": "", "edge": "", "client_address": "", "user_agent": "",
-        "client": Client(), "location": Location(), "detail": "",
+        "client": Client(), "location": Location(), "verdict": None, "detail": "",
     }  # fmt: skip
     return Event(
         **unknown
@@ -558,3 +562,49 @@ def test_a_preview_reports_what_a_send_would(api):
     preview = tenant.post("/api/v1/email/links/preview", message).json()["link_report"]
 
     assert preview == tenant.post(SEND, message).json()["link_report"]
+
+
+def test_of_many_at_once_each_is_answered_for_itself(api):
+    """Those that come at the same time share a transaction; what is wrong with one is not the others' fault."""
+    good, bad = api.tenant(), api.tenant(link_domain=None)
+    senders = [good, bad, good, good] * 4
+    start = threading.Barrier(len(senders))
+
+    def one(number):
+        start.wait()
+        return senders[number].send(subject=f"number {number}", tags=[str(number)])
+
+    with ThreadPoolExecutor(len(senders)) as pool:
+        answers = list(pool.map(one, range(len(senders))))
+
+    assert [answer.status_code for answer in answers] == [202, 400, 202, 202] * 4
+    assert {answer.json()["code"] for answer in answers[1::4]} == {40020}
+    for number, answer in enumerate(answers):
+        if answer.status_code == 202:
+            assert (answer.json()["subject"], answer.json()["tags"]) == (f"number {number}", [str(number)])
+            assert good.get(f"{SEND}/{answer.json()['send_id']}").json() == answer.json()
+
+
+def test_a_message_that_the_database_refuses_costs_no_other_its_place(api, monkeypatch):
+    """Of a round that fails, each message is tried by itself."""
+    tenant = api.tenant()
+    real = acceptance.news
+
+    def without_a_time(sources, send, profile, planned):
+        rows = real(sources, send, profile, planned)
+        return [row | {"created_at": None} for row in rows] if send["subject"] == "poison" else rows
+
+    monkeypatch.setattr(acceptance, "news", without_a_time)
+    start = threading.Barrier(12)
+
+    def one(number):
+        start.wait()
+        return tenant.send(subject="poison" if number == 5 else "fine", tags=["round"])
+
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(one, range(12)))
+
+    assert [answer.status_code for answer in answers] == [202] * 5 + [500] + [202] * 6
+    with api.database.reading() as session:
+        subjects = session.scalars(select(Send.subject).where(Send.account == tenant.account.number)).all()
+    assert subjects == ["fine"] * 11

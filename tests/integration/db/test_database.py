@@ -8,12 +8,13 @@ from uuid import uuid4
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import select, text
+from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError, StatementError
+from tests.older import make_older
 
 from waypost.db import UNAVAILABLE, Database, UnknownRevisionError, create_engine, database_url, migrate
 from waypost.db.states import AccountState, OutboxTopic, ProfileState, SendState
-from waypost.db.tables import Account, ApiKey, Base, Content, Outbox, Profile, Report, Send
+from waypost.db.tables import Account, ApiKey, Base, Block, Content, Outbox, Profile, Report, Send
 
 NOW = datetime(2026, 3, 29, 1, 30, 15, 123456, UTC)
 
@@ -49,6 +50,26 @@ def test_migrating_again_changes_nothing(database):
 
     with database.reading() as session:
         assert session.scalars(select(Account.name)).all() == ["kept"]
+
+
+def test_of_two_blocks_of_one_thing_that_an_older_release_let_through_the_first_one_holds(new_database, tmp_path):
+    database = Database(create_engine(database_url(new_database, tmp_path)))
+    block = {"kind": "host", "account": None, "reason": "r", "created_by": "cli", "created_at": NOW}
+    values = [("a.example", None), ("b.example", NOW), ("a.example", None), ("b.example", None)]
+
+    def fill(connection):
+        for target, removed_at in values:
+            row = block | {"public_id": uuid4(), "value": target, "target": target, "removed_at": removed_at}
+            connection.execute(insert(Base.metadata.tables["blocks"]).values(row))
+
+    make_older(database, "0006", fill)
+    migrate(database)
+
+    with database.reading() as session:
+        blocks = session.scalars(select(Block).order_by(Block.number)).all()
+    assert [each.removed_at is None for each in blocks] == [True, False, False, True]
+    assert (blocks[2].removed_by, blocks[2].removed_at) == ("upgrade", NOW)
+    database.close()
 
 
 def test_processes_that_start_at_once_migrate_one_after_the_other(new_database, tmp_path):

@@ -48,7 +48,7 @@ def test_one_source_that_fails_does_not_keep_the_other_from_being_fetched(run, m
     del mirror.files["/city"]
     updated = run("update")
     assert updated.exit_code == 1
-    assert f"city.mmdb: {mirror.url}/city: there is none" in updated.output
+    assert f"city.mmdb: {mirror.url}/city: the answer is 404 Not Found" in updated.output
     assert (tmp_path / "data" / "geoip" / "asn.mmdb").exists()
 
 

@@ -88,6 +88,11 @@ def test_a_month_that_is_not_there_yet_is_the_one_before(mirror, tmp_path, conte
     assert [path for path, _ in mirror.asked] == asked
 
 
+def test_a_month_that_may_not_be_had_yet_is_the_one_before(mirror, tmp_path, content):
+    mirror.files |= {"/d-2026-03": (403, {}, b"no such key"), "/d-2026-02": (200, {}, content)}
+    assert get(mirror.url + "/d-{year}-{month}", tmp_path / "d.mmdb").url == f"{mirror.url}/d-2026-02"
+
+
 def test_a_password_goes_to_the_source_and_nowhere_else(mirror, tmp_path, content):
     mirror.files["/d"] = (302, {"Location": mirror.url.replace("127.0.0.1", "localhost") + "/stored"}, b"")
     mirror.files["/stored"] = (200, {}, content)
@@ -106,7 +111,7 @@ def _cut(content):
 
 
 BAD = {
-    "gone": (lambda _: (404, {}, b""), "there is none"),
+    "gone": (lambda _: (404, {}, b""), "the answer is 404 Not Found"),
     "forbidden": (lambda _: (403, {}, b"no"), "the answer is 403"),
     "a login page": (lambda _: (200, {}, b"<html>"), "no database in the MaxMind DB format"),
     "empty": (lambda _: (200, {}, b""), "no database in the MaxMind DB format"),

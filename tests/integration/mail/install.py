@@ -141,9 +141,15 @@ class Install:
                     return
             await asyncio.sleep(0.02)
 
+    async def until(self, condition) -> None:
+        while True:
+            if condition():
+                return
+            await asyncio.sleep(0.02)
+
 
 def account_and_profile(database) -> None:
-    """Account 1, approved, with profile 1, active, and its DKIM keys."""
+    """Account 1, approved, with profile 1, active, and its DKIM keys, both published."""
     with database.writing() as session:
         session.add(
             Account(
@@ -169,4 +175,7 @@ def account_and_profile(database) -> None:
             )
         )
         session.flush()
-        add_dkim_keys(session, 1, new_dkim_keys(Sources(Clock(), os.urandom, rsa_private_key), CONTROL_KEY))
+        keys = new_dkim_keys(Sources(Clock(), os.urandom, rsa_private_key), CONTROL_KEY)
+        for key in keys:
+            key.seen_at = START
+        add_dkim_keys(session, 1, keys)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import re
 from collections import Counter
 from datetime import timedelta
@@ -9,17 +10,20 @@ from email import message_from_bytes, policy
 from uuid import UUID
 
 import pytest
-from sqlalchemy import delete, event, select, text
+from sqlalchemy import delete, event, select, text, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import make_transient
-from tests.integration.mail.install import HTML, KEYRING, START
+from tests.integration.mail.install import CONTROL_KEY, HTML, KEYRING, START
 from tests.integration.mail.scripted_relay import serving
+from tests.rsa_key import rsa_private_key
 
+from waypost.control.profiles.dkim import add_dkim_keys, new_dkim_keys
+from waypost.control.sources import Sources
 from waypost.db.states import AccountState, DeliveryState, ProfileState, SendState
 from waypost.db.tables import Account, Content, ContentAttachment, Delivery, DkimKey, Profile, Send
 from waypost.links.token import open_token
 from waypost.links.url import parse_url
-from waypost.mail.queue import LEASE_SECONDS, Composed, Queue
+from waypost.mail.queue import LEASE_SECONDS, Composed, Queue, Step
 from waypost.mail.render import UNTRACKED
 from waypost.mime import compose
 
@@ -58,7 +62,11 @@ def test_what_a_message_has_besides_its_parts_arrives(install):
     send_id = install.accept(html=html, click_tracking=True, list_unsubscribe=leave)
     with install.database.writing() as session:
         content_id = session.get_one(Send, send_id).content_id
-        session.get_one(Content, content_id).headers = {"X-Campaign": "spring", "References": "<a@example.net>"}
+        session.get_one(Content, content_id).headers = [
+            ["X-Long", "1"],
+            ["References", "<a@example.net>"],
+            ["X-A", "2"],
+        ]
         for position, (name, inline_id) in enumerate([("logo.png", "logo"), ("Zo\u00eb.pdf", None)]):
             file = ContentAttachment(
                 position=position, name=name, content_type="a/b", inline_id=inline_id, data=b"\0" * (position + 1)
@@ -69,10 +77,38 @@ def test_what_a_message_has_besides_its_parts_arrives(install):
     message = message_from_bytes(install.relay.messages[0][2], policy=policy.default)
     assert message["List-Unsubscribe"] == "<https://example.com/leave>, <mailto:leave@example.com>"
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    assert (message["X-Campaign"], message["References"]) == ("spring", "<a@example.net>")
+    further = [(name, value) for name, value in message.items() if name in {"X-Long", "References", "X-A"}]
+    assert further == [("X-Long", "1"), ("References", "<a@example.net>"), ("X-A", "2")]
     parts = [part for part in message.walk() if not part.is_multipart()]
     assert [part.get_payload(decode=True) for part in parts] == [b"t", html.encode(), b"\0", b"\0\0"]
     assert (parts[2]["Content-ID"], parts[3].get_filename()) == ("<logo>", "Zo\u00eb.pdf")
+
+
+def test_copies_name_the_recipient_and_cc_and_never_bcc_and_have_links_of_their_own(install):
+    first = install.accept("ada@example.net", click_tracking=True, recipient_name="Ada")
+    copies = [install.accept(f"{name}@example.net", click_tracking=True) for name in ("bob", "cy")]
+    with install.database.writing() as session:
+        content_id = session.get_one(Send, first).content_id
+        session.get_one(Content, content_id).addressees = {
+            "to": [["Ada", "ada@example.net"]],
+            "cc": [["Zo\u00eb, R", "bob@example.net"]],
+        }
+        for copy in copies:
+            session.get_one(Send, copy).content_id = content_id
+    install.work()
+    arrived = {
+        recipient: message_from_bytes(raw, policy=policy.default) for _, recipient, raw in install.relay.messages
+    }
+    assert set(arrived) == {"ada@example.net", "bob@example.net", "cy@example.net"}
+    for message in arrived.values():
+        assert message.get_all("To") == ["Ada <ada@example.net>"]
+        assert message.get_all("Cc") == ['"Zo\u00eb, R" <bob@example.net>']
+        assert message["Bcc"] is None
+        assert "cy@" not in message.as_string()
+        assert all(":cc:" in signature for signature in message.get_all("DKIM-Signature")), "and signed"
+    links = [re.search('href="([^"]*)"', message.get_body().get_content())[1] for message in arrived.values()]
+    opened = {open_token(parse_url(url).token, "links.example.com", KEYRING).send_id for url in links}
+    assert opened == {first, *copies}
 
 
 def test_bounces_go_to_an_address_that_names_the_send_on_the_bounce_domain(install):
@@ -93,6 +129,17 @@ def test_every_attempt_is_signed_the_same_with_both_keys_and_at_the_time_of_the_
         "ed25519-sha256",
     ]
     assert all(f"t={int(START.timestamp())};" in signature for signature in message.get_all("DKIM-Signature"))
+
+
+@pytest.mark.parametrize(
+    ("seen_at", "algorithms"), [(None, ["rsa-sha256"]), (START, ["rsa-sha256", "ed25519-sha256"])], ids=["not", "seen"]
+)
+def test_the_ed25519_key_signs_only_while_its_record_is_seen(install, seen_at, algorithms):
+    install.change(DkimKey, seen_at=seen_at)
+    install.accept()
+    install.work()
+    message = message_from_bytes(install.relay.messages[0][2], policy=policy.default)
+    assert [re.search("a=([^;]*);", each)[1] for each in message.get_all("DKIM-Signature")] == algorithms
 
 
 def test_mail_of_a_profile_without_keys_is_held_and_never_sent_unsigned(install):
@@ -226,12 +273,6 @@ def test_while_the_relay_is_down_messages_wait_and_go_out_soon_after_it_is_back(
             {"state": ProfileState.ACTIVE},
             "held: the sending profile is pending",
         ),
-        (
-            Profile,
-            {"state": ProfileState.DISABLED},
-            {"state": ProfileState.ACTIVE},
-            "held: the sending profile is disabled",
-        ),
     ],
 )
 def test_mail_that_may_not_be_sent_is_held_not_lost(install, table, bad, good, reason):
@@ -280,12 +321,95 @@ def test_what_can_never_be_sent_bounces_with_a_sentence(install, changes, reason
     assert install.relay.messages == []
 
 
-def test_mail_of_a_deleted_profile_bounces_for_it_never_comes_back(install):
+ENDS = pytest.mark.parametrize(
+    ("table", "values", "reason"),
+    [
+        (Profile, {"deleted_at": START, "state": ProfileState.DISABLED}, "the sending profile is deleted"),
+        (
+            Profile,
+            {"state": ProfileState.DISABLED},
+            "the sending profile is disabled: its records were missing for too long",
+        ),
+        (
+            Account,
+            {"state": AccountState.REJECTED, "rejected_reason": "it sent spam"},
+            "the account is rejected (it sent spam)",
+        ),
+    ],
+    ids=["deleted", "disabled", "rejected"],
+)
+
+
+@ENDS
+def test_mail_that_can_never_be_sent_is_rejected_and_says_why(install, table, values, reason):
     send_id = install.accept()
-    install.change(Profile, deleted_at=START)
+    install.change(table, **values)
     install.work()
-    assert install.events(send_id) == [("bounce", "the sending profile is deleted")]
+    assert install.events(send_id) == [("rejected", reason)]
+    assert (install.send(send_id).state, install.send(send_id).error) == (SendState.REJECTED, reason)
+    assert install.delivery(send_id).state is DeliveryState.FAILED
     assert install.relay.connections == 0
+    assert +install.counts == {"rejected": 1}
+
+
+@ENDS
+def test_mail_that_waits_ends_at_once_when_it_can_be_sent_no_more(install, monkeypatch, table, values, reason):
+    """Held, or to be tried again in hours: the clock stands still here. Others' mail goes on waiting."""
+    monkeypatch.setattr("waypost.mail.process._ENDS_SECONDS", 0.05)
+    monkeypatch.setattr("waypost.mail.queue._HASTENED_AT_ONCE", 2)
+    refused = [install.accept(f"{n}@example.net") for n in range(5)]
+    other = install.accept("other@example.net", **another_profile(install))
+    for name in ("0", "1", "2", "3", "4", "other"):
+        install.relay.answers["RCPT", f"{name}@example.net"] = ["450 not now"]
+
+    async def story():
+        stop = asyncio.Event()
+        async with serving(install.relay), asyncio.TaskGroup() as tasks:
+            tasks.create_task(install.process(stop))
+            await install.idle()
+            assert {install.delivery(send_id).last_error for send_id in [*refused, other]} == {"450 not now"}
+            with install.database.writing() as session:
+                session.execute(update(table).where(table.number == 1).values(**values))
+            await install.until(lambda: all(install.send(each).state is SendState.REJECTED for each in refused))
+            stop.set()
+
+    asyncio.run(asyncio.wait_for(story(), 20))
+    assert all(install.events(send_id) == [("processed", ""), ("rejected", reason)] for send_id in refused)
+    assert install.delivery(other).state is DeliveryState.QUEUED
+    assert install.delivery(other).next_attempt_at > install.clock()
+
+
+def another_profile(install):
+    """Of an account of its own."""
+    with install.database.writing() as session:
+        account = session.get_one(Account, 1)
+        session.add(
+            Account(
+                public_id=UUID(int=11),
+                name="Other",
+                email="other@example.com",
+                state=AccountState.APPROVED,
+                created_at=account.created_at,
+                modified_at=account.created_at,
+            )
+        )
+        session.flush()
+        session.add(
+            Profile(
+                public_id=UUID(int=12),
+                account=2,
+                profile_name="other",
+                sending_domain="example.com",
+                link_domain="links.example.com",
+                state=ProfileState.ACTIVE,
+                created_at=account.created_at,
+                modified_at=account.created_at,
+            )
+        )
+        session.flush()
+        keys = new_dkim_keys(Sources(install.clock, os.urandom, rsa_private_key), CONTROL_KEY)
+        add_dkim_keys(session, 2, keys)
+    return {"account": 2, "profile": 2}
 
 
 def test_an_international_domain_is_sent_to_by_its_a_label(install):
@@ -351,7 +475,7 @@ def test_what_a_late_worker_says_does_not_undo_what_another_did(install):
     composed = Composed(START, None)
     late.postponed(claim, composed, START, "late", counted=True)
     late.held(claim, START, "late")
-    late.failed(claim, composed, START, "late")
+    late.failed(claim, composed, Step(SendState.BOUNCE, START, "late"))
     late.delivered(claim, composed, START, "250 late")
     assert install.delivery(send_id).state is DeliveryState.DELIVERED
     assert install.events(send_id) == DELIVERED

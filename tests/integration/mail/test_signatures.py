@@ -49,7 +49,12 @@ def accept_one_with_everything(install):
     )
     with install.database.writing() as session:
         content_id = session.get_one(Send, send_id).content_id
-        session.get_one(Content, content_id).headers = {
+        content = session.get_one(Content, content_id)
+        content.addressees = {
+            "to": [["Zoë, R", "zoe@example.net"]],
+            "cc": [["", "a@example.net"], ["B", "b@example.net"]],
+        }
+        content.headers = {  # as an earlier release kept them
             "References": "<a@example.net> " * 20 + "<b@example.net>",
             "List-Id": "  Letters   <letters.post.example>",
             "X-Campaign": "Frühling",

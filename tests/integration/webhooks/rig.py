@@ -19,6 +19,7 @@ from waypost.events.notice import NoticeType, Occurrence
 from waypost.webhooks.counts import Counts
 from waypost.webhooks.notices import Notices
 from waypost.webhooks.process import run
+from waypost.webhooks.queue import figures
 from waypost.webhooks.signing import secret_text
 
 KEY = ControlKey(bytes(32))
@@ -120,6 +121,10 @@ class Rig:
     def notices_kept(self):
         with self.database.reading() as session:
             return session.scalars(select(WebhookNotice).order_by(WebhookNotice.number)).all()
+
+    def figures(self):
+        with self.database.reading() as session:
+            return figures(session, self.now())
 
     def row(self, endpoint):
         with self.database.reading() as session:

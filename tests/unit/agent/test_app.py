@@ -10,7 +10,6 @@ from waypost.agent.view import Remote, Shipping
 from waypost.edge.decide import Request
 from waypost.geoip.state import DatabaseState
 from waypost.geoip.state import State as GeoipState
-from waypost.webhooks.state import State as WebhooksState
 
 from .machine import NOW, view, worker
 
@@ -93,20 +92,4 @@ def test_metrics_tell_how_old_the_databases_of_places_are():
         'waypost_geoip_database_used{database="/d/city.mmdb"} 1.0',
         'waypost_geoip_database_used{database="/d/asn.mmdb"} 0.0',
         'waypost_geoip_database_age_seconds{database="/d/city.mmdb"} 90.0',
-    ]
-
-
-def test_metrics_tell_how_webhooks_are_doing():
-    due = datetime.fromtimestamp(NOW - 30, UTC)
-    state = WebhooksState(
-        notices=9, attempts={"delivered": 7, "timeout": 1}, given_up=1, endpoints_disabled=2, oldest_due_at=due
-    )
-    lines = ask("/metrics", view(webhooks=state)).body.decode().splitlines()
-    assert [line for line in lines if line.startswith("waypost_webhook")] == [
-        "waypost_webhook_messages_total 9.0",
-        'waypost_webhook_attempts_total{outcome="delivered"} 7.0',
-        'waypost_webhook_attempts_total{outcome="timeout"} 1.0',
-        "waypost_webhook_endpoints_given_up_total 1.0",
-        "waypost_webhook_endpoints_disabled 2.0",
-        "waypost_webhook_oldest_due_age_seconds 30.0",
     ]

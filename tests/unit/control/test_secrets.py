@@ -2,6 +2,7 @@
 
 import pytest
 
+from waypost.control.accounts.schema import NewAccount, NewPassword
 from waypost.control.oauth.schema import RefreshGrant, RefreshToken, Token
 from waypost.control.oauth.service import Grant
 from waypost.control.oauth.signing import _Key
@@ -15,6 +16,8 @@ HIDDEN = "told-to-nobody"
     [
         Token(access_token=HIDDEN, refresh_token=HIDDEN, expires_in=1, expires_at=1, scope=[], Scope=[]),
         RefreshToken(refresh_token=HIDDEN),
+        NewPassword(password=f"{HIDDEN}, ever"),
+        NewAccount(name="n", email="a@shop.example", password=f"{HIDDEN}, ever"),
         RefreshGrant(refresh_token=HIDDEN),
         Grant(HIDDEN, HIDDEN, 1, SYSTEM.now(), []),
         _Key("k", HIDDEN.encode(), SYSTEM.now()),

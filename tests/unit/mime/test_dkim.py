@@ -154,7 +154,7 @@ def test_fields_are_named_once_more_than_they_occur_and_others_as_often():
 
     assert {name: names.count(name) for name in names} == {
         "from": 2, "to": 2, "subject": 2, "date": 2, "mime-version": 2, "content-type": 2, "list-id": 2,
-        "reply-to": 1, "content-transfer-encoding": 1, "message-id": 1, "in-reply-to": 1,
+        "cc": 1, "reply-to": 1, "content-transfer-encoding": 1, "message-id": 1, "in-reply-to": 1,
     }  # fmt: skip
 
 

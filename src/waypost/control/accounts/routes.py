@@ -2,12 +2,13 @@
 
 from fastapi import APIRouter, Response
 
-from waypost.control.accounts.schema import AccountView, NewAccount, NewAccountView
+from waypost.control.accounts.schema import AccountView, NewAccount, NewAccountView, NewPassword
 from waypost.control.accounts.service import sign_up
 from waypost.control.context import ClientAddress, ControlParts
 from waypost.control.errors import Code, SignUpClosedError
-from waypost.control.keys.schema import CreatedApiKeyView
-from waypost.control.oauth.bearer import Anyone
+from waypost.control.keys.schema import ApiKeyView, CreatedApiKeyView
+from waypost.control.keys.service import set_password
+from waypost.control.oauth.bearer import Anyone, Manager
 from waypost.control.responses import NO_STORE, refusals
 
 router = APIRouter(prefix="/api/v1/account", tags=["account"])
@@ -41,3 +42,19 @@ def create_account(
 def account(principal: Anyone) -> AccountView:
     """Say how the account stands and, when it is rejected or suspended, why."""
     return AccountView.of(principal.account)
+
+
+@router.put(
+    "/password",
+    responses=refusals(
+        Code.BODY_MALFORMED, Code.FIELD_INVALID, Code.BEARER_INVALID, Code.ROLE_FORBIDS, Code.BODY_TOO_LARGE
+    ),
+)
+def put_password(control: ControlParts, principal: Manager, body: NewPassword) -> ApiKeyView:
+    """Set the account's password: with it and the account's e-mail address `POST /oauth/token` gives access tokens too.
+
+    They are of role `standard`. Otherwise it is a key like others: it is listed and revoked with them, and by 90 idle
+    days. A new password ends the sessions of the one before.
+    """
+    row = set_password(control.database, control.sources, principal.account.public_id, body.password)
+    return ApiKeyView.of(row)

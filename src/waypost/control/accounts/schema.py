@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from waypost.control.fields import EmailAddress, Name, RequestModel
+from waypost.control.fields import EmailAddress, Name, Password, RequestModel
 from waypost.control.keys.schema import CreatedApiKeyView
 from waypost.control.times import unix_seconds
 from waypost.db.states import AccountState
@@ -17,6 +17,15 @@ class NewAccount(RequestModel):
 
     name: Name
     email: EmailAddress
+    password: Annotated[
+        Password | None, Field(repr=False, description="Optional; see `PUT /api/v1/account/password`.")
+    ] = None
+
+
+class NewPassword(RequestModel):
+    """What the owner of an account logs in with."""
+
+    password: Annotated[Password, Field(repr=False)]
 
 
 class AccountView(BaseModel):

@@ -5,16 +5,15 @@ from types import MappingProxyType
 from uuid import UUID
 
 from sqlalchemy import or_, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from waypost.control.accounts.schema import NewAccount
 from waypost.control.blocks.service import block_account
 from waypost.control.errors import ConflictError, NotFoundError
 from waypost.control.keys.schema import NewApiKey
-from waypost.control.keys.service import CreatedApiKey, new_api_key
+from waypost.control.keys.service import CreatedApiKey, new_api_key, new_password
 from waypost.control.sources import Sources
-from waypost.db import Database
+from waypost.db import Database, insert_new
 from waypost.db.states import AccountState, Role
 from waypost.db.tables import Account, AccountDecision
 
@@ -24,7 +23,7 @@ DECISIONS: Mapping[AccountState, frozenset[AccountState]] = MappingProxyType(
         AccountState.PENDING: frozenset({AccountState.APPROVED, AccountState.REJECTED}),
         AccountState.APPROVED: frozenset({AccountState.SUSPENDED}),
         AccountState.REJECTED: frozenset({AccountState.APPROVED}),
-        AccountState.SUSPENDED: frozenset({AccountState.APPROVED}),
+        AccountState.SUSPENDED: frozenset({AccountState.APPROVED, AccountState.REJECTED}),
     }
 )
 
@@ -35,48 +34,33 @@ def create_account(database: Database, sources: Sources, new: NewAccount) -> Acc
     Raises:
         ConflictError: the address has an account already.
     """
-    account = _new_account(sources, new)
-    try:
-        with database.writing() as session:
-            _refuse_second(session, new)
-            session.add(account)
-    except IntegrityError as error:
-        raise _second(new) from error
-    return account
+    with database.writing() as session:
+        return _insert(session, sources, new)
 
 
 def sign_up(database: Database, sources: Sources, new: NewAccount) -> tuple[Account, CreatedApiKey]:
-    """Create a `pending` account with a key to set it up with.
+    """Create a `pending` account with a key to set it up with and, when one is chosen, a password.
 
     Raises:
         ConflictError: the address has an account already.
     """
-    account = _new_account(sources, new)
-    try:
-        with database.writing() as session:
-            _refuse_second(session, new)
-            session.add(account)
-            session.flush()
-            # Hashes within the transaction, for once: there are `limits.SIGN_UPS` of these at most.
-            created = new_api_key(sources, account.number, NewApiKey(name="first key", role=Role.IAC))
-            session.add(created.api_key)
-    except IntegrityError as error:
-        raise _second(new) from error
+    with database.writing() as session:
+        account = _insert(session, sources, new)
+        if new.password is not None:
+            session.add(new_password(sources, account.number, new.password))
+        # Hashes within the transaction, for once: there are `limits.SIGN_UPS` of these at most.
+        created = new_api_key(sources, account.number, NewApiKey(name="first key", role=Role.IAC))
+        session.add(created.api_key)
     return account, created
 
 
-def _new_account(sources: Sources, new: NewAccount) -> Account:
+def _insert(session: Session, sources: Sources, new: NewAccount) -> Account:
     now = sources.now()
-    return Account(public_id=sources.public_id(), name=new.name, email=new.email, created_at=now, modified_at=now)
-
-
-def _refuse_second(session: Session, new: NewAccount) -> None:
-    if session.scalars(select(Account.number).where(Account.email == new.email)).first() is not None:
-        raise _second(new)
-
-
-def _second(new: NewAccount) -> ConflictError:
-    return ConflictError(f"email: there is an account for {new.email} already")
+    row = Account(public_id=sources.public_id(), name=new.name, email=new.email, created_at=now, modified_at=now)
+    account = insert_new(session, row)
+    if account is None:
+        raise ConflictError(f"email: there is an account for {new.email} already")
+    return account
 
 
 def find_account(database: Database, id_or_email: str) -> Account:
@@ -129,6 +113,26 @@ def list_decisions(database: Database, account: UUID) -> Sequence[AccountDecisio
         return session.scalars(
             select(AccountDecision).where(AccountDecision.account == number).order_by(AccountDecision.number)
         ).all()
+
+
+def keep_content(database: Database, sources: Sources, account: UUID, days: int | None) -> Account:
+    """Say how long the content of an account's messages is kept.
+
+    Args:
+        database: the control database.
+        sources: clock.
+        account: its public id.
+        days: None: as the setting `control.content_days` has it.
+
+    Raises:
+        NotFoundError: there is no such account.
+    """
+    with database.writing() as session:
+        row = session.scalars(select(Account).where(Account.public_id == account).with_for_update()).one_or_none()
+        if row is None:
+            raise NotFoundError("account")
+        row.content_days, row.modified_at = days, sources.now()
+    return row
 
 
 def decide(

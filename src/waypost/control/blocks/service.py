@@ -12,7 +12,7 @@ from waypost.control.blocks.schema import NewBlock
 from waypost.control.errors import InvalidFieldError, NotFoundError
 from waypost.control.publishing.service import snapshot_changes
 from waypost.control.sources import Sources
-from waypost.db import Database
+from waypost.db import Database, insert_new
 from waypost.db.tables import Account, Block, Profile, Send
 from waypost.fleet.snapshot import BlockKind, destination_host, link_digest
 from waypost.links.errors import InvalidPayload, TokenError
@@ -80,13 +80,8 @@ def blocked_accounts(session: Session, accounts: Collection[int]) -> frozenset[i
 def _hold(
     session: Session, sources: Sources, kind: BlockKind, target: _Target, *, reason: str, created_by: str
 ) -> Block:
-    held = session.scalars(
-        select(Block).where(Block.kind == kind, Block.target == target.target, Block.removed_at.is_(None))
-    ).first()
-    if held is not None:
-        return held
     now = sources.now()
-    block = Block(
+    row = Block(
         public_id=sources.public_id(),
         kind=kind,
         value=target.value,
@@ -96,7 +91,10 @@ def _hold(
         created_by=created_by,
         created_at=now,
     )
-    session.add(block)
+    there = select(Block).where(Block.kind == kind, Block.target == target.target, Block.removed_at.is_(None))
+    while (block := insert_new(session, row)) is None:
+        if (held := session.scalars(there).one_or_none()) is not None:
+            return held  # else it was lifted just now
     snapshot_changes(session, now)
     return block
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from waypost.control.edges.schema import NewEdge
 from waypost.control.errors import BearerInvalidError, ConflictError, NotFoundError
 from waypost.control.sources import Sources
-from waypost.db import Database
+from waypost.db import Database, insert_new
 from waypost.db.tables import Edge
 from waypost.fleet.courier import CREDENTIAL_PREFIX, Report
 from waypost.links.keyring import Key, Keyring
@@ -23,9 +23,9 @@ def add_edge(database: Database, sources: Sources, new: NewEdge) -> str:
     """
     credential = CREDENTIAL_PREFIX + sources.token()
     with database.writing() as session:
-        if session.get(Edge, new.name) is not None:
+        edge = Edge(name=new.name, credential_hash=_hash(credential), created_at=sources.now())
+        if insert_new(session, edge) is None:
             raise ConflictError(f"name: there is an edge {new.name} already; `waypost edges remove` makes room")
-        session.add(Edge(name=new.name, credential_hash=_hash(credential), created_at=sources.now()))
     return credential
 
 

@@ -3,7 +3,8 @@
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-# OWASP's smallest recommended argon2id setting: secrets are 256 random bits, so more memory or time adds nothing.
+# OWASP's smallest recommended argon2id setting: secrets of keys are 256 random bits, to which more memory or time adds
+# nothing, and passwords have 15 characters at least.
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 # An unknown key is compared with this, and so takes as long to refuse as a wrong secret.
 _NOBODY = _HASHER.hash("")

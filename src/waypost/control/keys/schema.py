@@ -32,6 +32,10 @@ class ApiKeyView(BaseModel):
     name: str
     role: Role
     key: Annotated[str, Field(description="The user name of a login.")]
+    is_password: Annotated[
+        bool,
+        Field(description="Its secret is the account's password; the account's address is a user name too."),
+    ]
     created_at_utc: Annotated[int, Field(description="Unix seconds.")]
     last_used_at_utc: Annotated[
         int | None, Field(description="When an access token was last asked for with it. Unix seconds.")
@@ -97,6 +101,7 @@ def _fields(row: ApiKey) -> dict[str, Any]:
         "name": row.name,
         "role": row.role,
         "key": row.key,
+        "is_password": row.is_password,
         "created_at_utc": unix_seconds(row.created_at),
         "last_used_at_utc": unix_seconds(row.last_used_at) if row.last_used_at else None,
         "revoked_at_utc": unix_seconds(row.revoked_at) if row.revoked_at else None,

@@ -1,4 +1,4 @@
-"""API keys: shown once, kept hashed, revoked at once."""
+"""API keys: shown once, kept hashed, revoked at once; and passwords, which are keys whose secret the owner chose."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,8 @@ from waypost.control.errors import NotFoundError
 from waypost.control.keys.hashing import hash_secret, secret_matches
 from waypost.control.keys.schema import NewApiKey
 from waypost.control.sources import Sources
-from waypost.db import Database
+from waypost.db import Database, insert_new
+from waypost.db.states import Role
 from waypost.db.tables import Account, ApiKey, AuthSession
 
 # smtpd-compatible: a key that nobody has logged in with for this long is revoked.
@@ -32,7 +33,7 @@ class CreatedApiKey:
 
 def new_api_key(sources: Sources, account: int, new: NewApiKey) -> CreatedApiKey:
     """A key for the account of this number, not stored yet. Hashing takes long: call it outside a transaction."""
-    key, secret = f"wp_{sources.token(KEY_BYTES)}", sources.token(SECRET_BYTES)
+    key, secret = _new_key(sources), sources.token(SECRET_BYTES)
     return CreatedApiKey(
         ApiKey(
             public_id=sources.public_id(),
@@ -45,6 +46,41 @@ def new_api_key(sources: Sources, account: int, new: NewApiKey) -> CreatedApiKey
         ),
         secret,
     )
+
+
+def new_password(sources: Sources, account: int, password: str) -> ApiKey:
+    """A password of the account of this number, not stored yet. Hashing takes long: as `new_api_key`."""
+    return ApiKey(
+        public_id=sources.public_id(),
+        account=account,
+        name="password",
+        role=Role.STANDARD,
+        key=_new_key(sources),
+        secret_hash=hash_secret(password),
+        is_password=True,
+        created_at=sources.now(),
+    )
+
+
+def set_password(database: Database, sources: Sources, account: UUID, password: str) -> ApiKey:
+    """Give an account a password; the one before ends, with its sessions.
+
+    Raises:
+        NotFoundError: there is no such account.
+    """
+    with database.reading() as session:
+        number = _account_number(session, account)
+    wanted = new_password(sources, number, password)
+    with database.writing() as session:
+        if (row := insert_new(session, wanted)) is not None:
+            return row
+        held = select(ApiKey).where(ApiKey.account == number, ApiKey.is_password).with_for_update()
+        row = session.scalars(held).one()
+        row.secret_hash, row.created_at = wanted.secret_hash, wanted.created_at
+        row.last_used_at = row.revoked_at = None
+        still_good = (AuthSession.api_key == row.number, AuthSession.revoked_at.is_(None))
+        session.execute(update(AuthSession).where(*still_good).values(revoked_at=wanted.created_at))
+    return row
 
 
 def create_api_key(database: Database, sources: Sources, account: UUID, new: NewApiKey) -> CreatedApiKey:
@@ -122,10 +158,20 @@ def revoke_idle_keys(database: Database, sources: Sources) -> int:
 
 
 def authenticate(database: Database, sources: Sources, key: str, secret: str) -> ApiKey | None:
-    """The key that `key` and `secret` stand for; None when they do not, or when it is revoked or idle too long."""
+    """The key that `key` and `secret` stand for; None when they do not, or when it is revoked or idle too long.
+
+    Args:
+        database: the control database.
+        sources: clock.
+        key: or the e-mail address of an account that has a password.
+        secret: or that password.
+    """
+    query = select(ApiKey).where(ApiKey.key == key)
+    if "@" in key:
+        of_account = select(Account.number).where(Account.email == key).scalar_subquery()
+        query = select(ApiKey).where(ApiKey.is_password, ApiKey.account == of_account)
     with database.reading() as session:
         # What cannot be a key is not looked for: PostgreSQL takes a NUL in a text for an error.
-        query = select(ApiKey).where(ApiKey.key == key)
         row = session.scalars(query).one_or_none() if key.isprintable() else None
     if not secret_matches(row.secret_hash if row else None, secret) or row is None or row.revoked_at:
         return None
@@ -133,6 +179,10 @@ def authenticate(database: Database, sources: Sources, key: str, secret: str) ->
         revoke_api_key(database, sources, row.public_id)
         return None
     return row
+
+
+def _new_key(sources: Sources) -> str:
+    return f"wp_{sources.token(KEY_BYTES)}"
 
 
 def _account_number(session: Session, account: UUID) -> int:

@@ -1,54 +1,13 @@
-"""Planning a message's links for its report; the rewritten message itself is made at delivery."""
-
-import logging
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from typing import Any
+"""The dry run: which links of a message would be tracked."""
 
 from waypost.control.context import Control
 from waypost.control.fields import domain_of
+from waypost.control.links.planning import LinkPlan, plan_links
 from waypost.control.links.schema import PreviewRequest
 from waypost.control.oauth.service import Principal
 from waypost.control.profiles.service import active_profile
-from waypost.db.link_policy import sending_policy, unsubscribe_urls
-from waypost.db.outbox import LinkRecord
+from waypost.db.link_policy import unsubscribe_urls
 from waypost.db.tables import Profile
-from waypost.links import Link, Part, plan
-from waypost.links.keyring import Keyring
-
-_log = logging.getLogger(__name__)
-
-UNTRACKED = "the links could not be rewritten: the message goes out untracked"
-
-
-@dataclass(frozen=True, slots=True)
-class LinkPlan:
-    """What the rewriting of one message comes to."""
-
-    report: dict[str, Any] | None
-    """None: nothing was to be tracked."""
-    tracked: list[LinkRecord]
-    """One per link index."""
-    error: str | None = None
-    """R18: the rewriting failed, and the message goes out as it is."""
-
-
-def plan_links(html: str, keyring: Keyring, untouched: Collection[str] = ()) -> LinkPlan:
-    """Plan the tracked links of a message; never raises, whatever the message (R18).
-
-    Args:
-        html: as submitted.
-        keyring: tells links of ours.
-        untouched: URLs of its List-Unsubscribe header.
-    """
-    try:
-        planned = plan(html, sending_policy(keyring, untouched))
-        return LinkPlan(report={**planned.report()}, tracked=_records(planned.tracked))
-    except Exception:  # noqa: BLE001 - whatever it is, a fault of ours must not cost the sender the message
-        _log.exception("planning the links of a message failed; it is accepted untracked")
-        return LinkPlan(
-            report={"tracked": 0, "skipped": 0, "links": [], "error": UNTRACKED}, tracked=[], error=UNTRACKED
-        )
 
 
 def preview(control: Control, principal: Principal, request: PreviewRequest) -> tuple[Profile, LinkPlan]:
@@ -63,12 +22,3 @@ def preview(control: Control, principal: Principal, request: PreviewRequest) -> 
         profile = active_profile(session, principal.account.number, domain_of(request.from_email_address))
     untouched = unsubscribe_urls(request.list_unsubscribe.stored() if request.list_unsubscribe else None)
     return profile, plan_links(request.content_html, control.keyring(), untouched)
-
-
-def _records(links: Iterable[Link]) -> list[LinkRecord]:
-    # Twins share an index: the one in the HTML itself comes to stand for both.
-    by_index: dict[int, LinkRecord] = {}
-    for link in links:
-        if link.index not in by_index or link.part is Part.HTML:
-            by_index[link.index] = LinkRecord(link.index, link.name or "", link.part)
-    return list(by_index.values())

@@ -15,7 +15,7 @@ _BEARER = HTTPBearer(auto_error=False, bearerFormat="JWT", description="An acces
 _PREFIX = "bearer "
 
 
-def _authenticated(
+async def _authenticated(
     control: ControlParts,
     authorization: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
     authentication: Annotated[
@@ -23,9 +23,9 @@ def _authenticated(
     ] = None,
 ) -> Principal:
     if authorization is not None:
-        return principal_of(control, authorization.credentials)
+        return await principal_of(control, authorization.credentials)
     if authentication is not None and authentication.lower().startswith(_PREFIX):
-        return principal_of(control, authentication[len(_PREFIX) :].strip())
+        return await principal_of(control, authentication[len(_PREFIX) :].strip())
     raise BearerInvalidError
 
 

@@ -2,12 +2,12 @@
 
 from typing import Annotated
 
-from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Query, Response, Security
-from fastapi.security import HTTPBasic, HTTPBasicCredentials
+from anyio import to_thread
+from fastapi import APIRouter, Query, Response
 
-from waypost.control.context import ClientAddress, Control, ControlParts
-from waypost.control.errors import Code, CredentialsInvalidError, InvalidFieldError, UnsupportedGrantError
+from waypost.control.context import ClientAddress, ControlParts
+from waypost.control.errors import Code, InvalidFieldError, UnsupportedGrantError
+from waypost.control.oauth.basic import Credentials, with_credentials
 from waypost.control.oauth.bearer import Anyone
 from waypost.control.oauth.schema import KeyOfMe, Me, RefreshGrant, RefreshToken, Revoked, Token, Validity
 from waypost.control.oauth.service import Grant, grant_by_password, grant_by_refresh, revoke
@@ -17,12 +17,6 @@ from waypost.control.times import unix_ms
 from waypost.db.states import AccountState
 
 router = APIRouter(prefix="/oauth", tags=["oauth"])
-
-_BASIC = HTTPBasic(auto_error=False, description="An API key as user name, its secret as password.")
-
-
-# Each takes 19 MB and a core for a while. A flood of logins waits here, in no thread that others need.
-_LOGINS = CapacityLimiter(4)
 
 
 @router.post(
@@ -38,21 +32,20 @@ async def token(
     response: Response,
     *,
     grant_type: Annotated[str, Query(description="`password` or `refresh_token`.")],
-    credentials: Annotated[HTTPBasicCredentials | None, Security(_BASIC)],
+    credentials: Credentials,
     body: RefreshGrant | None = None,
 ) -> Token:
     """Get an access token.
 
-    `password`: with the API key and its secret as Basic credentials, and no body; ends the refresh tokens this key
-    had before. `refresh_token`: with the refresh token in the body; answers with the same refresh token, and no live
-    access token is needed. Refused logins are limited: ten in five minutes for one key from one address.
+    `password`: with the API key and its secret as Basic credentials, or the account's e-mail address and password,
+    and no body; ends the refresh tokens this key had before. `refresh_token`: with the refresh token in the body;
+    answers with the same refresh token, and no live access token is needed. Refused logins are limited: ten in five
+    minutes for one key from one address.
     """
     response.headers["Cache-Control"] = NO_STORE  # RFC 6749, section 5.1
     match grant_type:
         case "password":
-            if credentials is None:
-                raise CredentialsInvalidError
-            return _token(await _login(control, address, credentials.username, credentials.password))
+            return _token(await with_credentials(control, address, credentials, grant_by_password))
         case "refresh_token":
             if body is None or body.refresh_token is None:
                 raise InvalidFieldError("refresh_token", "is required")
@@ -87,11 +80,6 @@ def me(principal: Anyone) -> Me:
         api_key=KeyOfMe(id=api_key.public_id, name=api_key.name, role=api_key.role),
         scope=scope(api_key.role),
     )
-
-
-async def _login(control: Control, address: str, key: str, secret: str) -> Grant:
-    with control.limits.login(key, address):
-        return await to_thread.run_sync(grant_by_password, control, key, secret, limiter=_LOGINS)
 
 
 def _token(grant: Grant) -> Token:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import delete, select, update
 
 from waypost.control.context import Control
 from waypost.control.errors import (
@@ -24,16 +24,6 @@ from waypost.db.tables import Account, ApiKey, AuthSession
 
 REFRESH_LIFE = timedelta(days=30)
 REFRESH_TOKEN_BYTES = 32
-
-# Run at each request, and made once: putting a statement together takes longer than SQLite takes to answer it.
-_PRINCIPAL = (
-    select(ApiKey, Account)
-    .join(AuthSession, AuthSession.api_key == ApiKey.number)
-    .join(Account, ApiKey.account == Account.number)
-    .where(
-        AuthSession.public_id == bindparam("session_id"), AuthSession.revoked_at.is_(None), ApiKey.revoked_at.is_(None)
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +82,10 @@ def grant_by_password(control: Control, key: str, secret: str) -> Grant:
     with control.database.writing() as session:
         of_this_key = AuthSession.api_key == api_key.number
         # First, for it locks the key's row: of two logins at once the later one ends the earlier one's session.
-        session.execute(update(ApiKey).where(ApiKey.number == api_key.number).values(last_used_at=now))
+        same_secret = (ApiKey.number == api_key.number, ApiKey.secret_hash == api_key.secret_hash)
+        used = update(ApiKey).where(*same_secret).values(last_used_at=now).returning(ApiKey.number)
+        if session.scalars(used).one_or_none() is None:  # a new password was set since it was compared
+            raise CredentialsInvalidError
         session.execute(delete(AuthSession).where(of_this_key, AuthSession.expires_at <= now))
         session.execute(
             update(AuthSession).where(of_this_key, AuthSession.superseded_at.is_(None)).values(superseded_at=now)
@@ -146,7 +139,7 @@ def delete_expired_sessions(database: Database, sources: Sources) -> None:
         session.execute(delete(AuthSession).where(AuthSession.expires_at <= sources.now()))
 
 
-def principal_of(control: Control, access_token: str) -> Principal:
+async def principal_of(control: Control, access_token: str) -> Principal:
     """Whom an access token stands for, as things are now.
 
     Raises:
@@ -155,8 +148,7 @@ def principal_of(control: Control, access_token: str) -> Principal:
     claims = control.signing_keys.verify(access_token)
     if claims is None:
         raise BearerInvalidError
-    with control.database.reading() as session:
-        found = session.execute(_PRINCIPAL, {"session_id": UUID(claims["sid"])}).one_or_none()
+    found = await control.sessions.find(UUID(claims["sid"]))
     if found is None:
         raise BearerInvalidError
     api_key, account = found

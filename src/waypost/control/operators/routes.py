@@ -6,12 +6,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Response
 
-from waypost.control.accounts.service import decide, find_account, list_accounts, list_decisions
+from waypost.control.accounts.service import decide, find_account, keep_content, list_accounts, list_decisions
 from waypost.control.blocks.service import blocked_accounts
 from waypost.control.context import Control, ControlParts
 from waypost.control.errors import Code
 from waypost.control.oauth.bearer import Operator
-from waypost.control.operators.schema import DecisionView, OperatorsAccountView, Rejection, Suspension
+from waypost.control.operators.schema import DecisionView, OperatorsAccountView, Rejection, Retention, Suspension
 from waypost.control.paging import DEFAULT_LIMIT, LINK_HEADER, Cursor, Limit, cursor_of, link_next, number_of
 from waypost.control.responses import refusals
 from waypost.db.states import AccountState
@@ -25,7 +25,8 @@ AccountId = Annotated[UUID, Path(description="`account_id` of the account.")]
 _OPERATING = refusals(Code.BEARER_INVALID, Code.ROLE_FORBIDS, Code.OPERATORS_ONLY)
 _OF_ONE = _OPERATING | refusals(Code.NO_SUCH_OBJECT)
 _DECIDING = _OF_ONE | refusals(Code.CONFLICT)
-_DECIDING_WHY = _DECIDING | refusals(Code.BODY_MALFORMED, Code.FIELD_INVALID, Code.BODY_TOO_LARGE)
+_WRITING = refusals(Code.BODY_MALFORMED, Code.FIELD_INVALID, Code.BODY_TOO_LARGE)
+_DECIDING_WHY = _DECIDING | _WRITING
 
 
 @router.get("", responses=_OPERATING | refusals(Code.FIELD_INVALID) | {200: {"headers": LINK_HEADER}})
@@ -69,7 +70,7 @@ def approve_account(control: ControlParts, operator: Operator, account_id: Accou
 def reject_account(
     control: ControlParts, operator: Operator, account_id: AccountId, body: Rejection
 ) -> OperatorsAccountView:
-    """Turn a pending account down."""
+    """Turn a pending account down, or a suspended one for good: what it has queued is `rejected`."""
     return _decide(control, operator.account, account_id, AccountState.REJECTED, body.reason)
 
 
@@ -77,10 +78,18 @@ def reject_account(
 def suspend_account(
     control: ControlParts, operator: Operator, account_id: AccountId, body: Suspension
 ) -> OperatorsAccountView:
-    """Stop an approved account's sending at once: what it has queued is held."""
+    """Stop an approved account's sending at once: what it has queued is held until it is approved or rejected."""
     return _decide(
         control, operator.account, account_id, AccountState.SUSPENDED, body.reason, block_links=body.block_links
     )
+
+
+@router.put("/{account_id}/retention", responses=_OF_ONE | _WRITING)
+def set_retention(
+    control: ControlParts, _operator: Operator, account_id: AccountId, body: Retention
+) -> OperatorsAccountView:
+    """Say how long the content of an account's messages is kept. What is older goes within the hour, for good."""
+    return _seen(control, [keep_content(control.database, control.sources, account_id, body.content_days)])[0]
 
 
 def _decide(

@@ -11,6 +11,9 @@ from waypost.control.times import unix_seconds
 from waypost.db.states import AccountState
 from waypost.db.tables import Account, AccountDecision
 
+# Ten years, as in the setting `control.content_days`.
+MAX_CONTENT_DAYS = 3650
+
 
 class Rejection(RequestModel):
     """Why an account is turned down."""
@@ -31,16 +34,33 @@ class Suspension(RequestModel):
     ] = False
 
 
+class Retention(RequestModel):
+    """How long what an account sends is kept."""
+
+    content_days: Annotated[
+        Annotated[int, Field(ge=1, le=MAX_CONTENT_DAYS)] | None,
+        Field(description="Of content and link reports, from when they were accepted; null: as the install has it."),
+    ]
+
+
 class OperatorsAccountView(AccountView):
     """An account as operators see it."""
 
     is_operator: bool
+    content_days: Annotated[
+        int | None, Field(description="How long content and link reports are kept; null: as the install has it.")
+    ]
     links_blocked: Annotated[bool, Field(description="Whether every link of the account is switched off.")]
 
     @classmethod
     def seen(cls, account: Account, *, links_blocked: bool) -> "OperatorsAccountView":
         """With what stands in other tables."""
-        return cls(**account_fields(account), is_operator=account.is_operator, links_blocked=links_blocked)
+        return cls(
+            **account_fields(account),
+            is_operator=account.is_operator,
+            content_days=account.content_days,
+            links_blocked=links_blocked,
+        )
 
 
 class DecisionView(BaseModel):

@@ -31,11 +31,13 @@ class DkimRecord:
         value: the whole text. An RSA key's is over 255 characters, so in DNS it takes two strings or more, which
             readers join without anything between them (RFC 6376, section 3.6.2.2).
         algorithm: of the key.
+        seen: the checks have seen it and have not found it gone since.
     """
 
     name: str
     value: str
     algorithm: DkimAlgorithm
+    seen: bool = False
 
 
 def dkim_record(sending_domain: str, key: DkimKey) -> DkimRecord:
@@ -44,6 +46,7 @@ def dkim_record(sending_domain: str, key: DkimKey) -> DkimRecord:
         f"{key.selector}._domainkey.{sending_domain}",
         f"v=DKIM1; k={key.algorithm}; p={key.public_key}",
         key.algorithm,
+        key.seen_at is not None,
     )
 
 

@@ -3,6 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
+from anyio import to_thread
 from fastapi import APIRouter, Path, Response
 
 from waypost.control.context import ControlParts
@@ -43,12 +44,12 @@ _profiles = APIRouter(tags=["profiles"])
     responses=_READING
     | refusals(Code.BODY_MALFORMED, Code.FIELD_INVALID, Code.CONFLICT, Code.IDEMPOTENCY_KEY_USED, Code.BODY_TOO_LARGE),
 )
-def create_sending_profile(
+async def create_sending_profile(
     control: ControlParts, principal: Manager, body: NewProfile, idempotency_key: KeyHeader = None
 ) -> Response:
     """Create a sending profile. It sends once it is `active`."""
 
-    def act(remember: Remember) -> ProfileView:
+    def create(remember: Remember) -> ProfileView:
         profile = create_profile(
             control.database,
             control.sources,
@@ -60,7 +61,8 @@ def create_sending_profile(
         )
         return ProfileView.of(profile)
 
-    return Once(control.database, control.sources, principal, idempotency_key).answer("profile", body, 202, act)
+    once = Once(control.database, control.sources, principal, idempotency_key)
+    return await once.answer("profile", body, 202, lambda remember: to_thread.run_sync(create, remember))
 
 
 @_profiles.get("", responses=_READING)
@@ -89,7 +91,7 @@ def verify_sending_profile(control: ControlParts, principal: Manager, profile_id
 
 @_profiles.delete("/{profile_id}", status_code=204, responses=_OF_ONE)
 def delete_sending_profile(control: ControlParts, principal: Manager, profile_id: ProfileId) -> None:
-    """Delete a sending profile: it sends no more, and links already sent go on working."""
+    """Delete a sending profile: it sends no more; mail that waits is `rejected`. Links already sent go on working."""
     delete_profile(control.database, control.sources, principal.account, profile_id)
 
 

@@ -13,14 +13,14 @@ from waypost.control.profiles.dkim import add_dkim_keys, new_dkim_keys
 from waypost.control.profiles.schema import NewProfile
 from waypost.control.publishing.service import snapshot_changes
 from waypost.control.sources import Sources
-from waypost.db import ControlKey, Database
+from waypost.db import ControlKey, Database, insert_new
 from waypost.db.states import ProfileState
 from waypost.db.tables import Account, LinkDomain, Profile, ProfileCheck
 
 CHECKS_APART: Final = timedelta(seconds=10)
 """Requests for a check come true no oftener: each may order a certificate, and authorities count orders that fail."""
 
-# Run at each send, and made once: see `waypost.control.oauth.service`.
+# Run at each send, and made once: see `waypost.control.oauth.sessions`.
 _ACTIVE = (
     select(Profile)
     .where(
@@ -123,11 +123,14 @@ def request_check(database: Database, sources: Sources, account: Account | None,
         profile = _find(session, account, profile_id)
         check = session.get(ProfileCheck, profile.number, with_for_update=True)
         if check is None:
-            session.add(ProfileCheck(profile=profile.number, watched_from=now, next_check_at=now))
+            insert_new(session, ProfileCheck(profile=profile.number, watched_from=now, next_check_at=now))
         else:
             soonest = max(now, check.checked_at + CHECKS_APART) if check.checked_at else now
             sooner = now < check.next_check_at < soonest
             check.watched_from, check.next_check_at = now, check.next_check_at if sooner else soonest
+        session.refresh(profile, with_for_update=True)
+        if profile.deleted_at is not None:  # while this waited for the check: nobody would ever end that one
+            raise NotFoundError("profile")
     return profile
 
 
@@ -180,9 +183,10 @@ def _find(session: Session, account: Account | None, profile_id: UUID) -> Profil
 
 def _claim(session: Session, claim: LinkDomain) -> None:
     """Note who waits for the domain. A claim that is not proven keeps nobody out: see docs/adr/0009."""
-    held = session.get(LinkDomain, claim.domain)
-    if held is None:
-        session.add(claim)
-        session.flush()
-    elif held.proven_at is not None and held.account != claim.account:
-        raise ConflictError(f"link_domain: {claim.domain} belongs to another account")
+    while insert_new(session, claim) is None:
+        held = session.get(LinkDomain, claim.domain)
+        if held is None:
+            continue  # released just now
+        if held.proven_at is not None and held.account != claim.account:
+            raise ConflictError(f"link_domain: {claim.domain} belongs to another account")
+        return

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from waypost.config import Settings
 from waypost.control.times import unix_ms
-from waypost.db import Database
+from waypost.db import Database, insert_new
 from waypost.db.tables import Block, LinkDomain, Profile, SnapshotVersion
 from waypost.fleet.snapshot import BlockKind, Blocks, PublishedDomain, Snapshot, encode_snapshot
 from waypost.keyfile import SnapshotUnwritable
@@ -36,9 +36,9 @@ def snapshot_changes(session: Session, now: datetime) -> None:
     """
     held = session.get(SnapshotVersion, _ONLY, with_for_update=True)
     if held is None:
-        session.add(SnapshotVersion(number=_ONLY, version=unix_ms(now), changed_at=now))
-    else:
-        held.version, held.changed_at = max(held.version + 1, unix_ms(now)), now
+        insert_new(session, SnapshotVersion(number=_ONLY, version=0, changed_at=now))
+        held = session.get_one(SnapshotVersion, _ONLY, with_for_update=True)
+    held.version, held.changed_at = max(held.version + 1, unix_ms(now)), now
 
 
 def snapshot_version(database: Database) -> int:

@@ -8,7 +8,6 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 from pydantic_core import PydanticCustomError
 
 from waypost.control.fields import Name, RequestModel, single_line
-from waypost.db.tables import ContentAttachment
 from waypost.mime.attachment import MAX_CONTENT_ID, MAX_CONTENT_TYPE, is_content_id, is_content_type
 from waypost.mime.custom import FieldNameProblem, field_name_problem
 from waypost.mime.header import MAX_FIELD_NAME, MAX_LITERAL
@@ -143,15 +142,15 @@ Headers = Annotated[
 ]
 
 
-def stored_attachments(attachments: list[NewAttachment]) -> list[ContentAttachment]:
-    """Rows whose `content_id` is still to be set."""
+def stored_attachments(attachments: list[NewAttachment]) -> list[dict[str, Any]]:
+    """Values of rows of `ContentAttachment`, whose `content_id` is still to be set."""
     return [
-        ContentAttachment(
-            position=position,
-            name=file.name,
-            content_type=file.content_type,
-            inline_id=file.content_id,
-            data=file.content,
-        )
+        {
+            "position": position,
+            "name": file.name,
+            "content_type": file.content_type,
+            "inline_id": file.content_id,
+            "data": file.content,
+        }
         for position, file in enumerate(attachments)
     ]

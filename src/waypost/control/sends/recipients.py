@@ -1,4 +1,4 @@
-"""The recipients of a batch: each is right or refused by itself."""
+"""Who gets a message: the recipients of a batch, each right or refused by itself, and those of a send with copies."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from waypost.control.errors import InvalidFieldError
 from waypost.control.rules import broken_rules_in, sentence
-from waypost.control.sends.schema import NewRecipient
+from waypost.control.sends.schema import Addressee, NewRecipient, NewSend
 from waypost.db.tables import ADDRESS_CHARACTERS
 
 _RECIPIENT = TypeAdapter(NewRecipient)
@@ -40,6 +40,23 @@ def checked(recipients: Iterable[Any]) -> list[NewRecipient | RefusedRecipient]:
         assert isinstance(first, RefusedRecipient)  # noqa: S101 - all of them are
         raise InvalidFieldError("recipients", f"none of them can be sent to; the first: {first.message}")
     return found
+
+
+def recipients_of(asked: NewSend) -> list[NewRecipient]:
+    """Who gets a send of their own: the recipient, then those of `cc` and `bcc`, with the same tags."""
+    copies = [*(asked.cc or ()), *(asked.bcc or ())]
+    return [asked, *(NewRecipient(**each.model_dump(), tags=asked.tags) for each in copies)]
+
+
+def addressees_of(asked: NewSend) -> dict[str, list[list[str]]] | None:
+    """Whom the header of each of them names, as `Content.addressees`; None when there is one recipient."""
+    if not asked.cc and not asked.bcc:
+        return None
+    return {"to": [_pair(asked)], "cc": [_pair(each) for each in asked.cc or ()]}
+
+
+def _pair(addressee: Addressee) -> list[str]:
+    return [addressee.recipient_name or "", addressee.recipient_email_address]
 
 
 def _checked(recipient: Any) -> NewRecipient | RefusedRecipient:  # noqa: ANN401 - any JSON

@@ -1,9 +1,10 @@
 """`/api/v1/email/send`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
+from anyio import to_thread
 from fastapi import APIRouter, Path, Query, Response
 
 from waypost.control.context import Control, ControlParts
@@ -24,10 +25,13 @@ from waypost.control.paging import (
     position_of,
 )
 from waypost.control.responses import ErrorBody, refusals
-from waypost.control.sends.recipients import RefusedRecipient, checked
+from waypost.control.sends.acceptance import Taken
+from waypost.control.sends.recipients import RefusedRecipient, addressees_of, checked, recipients_of
 from waypost.control.sends.schema import (
     BatchRecipient,
     BatchView,
+    CopyKind,
+    CopyView,
     DeliveryView,
     DeviceView,
     EventLink,
@@ -41,7 +45,6 @@ from waypost.control.sends.schema import (
 )
 from waypost.control.sends.service import (
     FoundSend,
-    Taken,
     accept,
     find_content,
     find_events,
@@ -62,11 +65,15 @@ SendId = Annotated[UUID, Path(description="`send_id` of the send.")]
 
 MAX_QUERY_CHARACTERS = 256
 
+_COLUMNS = Send.__table__.columns.keys()
+_SHOWN_AS_THEY_ARE = [name for name in _COLUMNS if name in SendView.model_fields]
+
 _SENDING = refusals(
     Code.BODY_MALFORMED, Code.FIELD_INVALID, Code.NO_ACTIVE_PROFILE, Code.BEARER_INVALID, Code.ROLE_FORBIDS,
     Code.ACCOUNT_NOT_APPROVED, Code.IDEMPOTENCY_KEY_USED, Code.BODY_TOO_LARGE, Code.DATABASE_UNAVAILABLE,
 )  # fmt: skip
 _READING = refusals(Code.BEARER_INVALID, Code.ROLE_FORBIDS, Code.NO_SUCH_OBJECT)
+_CONTENT = refusals(Code.BEARER_INVALID, Code.ROLE_FORBIDS, Code.NO_SUCH_OBJECT, Code.CONTENT_EXPIRED)
 _LISTING = refusals(Code.FIELD_INVALID, Code.BEARER_INVALID, Code.ROLE_FORBIDS) | {200: {"headers": LINK_HEADER}}
 
 # The message is shown on the API's own origin: no script of it may run there, no form be sent, nothing be loaded.
@@ -78,39 +85,49 @@ _INERT = {
 
 
 @router.post("", status_code=202, response_model=SendView, responses=_SENDING)
-def send(control: ControlParts, principal: Sender, body: NewSend, idempotency_key: KeyHeader = None) -> Response:
-    """Send a message. Once this answers 202 the message is on disk and will be tried until it is delivered or fails."""
+async def send(control: ControlParts, principal: Sender, body: NewSend, idempotency_key: KeyHeader = None) -> Response:
+    """Send a message. Once this answers 202 the message is on disk and will be tried until it is delivered or fails.
 
-    def act(remember: Remember) -> SendView:
-        taken = accept(
-            control, principal, body, [body], lambda session, taken: remember(session, lambda: _accepted(taken))
+    Each of `cc` and `bcc` gets a send of its own: with its own links, events and delivery.
+    """
+
+    async def act(remember: Remember) -> SendView:
+        taken = await accept(
+            control,
+            principal,
+            body,
+            recipients_of(body),
+            lambda session, taken: remember(session, lambda: _accepted(body, taken)),
+            addressees=addressees_of(body),
         )
-        return _accepted(taken)
+        return _accepted(body, taken)
 
-    return _once(control, principal, idempotency_key).answer("send", body, 202, act)
+    return await _once(control, principal, idempotency_key).answer("send", body, 202, act)
 
 
 @router.post("/batch", status_code=202, response_model=BatchView, responses=_SENDING)
-def send_batch(control: ControlParts, principal: Sender, body: NewBatch, idempotency_key: KeyHeader = None) -> Response:
+async def send_batch(
+    control: ControlParts, principal: Sender, body: NewBatch, idempotency_key: KeyHeader = None
+) -> Response:
     """Send one message to up to 1,000 recipients, each with links of its own. Extension.
 
     The answer says for each recipient what became of it. One that breaks a rule is `refused`, with the `error` that a
     send to it alone would have had, and the others are sent to. When none is left nothing is kept: the answer is 400.
     """
-    recipients = checked(body.recipients)
+    recipients = await to_thread.run_sync(checked, body.recipients)
 
-    def act(remember: Remember) -> BatchView:
+    async def act(remember: Remember) -> BatchView:
         accepted = [each for each in recipients if isinstance(each, NewRecipient)]
-        taken = accept(
+        taken = await accept(
             control,
             principal,
             body,
             accepted,
             lambda session, taken: remember(session, lambda: _batch(recipients, taken)),
         )
-        return _batch(recipients, taken)
+        return await to_thread.run_sync(_batch, recipients, taken)
 
-    return _once(control, principal, idempotency_key).answer("batch", body, 202, act)
+    return await _once(control, principal, idempotency_key).answer("batch", body, 202, act)
 
 
 @router.get("", responses=_LISTING)
@@ -168,7 +185,7 @@ def get_events(control: ControlParts, principal: Reader, send_id: SendId) -> lis
 @router.get(
     "/{send_id}/content/html",
     response_class=Response,
-    responses=_READING | {200: {"content": {"text/html": {}}, "description": "The HTML part, as it was submitted."}},
+    responses=_CONTENT | {200: {"content": {"text/html": {}}, "description": "The HTML part, as it was submitted."}},
 )
 def get_html(control: ControlParts, principal: Reader, send_id: SendId) -> Response:
     """Show the HTML part as it was submitted: its links are the original ones, so looking at it counts no click."""
@@ -178,7 +195,7 @@ def get_html(control: ControlParts, principal: Reader, send_id: SendId) -> Respo
 @router.get(
     "/{send_id}/content/text",
     response_class=Response,
-    responses=_READING | {200: {"content": {"text/plain": {}}, "description": "The text part."}},
+    responses=_CONTENT | {200: {"content": {"text/plain": {}}, "description": "The text part."}},
 )
 def get_text(control: ControlParts, principal: Reader, send_id: SendId) -> Response:
     """Show the text part."""
@@ -204,27 +221,31 @@ def _part(part: str | None, media_type: str) -> Response:
 
 
 def _view(found: FoundSend) -> SendView:
-    row = found.send
-    return SendView(
-        send_id=row.send_id,
-        send_key=row.send_key,
-        sending_profile_id=found.sending_profile_id,
-        from_email_address=row.from_email_address,
-        from_name=row.from_name,
-        reply_to=row.reply_to,
-        recipient_email_address=row.recipient_email_address,
-        recipient_name=row.recipient_name,
-        subject=row.subject,
-        open_tracking=row.open_tracking,
-        click_tracking=row.click_tracking,
-        tags=row.tags,
-        state=row.state,
-        state_category=row.state,
-        error=row.error,
-        created_at_utc=unix_seconds(row.created_at),
-        modified_at_utc=unix_seconds(row.modified_at),
+    send = found.send
+    return _view_of(
+        {column: getattr(send, column) for column in _COLUMNS},
+        found.sending_profile_id,
+        found.link_report,
         delivery=_delivery(found.postponed) if found.postponed else None,
-        link_report=_report(found.link_report),
+    )
+
+
+def _view_of(
+    row: Mapping[str, Any],
+    sending_profile_id: UUID,
+    link_report: dict[str, Any] | None,
+    delivery: DeliveryView | None = None,
+) -> SendView:
+    """What is shown of a send, given the values of its row."""
+    return SendView(
+        **{name: row[name] for name in _SHOWN_AS_THEY_ARE},
+        sending_profile_id=sending_profile_id,
+        state_category=row["state"],
+        created_at_utc=unix_seconds(row["created_at"]),
+        modified_at_utc=unix_seconds(row["modified_at"]),
+        delivery=delivery,
+        link_report=_report(link_report),
+        content_expired=row["content_id"] is None,
     )
 
 
@@ -232,8 +253,20 @@ def _report(report: dict[str, Any] | None) -> RewriteReport | None:
     return RewriteReport.model_validate(report) if report else None
 
 
-def _accepted(taken: Taken) -> SendView:
-    return _view(FoundSend(taken.sends[0], taken.profile.public_id, taken.report))
+def _accepted(asked: NewSend, taken: Taken) -> SendView:
+    row, *copied = taken.sends
+    view = _view_of(row, taken.profile.public_id, taken.report)
+    kinds = [CopyKind.CC] * len(asked.cc or ()) + [CopyKind.BCC] * len(asked.bcc or ())
+    copies = [
+        CopyView(
+            kind=kind,
+            recipient_email_address=copy["recipient_email_address"],
+            send_id=copy["send_id"],
+            send_key=copy["send_key"],
+        )
+        for kind, copy in zip(kinds, copied, strict=True)
+    ]
+    return view.model_copy(update={"copies": copies or None})
 
 
 def _batch(recipients: Sequence[NewRecipient | RefusedRecipient], taken: Taken) -> BatchView:
@@ -248,20 +281,20 @@ def _batch(recipients: Sequence[NewRecipient | RefusedRecipient], taken: Taken) 
         ],
         link_report=_report(taken.report),
         error=taken.error,
-        created_at_utc=unix_seconds(taken.sends[0].created_at),
+        created_at_utc=unix_seconds(taken.sends[0]["created_at"]),
     )
 
 
-def _of_batch(index: int, became: Send | RefusedRecipient) -> BatchRecipient:
+def _of_batch(index: int, became: Mapping[str, Any] | RefusedRecipient) -> BatchRecipient:
     if isinstance(became, RefusedRecipient):
         error = ErrorBody(code=Code.FIELD_INVALID, message=became.message)
         return BatchRecipient(index=index, recipient_email_address=became.address, state="refused", error=error)
     return BatchRecipient(
         index=index,
-        recipient_email_address=became.recipient_email_address,
+        recipient_email_address=became["recipient_email_address"],
         state="accepted",
-        send_id=became.send_id,
-        send_key=became.send_key,
+        send_id=became["send_id"],
+        send_key=became["send_key"],
     )
 
 

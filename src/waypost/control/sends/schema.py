@@ -1,8 +1,9 @@
 """What is sent, and how it is answered."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 from types import MappingProxyType
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema, WrapValidator, model_validator
@@ -28,6 +29,8 @@ from waypost.events.name import EventName
 
 # A message for as many fits into one request with 10 KB of tags for each.
 MAX_RECIPIENTS = 1000
+MAX_COPIES = 50
+"""Many relays take as many recipients of one message. With the longest names and addresses Cc stays under 64 KB."""
 
 _CLICK_TRACKING: Mapping[object, bool] = MappingProxyType({"none": False, "click_tracking": True})
 
@@ -50,6 +53,10 @@ ClickTracking = Annotated[
 
 def _absent(value: object) -> bool:
     return value is None
+
+
+def _untrue(value: object) -> bool:
+    return value is False
 
 
 class Message(RequestModel):
@@ -83,16 +90,39 @@ class Message(RequestModel):
         return self
 
 
-class NewRecipient(RequestModel):
-    """Who gets it."""
+class Addressee(RequestModel):
+    """An address, and the name shown beside it."""
 
     recipient_email_address: EmailAddress
     recipient_name: DisplayName | None = None
+
+
+class NewRecipient(Addressee):
+    """Who gets it."""
+
     tags: Annotated[list[Tag], Field(max_length=MAX_TAGS)] | None = None
 
 
 class NewSend(NewRecipient, Message):
-    """A message to one recipient."""
+    """A message to one recipient, and perhaps copies of it."""
+
+    cc: Annotated[
+        list[Addressee] | None,
+        Field(description="Extension. Each gets a send of its own, with links of its own; all see To and Cc."),
+    ] = None
+    bcc: Annotated[
+        list[Addressee] | None, Field(description="Extension. The same, but nobody sees who else gets it.")
+    ] = None
+
+    @model_validator(mode="after")
+    def _copies(self) -> Self:
+        copies = [*(self.cc or ()), *(self.bcc or ())]
+        if len(copies) > MAX_COPIES:
+            raise PydanticCustomError("copies", "cc and bcc must have at most {most} in all", {"most": MAX_COPIES})
+        addresses = [each.recipient_email_address.casefold() for each in (self, *copies)]
+        if len(set(addresses)) < len(addresses):
+            raise PydanticCustomError("copy_twice", "cc and bcc must not hold an address twice, nor the recipient's")
+        return self
 
 
 # Checked one by one when the batch is taken in: a wrong one must not keep the others from their mail.
@@ -112,6 +142,14 @@ class NewBatch(Message):
         ),
     ]
 
+    @model_validator(mode="before")
+    @classmethod
+    def _has_no_copies(cls, data: Any) -> Any:  # noqa: ANN401 - any JSON
+        """Other fields that are not known are ignored; here somebody would wait for mail that never comes."""
+        if isinstance(data, dict) and (data.get("cc") or data.get("bcc")):
+            raise PydanticCustomError("batch_copies", "cc and bcc are of a single send: name everybody in recipients")
+        return data
+
 
 class DeliveryView(BaseModel):
     """A delivery that has to be tried again, or is held."""
@@ -119,6 +157,22 @@ class DeliveryView(BaseModel):
     attempts: Annotated[int, Field(description="Made so far, not counting those that met no usable relay.")]
     last_error: Annotated[str, Field(description="What the last one met, or why the message is held.")]
     next_attempt_at_utc: Annotated[int, Field(description="Unix seconds.")]
+
+
+class CopyKind(StrEnum):
+    """Whether the others see who gets it."""
+
+    CC = "cc"
+    BCC = "bcc"
+
+
+class CopyView(BaseModel):
+    """A copy of a send: a send of its own."""
+
+    kind: CopyKind
+    recipient_email_address: str
+    send_id: UUID
+    send_key: str
 
 
 class SendView(BaseModel):
@@ -139,13 +193,22 @@ class SendView(BaseModel):
     state: SendState
     state_category: SendState
     error: Annotated[
-        str | None, Field(description="One sentence: why it bounced, or why it is untracked.", exclude_if=_absent)
+        str | None,
+        Field(description="One sentence: why it bounced or was rejected, or why it is untracked.", exclude_if=_absent),
     ] = None
     created_at_utc: Annotated[int, Field(description="Unix seconds.")]
     modified_at_utc: Annotated[int, Field(description="Unix seconds.")]
     delivery: Annotated[
         DeliveryView | None,
         Field(description="Extension. Only while the message waits for another attempt.", exclude_if=_absent),
+    ] = None
+    copies: Annotated[
+        list[CopyView] | None,
+        Field(
+            description="Extension. One for each of `cc`, then of `bcc`, in their order; only in the answer to the "
+            "request that had them.",
+            exclude_if=_absent,
+        ),
     ] = None
     link_report: Annotated[
         RewriteReport | None,
@@ -154,6 +217,13 @@ class SendView(BaseModel):
             exclude_if=_absent,
         ),
     ] = None
+    content_expired: Annotated[
+        bool,
+        Field(
+            description="Extension. True once content and link report are not kept any more; absent before.",
+            exclude_if=_untrue,
+        ),
+    ] = False
 
 
 class BatchRecipient(BaseModel):

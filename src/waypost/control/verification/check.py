@@ -92,7 +92,8 @@ class Check:
         active = self._subject.state is ProfileState.ACTIVE
 
         def lost(seen: Seen) -> bool:
-            return active and expected.required and judge(expected, seen, self._names).state in _BAD
+            counted_on = expected.relied_on or (active and expected.required)
+            return counted_on and judge(expected, seen, self._names).state in _BAD
 
         seen = await self._lookups.see(expected, second_opinion=lost)
         finding = judge(expected, seen, self._names)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 import ssl
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -35,6 +36,8 @@ from waypost.links.keyring import Keyring
 
 _log = logging.getLogger(__name__)
 
+FAILED: Final = "failed"
+"""Counts checks that a fault of ours, or of the database, ended."""
 AT_ONCE: Final = 8
 """A check waits for others' servers nearly all of its time: 8 are some thousand an hour with half of those dead."""
 SECOND_LOOK_SECONDS: Final = 5.0
@@ -59,6 +62,7 @@ async def run(
     chance: Callable[[], float] = random.random,
     name_server_port: int = DNS_PORT,
     may_ask: Callable[[str], bool] = is_public,
+    counts: Counter[str] | None = None,
 ) -> None:
     """Check until `stop` is set; what is under way then is left to its lease.
 
@@ -75,6 +79,7 @@ async def run(
         chance: random numbers from 0 to 1.
         name_server_port: of zones' own name servers; tests have another.
         may_ask: which addresses of name servers may be asked; tests have others.
+        counts: is added to, by `Verdict` and `FAILED`.
     """
     if not settings.dns.ask_name_servers and len(settings.dns.resolvers or system_resolvers()) < _RESOLVERS_WANTED:
         _log.warning(
@@ -85,7 +90,7 @@ async def run(
     checker = Checker(
         settings, database, visitor.visit, clock, chance, name_server_port=name_server_port, may_ask=may_ask
     )
-    await _Worker(database, checker, clock).work(stop)
+    await _Worker(database, checker, clock, Counter() if counts is None else counts).work(stop)
 
 
 class Checker:
@@ -172,8 +177,11 @@ class Checker:
 class _Worker:
     """Keeps up to `AT_ONCE` checks under way as long as any is due."""
 
-    def __init__(self, database: Database, checker: Checker, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, database: Database, checker: Checker, clock: Callable[[], datetime], counts: Counter[str]
+    ) -> None:
         self._database = database
+        self._counts = counts
         self._checker = checker
         self._clock = clock
         self._under_way: set[asyncio.Task[None]] = set()
@@ -221,8 +229,11 @@ class _Worker:
     async def _attempt(self, claimed: Claimed) -> None:
         try:
             async with asyncio.timeout(_CHECK_SECONDS):
-                await self._checker.check(claimed)
+                change = await self._checker.check(claimed)
+            if change is not None:
+                self._counts[change.verdict] += 1
         except Exception:  # noqa: BLE001 - one profile must not stop the others; it is tried again
+            self._counts[FAILED] += 1
             _log.exception("the check of profile %d failed", claimed.number)
             try:
                 await asyncio.to_thread(give_up, self._database, claimed, self._clock() + _FAILED_AGAIN)

@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy.orm import Session
 
 from waypost.config import Settings
+from waypost.control.profiles.dkim import dkim_keys
 from waypost.control.publishing.service import snapshot_changes
 from waypost.control.verification.check import TOLD_AFTER
 from waypost.control.verification.findings import Finding, RecordState, Verdict, encode_findings, verdict_of
@@ -15,10 +17,11 @@ from waypost.control.verification.problems import Problem
 from waypost.control.verification.records import Purpose
 from waypost.control.verification.subject import Claim, Subject, claim_of, subject_of
 from waypost.control.verification.transitions import next_delay, next_state
-from waypost.db import Database
-from waypost.db.states import ProfileState
+from waypost.db import Database, insert_new
+from waypost.db.states import DkimAlgorithm, ProfileState
 from waypost.db.tables import LinkDomain, Profile, ProfileCheck
 
+_ALGORITHMS: Final = {Purpose.DKIM: DkimAlgorithm.RSA, Purpose.DKIM_ED25519: DkimAlgorithm.ED25519}
 LEASE: Final = timedelta(minutes=5)
 """More than a check may take; a process that died in one is made up for then."""
 
@@ -37,6 +40,7 @@ class Change:
 
     before: ProfileState
     after: ProfileState
+    verdict: Verdict
 
 
 def add_missing_checks(database: Database, now: datetime) -> None:
@@ -47,7 +51,7 @@ def add_missing_checks(database: Database, now: datetime) -> None:
     )
     with database.writing() as session:
         for number in session.scalars(unplanned).all():
-            session.add(ProfileCheck(profile=number, watched_from=now, next_check_at=now))
+            insert_new(session, ProfileCheck(profile=number, watched_from=now, next_check_at=now))
 
 
 def claim_due(database: Database, now: datetime, limit: int) -> list[Claimed]:
@@ -100,11 +104,10 @@ def settle_claim(database: Database, subject: Subject, now: datetime, *, proven:
     if claim.taken or not (proven or claim.owned) or (claim.owned and (claim.published_at or not leads_here)):
         return claim
     with database.writing() as session:
-        row = session.get(LinkDomain, subject.link_domain, with_for_update=True)
-        if row is None:
-            row = LinkDomain(domain=subject.link_domain, account=subject.account, claimed_at=now)
-            session.add(row)
-        elif claim_of(row, subject.account).taken:
+        # Released meanwhile, it is there to be claimed anew.
+        insert_new(session, LinkDomain(domain=subject.link_domain, account=subject.account, claimed_at=now))
+        row = session.get_one(LinkDomain, subject.link_domain, with_for_update=True)
+        if claim_of(row, subject.account).taken:
             return claim_of(row, subject.account)
         if row.proven_at is None:
             row.account, row.claimed_at, row.proven_at = subject.account, now, now
@@ -149,11 +152,12 @@ def record(
             check.lost_at = check.watched_from = now
         elif after is ProfileState.ACTIVE:
             check.lost_at = None
+        _note_dkim_keys(session, profile, findings, now)
         check.findings, check.checked_at, check.claimed_until = encode_findings(findings), now, None
         if check.watched_from <= began_at or after is not before:
             waited = now - check.watched_from
             check.next_check_at = now + _delay(after, verdict, findings, claim, now, waited=waited, chance=chance)
-    return Change(before, after)
+    return Change(before, after, verdict)
 
 
 def give_up(database: Database, claimed: Claimed, next_check_at: datetime) -> None:
@@ -161,6 +165,17 @@ def give_up(database: Database, claimed: Claimed, next_check_at: datetime) -> No
     held = and_(ProfileCheck.profile == claimed.number, ProfileCheck.claimed_until == claimed.until)
     with database.writing() as session:
         session.execute(update(ProfileCheck).where(held).values(claimed_until=None, next_check_at=next_check_at))
+
+
+def _note_dkim_keys(session: Session, profile: Profile, findings: Collection[Finding], now: datetime) -> None:
+    """Which of the profile's keys are published: what could not be seen, or not by two servers, changes nothing."""
+    seen = {_ALGORITHMS[each.purpose]: each for each in findings if each.purpose in _ALGORITHMS}
+    for key in dkim_keys(session, profile.number):
+        finding = seen.get(key.algorithm)
+        if finding is not None and finding.state is RecordState.VALID:
+            key.seen_at = key.seen_at or now
+        elif finding is not None and finding.confirmed:
+            key.seen_at = None
 
 
 def _delay(

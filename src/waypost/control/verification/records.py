@@ -51,6 +51,7 @@ class Expected:
         rows: the records; none when the operator has not said yet what they hold.
         required: the profile is active only with it; else it is advice.
         also: another name where it may stand instead.
+        relied_on: it was there, and something counts on it: that it is gone is believed when two servers agree.
     """
 
     purpose: Purpose
@@ -58,6 +59,7 @@ class Expected:
     rows: tuple[Row, ...]
     required: bool
     also: str = ""
+    relied_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ def expected_records(
 def _dkim(record: DkimRecord) -> Expected:
     rsa = record.algorithm is DkimAlgorithm.RSA
     purpose = Purpose.DKIM if rsa else Purpose.DKIM_ED25519
-    return Expected(purpose, record.name, (Row(RecordType.TXT, record.value),), required=rsa)
+    return Expected(purpose, record.name, (Row(RecordType.TXT, record.value),), required=rsa, relied_on=record.seen)
 
 
 def _bounce(profile: Profile, names: Names) -> list[Expected]:

@@ -17,6 +17,7 @@ from waypost.config import load
 from waypost.control.accounts.schema import NewAccount
 from waypost.control.accounts.service import create_account
 from waypost.control.errors import ConflictError
+from waypost.control.profiles.dkim import dkim_keys
 from waypost.control.profiles.schema import NewProfile
 from waypost.control.profiles.service import create_profile, delete_profile, find_profile, request_check
 from waypost.control.profiles.setup import setup_of
@@ -194,6 +195,10 @@ class World:
             claim = session.get(LinkDomain, domain)
             return claim.account if claim and claim.proven_at else None
 
+    def seen(self, profile):
+        with self.database.reading() as session:
+            return {key.algorithm: key.seen_at for key in dkim_keys(session, profile.number)}
+
     def hints(self, profile):
         setup = self.setup(profile)
         return {each.purpose: each.hint for each in setup.records} | {"tls": setup.link_domain.hint}
@@ -287,6 +292,36 @@ def test_one_resolver_that_has_lost_it_takes_no_working_profile_down(world):
     assert world.check(hours=2) == "active"
     assert "Resolvers may hold the old answer for 60 more seconds" in world.hints(profile)["dkim"]
     assert world.planned(profile) == timedelta(minutes=5)
+
+
+def test_a_dkim_key_is_noted_as_published_and_as_gone_when_two_servers_agree(world):
+    """Its Ed25519 half is advice, and mail counts on it all the same: it signs while it is seen."""
+    profile = world.profile(world.account())
+    required = [each for each in world.setup(profile).records if each.required]
+    world.publish(required)
+    world.front.certify(profile.link_domain)
+    world.check()
+    assert world.check(seconds=6) == "active"
+    assert world.seen(profile) == {"rsa": world.now - timedelta(seconds=6), "ed25519": None}
+
+    records = world.setup(profile).records
+    world.publish(records)
+    world.check(hours=2)
+    since = world.now
+    assert world.seen(profile)["ed25519"] == since
+
+    world.publish(required, second=world.zones(records))
+    assert world.check(hours=2) == "active"
+    assert world.seen(profile)["ed25519"] == since, "the second resolver still knows it"
+    for knot in (world.first, world.second):
+        knot.serve({"waypost.example": f"edge A {EDGE}", "shop.example": "no zone"})
+    assert world.check(hours=2) == "active"
+    assert world.seen(profile)["ed25519"] == since, "nobody answers"
+
+    world.publish(required)
+    assert world.check(hours=2) == "active"
+    assert world.seen(profile)["ed25519"] is None
+    assert world.seen(profile)["rsa"] is not None
 
 
 def test_servers_that_fail_take_no_working_profile_down(world):

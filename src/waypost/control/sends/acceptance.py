@@ -1,0 +1,216 @@
+"""Taking messages in: what the 202 promises."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from anyio import to_thread
+from sqlalchemy.orm import Session
+
+from waypost.control.errors import NoActiveProfileError
+from waypost.control.fields import domain_of
+from waypost.control.links.planning import LinkPlan, plan_links
+from waypost.control.profiles.service import active_profile
+from waypost.control.sends.extras import stored_attachments
+from waypost.control.sends.rows import Kept, news, send_row, store, unsubscribe_of
+from waypost.control.sends.schema import Message, NewRecipient
+from waypost.control.sources import Sources
+from waypost.control.together import Together
+from waypost.db import UNAVAILABLE, Database
+from waypost.db.link_policy import unsubscribe_urls
+from waypost.db.tables import Profile
+from waypost.db.types import Compressed
+from waypost.links.keyring import Keyring
+
+# A round of so many takes 100 ms: nobody should wait longer for the one before.
+MESSAGES_TOGETHER = 64
+# Writing this much takes as long as writing all messages of a usual round: no other message is to wait for it.
+BYTES_TOGETHER = 1024 * 1024
+
+NOTHING_PLANNED = LinkPlan(report=None, tracked=[])
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A message that was taken in.
+
+    Attributes:
+        profile: what it is sent with.
+        sends: values of their rows, one for each recipient, in their order.
+        report: which links are tracked; None without click tracking.
+        error: why it goes out untracked although tracking was asked for; else None.
+    """
+
+    profile: Profile
+    sends: list[dict[str, Any]]
+    report: dict[str, Any] | None
+    error: str | None
+
+
+Remember = Callable[[Session, Taken], None]
+Addressees = dict[str, list[list[str]]]
+"""See `Content.addressees`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Offered:
+    """A message with all that can be made of it before the transaction."""
+
+    account: int
+    domain: str
+    message: Message
+    recipients: Sequence[NewRecipient]
+    planned: LinkPlan
+    content: dict[str, Any]
+    attachments: list[dict[str, Any]]
+    remember: Remember
+    at: datetime
+
+    @property
+    def bytes(self) -> int:
+        """About as much as is written, leaving out what each message has."""
+        parts = [self.content["html"], self.content["text"], *(each["data"] for each in self.attachments)]
+        return sum(len(part) for part in parts if part)
+
+
+class Acceptance:
+    """Takes messages in: on return they are durable, in the delivery queue, on their way to the event store.
+
+    Args:
+        database: the control database.
+        sources: clock and randomness.
+        keyring: the newest one, to recognise our own links.
+    """
+
+    def __init__(self, database: Database, sources: Sources, keyring: Callable[[], Keyring]) -> None:
+        self._database = database
+        self._sources = sources
+        self._keyring = keyring
+        self._together = Together(self._keep, MESSAGES_TOGETHER)
+
+    async def take(
+        self,
+        account: int,
+        message: Message,
+        recipients: Sequence[NewRecipient],
+        remember: Remember,
+        addressees: Addressees | None,
+    ) -> Taken:
+        """Take a message in for its recipients: all of them or none.
+
+        One transaction keeps the content once, and what differs for each recipient; it is shared with the messages to
+        one recipient that come at the same time. Links are planned, and content is compressed, before it.
+
+        Args:
+            account: number of the sender's, which may send.
+            message: what all get.
+            recipients: who they are.
+            remember: called in the transaction once all is written.
+            addressees: whom the header names; None: each recipient sees herself alone.
+
+        Raises:
+            NoActiveProfileError: the account may not send for the domain of `from_email_address`.
+        """
+        offered = await to_thread.run_sync(self._offered, account, message, recipients, remember, addressees)
+        if len(recipients) == 1 and offered.bytes <= BYTES_TOGETHER:
+            return await self._together.do(offered)
+        [taken] = await to_thread.run_sync(self._keep, [offered])
+        if isinstance(taken, Exception):
+            raise taken
+        return taken
+
+    def _offered(
+        self,
+        account: int,
+        message: Message,
+        recipients: Sequence[NewRecipient],
+        remember: Remember,
+        addressees: Addressees | None,
+    ) -> _Offered:
+        planned, at = self._planned(message), self._sources.now()
+        return _Offered(
+            account=account,
+            domain=domain_of(message.from_email_address),
+            message=message,
+            recipients=recipients,
+            planned=planned,
+            content={
+                "account": account,
+                "html": _compressed(message.content_html),
+                "text": _compressed(message.content_text),
+                "headers": list(map(list, message.headers.items())) if message.headers else None,
+                "addressees": addressees,
+                "report": None if planned.report is None else Compressed.json(planned.report),
+                "created_at": at,
+            },
+            attachments=stored_attachments(message.attachments or []),
+            remember=remember,
+            at=at,
+        )
+
+    def _planned(self, message: Message) -> LinkPlan:
+        if not message.click_tracking or not message.content_html:
+            return NOTHING_PLANNED
+        return plan_links(message.content_html, self._keyring(), unsubscribe_urls(unsubscribe_of(message)))
+
+    def _keep(self, offered: Sequence[_Offered]) -> list[Taken | Exception]:
+        """Write them, in one transaction."""
+        try:
+            with self._database.writing() as session:
+                return self._write(session, offered)
+        except UNAVAILABLE:
+            raise
+        except Exception:
+            if len(offered) == 1:
+                raise
+        return [self._alone(each) for each in offered]
+
+    def _alone(self, offered: _Offered) -> Taken | Exception:
+        """Write one of a round that failed: of all of them, it fails only if it was the reason."""
+        try:
+            [taken] = self._keep([offered])
+        except Exception as error:  # noqa: BLE001 - it is raised where the message came in
+            return error
+        return taken
+
+    def _write(self, session: Session, offered: Sequence[_Offered]) -> list[Taken | Exception]:
+        profiles = _profiles(session, offered)
+        outcomes = [self._kept(each, profiles[each.account, each.domain]) for each in offered]
+        if kept := [each for each in outcomes if isinstance(each, Kept)]:
+            store(session, kept)
+        return [_taken(session, each, outcome) for each, outcome in zip(offered, outcomes, strict=True)]
+
+    def _kept(self, offered: _Offered, profile: Profile | NoActiveProfileError) -> Kept | NoActiveProfileError:
+        if isinstance(profile, NoActiveProfileError):
+            return profile
+        sends = [
+            send_row(self._sources, profile, offered.message, recipient, planned=offered.planned, now=offered.at)
+            for recipient in offered.recipients
+        ]
+        facts = [fact for send in sends for fact in news(self._sources, send, profile, offered.planned)]
+        return Kept(profile, offered.content, offered.attachments, sends, facts)
+
+
+def _profiles(session: Session, offered: Iterable[_Offered]) -> dict[tuple[int, str], Profile | NoActiveProfileError]:
+    """What each account sends with for each domain, looked up once: most messages of a round are of one or two."""
+    found: dict[tuple[int, str], Profile | NoActiveProfileError] = {}
+    for account, domain in {(each.account, each.domain) for each in offered}:
+        try:
+            found[account, domain] = active_profile(session, account, domain)
+        except NoActiveProfileError as error:
+            found[account, domain] = error
+    return found
+
+
+def _taken(session: Session, offered: _Offered, outcome: Kept | NoActiveProfileError) -> Taken | NoActiveProfileError:
+    if isinstance(outcome, NoActiveProfileError):
+        return outcome
+    planned = offered.planned
+    taken = Taken(outcome.profile, outcome.sends, planned.report, planned.error)
+    offered.remember(session, taken)
+    return taken
+
+
+def _compressed(part: str | None) -> Compressed | None:
+    return None if part is None else Compressed.text(part)
