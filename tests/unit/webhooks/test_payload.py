@@ -1,10 +1,12 @@
 """What is told, and that every type of event has its name here."""
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
+from waypost.control.sends.schema import EventLink, EventView
 from waypost.events.name import EventName
 from waypost.events.notice import NoticeType, Occurrence
 from waypost.events.reclassified import Reclassified
@@ -53,3 +55,11 @@ def test_the_same_change_has_the_same_id_and_another_one_another():
 def test_every_type_is_documented():
     document = DOCUMENT.read_text()
     assert [each.value for each in NoticeType if f"`{each}`" not in document] == []
+
+
+def test_the_example_of_the_document_is_a_message_with_fields_that_events_have():
+    example = json.loads(re.search("```json\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)[1])
+    assert set(example["data"]) <= set(EventView.model_fields)
+    assert set(example["data"]["link"]) == set(EventLink.model_fields)
+    at = datetime.fromisoformat(example["timestamp"])
+    assert json.loads(payload.body(NoticeType(example["type"]), at, example["data"])) == example
