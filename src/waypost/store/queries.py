@@ -33,13 +33,3 @@ FROM events
 WHERE account = {account:UInt64} AND send_id = {send_id:UUID}
 ORDER BY occurred_at, toUInt128(event_id)
 """
-
-# Of the hits, only an answered one counts: HEAD and prefetch are kept, and left out here.
-SUMMARY = """
-SELECT event, countIf(occurred_at >= {from:DateTime64(6, 'UTC')}), countIf(occurred_at < {from:DateTime64(6, 'UTC')})
-FROM events
-WHERE account = {account:UInt64}
-  AND occurred_at >= {previous_from:DateTime64(6, 'UTC')} AND occurred_at < {to:DateTime64(6, 'UTC')}
-  AND outcome IN ('', 'answered')
-GROUP BY event
-"""

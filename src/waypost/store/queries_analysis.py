@@ -1,0 +1,139 @@
+"""The SQL of counts: put together from this module's constants, its parameters bound by the engine.
+
+Counted are clicks and opens that were answered: HEAD and prefetch are stored, and left out here. A hit that no rule has
+seen is `unknown`, so that human, machine and unknown always add up to the total.
+"""
+
+from typing import Final
+
+from waypost.events.name import EventName
+from waypost.events.verdict import VerdictClass
+from waypost.store.columns import NO_SEND
+
+_NOW: Final = "occurred_at >= {from:DateTime64(6, 'UTC')}"
+_BEFORE: Final = "occurred_at < {from:DateTime64(6, 'UTC')}"
+_HUMAN: Final = f"verdict = '{VerdictClass.HUMAN}'"
+_MACHINE: Final = f"verdict = '{VerdictClass.MACHINE}'"
+_UNKNOWN: Final = f"verdict NOT IN ('{VerdictClass.HUMAN}', '{VerdictClass.MACHINE}')"
+VERDICTS: Final = {VerdictClass.HUMAN: _HUMAN, VerdictClass.MACHINE: _MACHINE, VerdictClass.UNKNOWN: _UNKNOWN}
+
+# A hit of nobody, in anonymous mode, is in no unique count: nobody can tell it from another.
+_KNOWN: Final = f"send_id != toUUID('{NO_SEND}')"
+_FOLLOWED: Final = f"{_KNOWN} AND event = '{EventName.CLICK}'"
+# name: (aggregate with room for its condition, condition). A send has one recipient, so sends are told apart for them.
+MEASURES: Final = {
+    "total": ("countIf({})", "1"),
+    "human": ("countIf({})", _HUMAN),
+    "machine": ("countIf({})", _MACHINE),
+    "unknown": ("countIf({})", _UNKNOWN),
+    "unique_send": ("uniqExactIf(send_id, {})", _KNOWN),
+    "unique_send_human": ("uniqExactIf(send_id, {})", f"{_KNOWN} AND {_HUMAN}"),
+    "unique_send_machine": ("uniqExactIf(send_id, {})", f"{_KNOWN} AND {_MACHINE}"),
+    "unique_link": ("uniqExactIf((send_id, link_index), {})", _FOLLOWED),
+    "unique_link_human": ("uniqExactIf((send_id, link_index), {})", f"{_FOLLOWED} AND {_HUMAN}"),
+    "unique_link_machine": ("uniqExactIf((send_id, link_index), {})", f"{_FOLLOWED} AND {_MACHINE}"),
+}
+_AGGREGATES: Final = ", ".join(
+    aggregate.format(f"{period} AND {condition}")
+    for aggregate, condition in MEASURES.values()
+    for period in (_NOW, _BEFORE)
+)
+
+_PERIOD: Final = """
+account = {account:UInt64}
+  AND occurred_at >= {previous_from:DateTime64(6, 'UTC')} AND occurred_at < {to:DateTime64(6, 'UTC')}"""
+HITS: Final = f"event IN ('{EventName.OPEN}', '{EventName.CLICK}') AND outcome = 'answered'"
+FILTERS: Final = {
+    "profile": "profile = {profile:UInt64}",
+    "event": "event = {event:String}",
+    "tag": "send_id IN (SELECT send_id FROM sends WHERE account = {account:UInt64} AND has(tags, {tag:String}))",
+}
+
+# Hours and days begin as the clocks of a time zone show. The previous period is laid over the current one.
+_MOVED: Final = f"if({_NOW}, occurred_at, addMicroseconds(occurred_at, {{length_us:Int64}}))"
+KEYS: Final = {
+    "country": "country",
+    "region": "if(region = '', '', concat(country, '/', region))",
+    "city": "if(city = '', '', concat(country, '/', region, '/', city))",
+    "device": "device_type",
+    "browser": "browser",
+    "os": "os",
+    "link": "destination",
+    "tag": "tag",
+    "hour": f"toString(toUnixTimestamp(toStartOfHour({_MOVED}, {{time_zone:String}})))",
+    "day": f"toString(toUnixTimestamp(toStartOfDay({_MOVED}, {{time_zone:String}})))",
+}
+_TAGS: Final = """
+ANY LEFT JOIN
+(
+    SELECT send_id, tags FROM sends WHERE account = {account:UInt64} AND accepted_at < {to:DateTime64(6, 'UTC')}
+) AS sent USING send_id
+LEFT ARRAY JOIN tags AS tag"""
+IN_ORDER_OF_TIME: Final = frozenset({"hour", "day"})
+
+
+def states(filters: str) -> str:
+    """The states of sends: the event, then how often now and before. There is nobody behind them."""
+    return f"""
+SELECT event, countIf({_NOW}), countIf({_BEFORE})
+FROM events
+WHERE {_PERIOD} AND outcome = '' AND {filters}
+GROUP BY event
+"""  # noqa: S608 -- put together from this module's constants
+
+
+def domains(filters: str) -> str:
+    """The recipients' domain, then how many sends reached a state now and before."""
+    return f"""
+SELECT domain, sum(now), sum(before)
+FROM
+(
+    SELECT send_id, countIf({_NOW}) AS now, countIf({_BEFORE}) AS before
+    FROM events
+    WHERE {_PERIOD} AND outcome = '' AND {filters}
+    GROUP BY send_id
+) AS reached
+ANY LEFT JOIN
+(
+    SELECT send_id, lower(substring(recipient_email_address, position(recipient_email_address, '@') + 1)) AS domain
+    FROM sends WHERE account = {{account:UInt64}} AND accepted_at < {{to:DateTime64(6, 'UTC')}}
+) AS sent USING send_id
+GROUP BY domain
+ORDER BY 2 DESC, 3 DESC, domain
+LIMIT {{limit:UInt32}}
+"""  # noqa: S608 -- as above
+
+
+def by_event(filters: str) -> str:
+    """Clicks and opens: the event, then each measure now and before."""
+    return f"""
+SELECT event, {_AGGREGATES}
+FROM events
+WHERE {_PERIOD} AND {HITS} AND {filters}
+GROUP BY event
+"""  # noqa: S608 -- as above
+
+
+def by_key(dimension: str, filters: str) -> str:
+    """The key, then each measure now and before; the key with the highest total first, or the earliest."""
+    order = "1" if dimension in IN_ORDER_OF_TIME else "2 DESC, 3 DESC, 1"
+    return f"""
+SELECT {KEYS[dimension]} AS key, {_AGGREGATES}
+FROM events {_TAGS if dimension == "tag" else ""}
+WHERE {_PERIOD} AND {HITS} AND {filters}
+GROUP BY key ORDER BY {order} LIMIT {{limit:UInt32}}
+"""  # noqa: S608 -- as above
+
+
+def overall(filters: str) -> str:
+    """Each measure now and before, over all keys: uniques of several keys do not add up."""
+    return f"SELECT {_AGGREGATES} FROM events WHERE {_PERIOD} AND {HITS} AND {filters}"  # noqa: S608 -- as above
+
+
+CLICKS: Final = f"""
+SELECT send_id, count(), countIf({_HUMAN}), countIf({_MACHINE}), min(occurred_at), minIf(occurred_at, {_HUMAN})
+FROM events
+WHERE account = {{account:UInt64}} AND toUInt128(send_id) IN {{sends:Array(UInt128)}}
+  AND event = '{EventName.CLICK}' AND outcome = 'answered'
+GROUP BY send_id
+"""  # noqa: S608 -- as above
