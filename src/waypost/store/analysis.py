@@ -110,7 +110,7 @@ class Analysis:
     def engagement(
         self, account: int, period: Period, filters: Filters, dimension: Dimension, *, time_zone: str, limit: int
     ) -> Breakdown:
-        """Clicks and opens by key. Keys of time are unix seconds of when the hour or day begins in `time_zone`."""
+        """Clicks and opens by key: hours and days are those of `time_zone`, each by when it begins."""
         asked: dict[str, Any] = {"account": account, **period.parameters, **filters.parameters}
         [overall] = self._reader.query("engagement", queries.overall(filters.sql), **asked)
         asked["limit"] = limit
@@ -118,6 +118,11 @@ class Analysis:
             asked |= {"time_zone": time_zone, "length_us": (period.to - period.from_) // _MICROSECOND}
         rows = self._reader.query(f"engagement by {dimension}", queries.by_key(dimension, filters.sql), **asked)
         return Breakdown(_measures(overall), {key: _measures(counts) for key, *counts in rows})
+
+    def knows_time_zone(self, name: str) -> bool:
+        """Whether the engine has a time zone of this name."""
+        [[count]] = self._reader.query("time zone", queries.TIME_ZONE, time_zone=name)
+        return bool(count)
 
     def domains(self, account: int, period: Period, filters: Filters, limit: int) -> DomainCounts:
         """How often sends reached the state `filters.event`, by the recipients' domain."""

@@ -19,6 +19,7 @@ from waypost.store.columns import (
     transpose,
 )
 from waypost.store.connection import Connection, connect
+from waypost.store.export import Export
 from waypost.store.failures import failures
 from waypost.store.history import History
 from waypost.store.migrate import migrate, shipped
@@ -46,6 +47,8 @@ class EventStore:
         self._glance = Glance(connection.glance)
         self.analysis = Analysis(self._reader, self._glance)
         """Counts; for the API."""
+        self.export = Export(self._reader)
+        """Events by the thousand; for the API."""
 
     @classmethod
     def open(cls, url: str, data: Path) -> Self:
@@ -113,14 +116,14 @@ class EventStore:
 
     def send(self, account: int, send_id: UUID) -> SendRow | None:
         """The slim record of a send of this account."""
-        rows = self._query("send", queries.SEND, account=account, send_id=send_id)
+        rows = self._query("send", queries.SENDS, accounts=[account], sends=[send_id.int])
         return send_of(rows[0]) if rows else None
 
     def send_events(self, account: int, send_id: UUID) -> list[Event]:
         """Every event of a send of this account, states, opens and clicks alike, in the order they occurred."""
         send = self.send(account, send_id)
         links = {link.index: link for link in send.links} if send else {}
-        rows = self._query("events of a send", queries.SEND_EVENTS, account=account, send_id=send_id)
+        rows = self._query("events of a send", queries.SEND_EVENTS, account=account, send=send_id.int)
         return [event_of(row, links) for row in rows]
 
     def _stored_event_ids(self, rows: Sequence[SendEventRow]) -> set[UUID]:

@@ -51,17 +51,25 @@ FILTERS: Final = {
 
 # Hours and days begin as the clocks of a time zone show. The previous period is laid over the current one.
 _MOVED: Final = f"if({_NOW}, occurred_at, addMicroseconds(occurred_at, {{length_us:Int64}}))"
+_OFFSET: Final = "formatDateTime(at, '%z', {time_zone:String})"
+# An hour that the clocks show twice is told apart by its offset from UTC.
+_HOUR: Final = (
+    "concat(formatDateTime(at, '%Y-%m-%dT%H:%i', {time_zone:String}), "
+    f"substring({_OFFSET}, 1, 3), ':', substring({_OFFSET}, 4, 2))"
+)
+_DAY: Final = "formatDateTime(at, '%Y-%m-%d', {time_zone:String})"
+# dimension: (what rows are grouped by, how that is shown); the second is worked out for the groups only.
 KEYS: Final = {
-    "country": "country",
-    "region": "if(region = '', '', concat(country, '/', region))",
-    "city": "if(city = '', '', concat(country, '/', region, '/', city))",
-    "device": "device_type",
-    "browser": "browser",
-    "os": "os",
-    "link": "destination",
-    "tag": "tag",
-    "hour": f"toString(toUnixTimestamp(toStartOfHour({_MOVED}, {{time_zone:String}})))",
-    "day": f"toString(toUnixTimestamp(toStartOfDay({_MOVED}, {{time_zone:String}})))",
+    "country": ("country", "at"),
+    "region": ("(country, region)", "if(at.2 = '', '', concat(at.1, '/', at.2))"),
+    "city": ("(country, region, city)", "if(at.3 = '', '', concat(at.1, '/', at.2, '/', at.3))"),
+    "device": ("device_type", "at"),
+    "browser": ("browser", "at"),
+    "os": ("os", "at"),
+    "link": ("destination", "at"),
+    "tag": ("tag", "at"),
+    "hour": (f"toStartOfHour({_MOVED}, {{time_zone:String}})", _HOUR),
+    "day": (f"toStartOfDay({_MOVED}, {{time_zone:String}})", _DAY),
 }
 _TAGS: Final = """
 ANY LEFT JOIN
@@ -116,12 +124,13 @@ GROUP BY event
 
 def by_key(dimension: str, filters: str) -> str:
     """The key, then each measure now and before; the key with the highest total first, or the earliest."""
-    order = "1" if dimension in IN_ORDER_OF_TIME else "2 DESC, 3 DESC, 1"
+    grouped_by, shown = KEYS[dimension]
+    order = "at" if dimension in IN_ORDER_OF_TIME else "2 DESC, 3 DESC, at"
     return f"""
-SELECT {KEYS[dimension]} AS key, {_AGGREGATES}
+SELECT {shown} AS key, {_AGGREGATES}
 FROM events {_TAGS if dimension == "tag" else ""}
 WHERE {_PERIOD} AND {HITS} AND {filters}
-GROUP BY key ORDER BY {order} LIMIT {{limit:UInt32}}
+GROUP BY {grouped_by} AS at ORDER BY {order} LIMIT {{limit:UInt32}}
 """  # noqa: S608 -- as above
 
 
@@ -137,3 +146,5 @@ WHERE account = {{account:UInt64}} AND toUInt128(send_id) IN {{sends:Array(UInt1
   AND event = '{EventName.CLICK}' AND outcome = 'answered'
 GROUP BY send_id
 """  # noqa: S608 -- as above
+
+TIME_ZONE: Final = "SELECT count() FROM system.time_zones WHERE time_zone = {time_zone:String}"

@@ -36,7 +36,7 @@ from waypost.db.tables import Account, Profile
 from waypost.events.name import EventName
 from waypost.keyfile import create_keyring
 from waypost.links.keyring import Keyring
-from waypost.store.rows import PeriodCount, Summary
+from waypost.store.rows import Measure, PeriodCount, Summary
 
 START = datetime(2026, 3, 29, 1, 30, 15, 123456, UTC)
 
@@ -65,11 +65,21 @@ class FakeStore:
             raise self.broken
         return self.events.get((account, send_id), [])
 
-    def summary(self, account, from_, to):
+    @property
+    def analysis(self):
+        return self
+
+    def summary(self, account, period, filters):
         if self.broken:
             raise self.broken
-        self.asked.append((account, from_, to))
-        return Summary(from_, to, {name: PeriodCount(5, 3) for name in EventName})
+        self.asked.append((account, period.from_, period.to))
+        counts = {name: PeriodCount(5, 3) for name in EventName}
+        return Summary(period.from_, period.to, counts, {EventName.CLICK: dict.fromkeys(Measure, PeriodCount(1, 1))})
+
+    def clicks(self, account, send_ids):
+        if self.broken:
+            raise self.broken
+        return {}
 
 
 @dataclass
