@@ -75,11 +75,15 @@ def drawn(chance: random.Random) -> int:
 
 def until(chance: random.Random, length: timedelta) -> Period:
     """A period of the year: another one each time, so that none is answered from what the last one left."""
-    return Period(
-        (to := END - timedelta(seconds=chance.random() * (YEAR - length - min(length, MONTH)).total_seconds()))
-        - length,
-        to,
-    ) if length < YEAR else Period(END - YEAR - timedelta(seconds=(late := chance.randrange(1000))), END - timedelta(seconds=late))
+    return (
+        Period(
+            (to := END - timedelta(seconds=chance.random() * (YEAR - length - min(length, MONTH)).total_seconds()))
+            - length,
+            to,
+        )
+        if length < YEAR
+        else Period(END - YEAR - timedelta(seconds=(late := chance.randrange(1000))), END - timedelta(seconds=late))
+    )
 
 
 def timed(ask: Callable[[], object]) -> float:
@@ -144,7 +148,9 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--quick", action="store_true", help="up to a million events, and write no results")
     arguments.add_argument("--rounds", type=int, default=40)
-    arguments.add_argument("--keep", action="store_true", help="leave the store for another look, and use one that is there")
+    arguments.add_argument(
+        "--keep", action="store_true", help="leave the store for another look, and use one that is there"
+    )
     given = arguments.parse_args()
 
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])

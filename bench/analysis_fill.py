@@ -77,7 +77,7 @@ FROM
     FROM made
 )
 ARRAY JOIN names AS name, arrayEnumerate(names) AS number
-"""  # noqa: S608 -- put together from this module's constants
+"""
 # The engine would use all of the memory there is for speed.
 _LIMITS: Final = {"max_insert_threads": 1, "max_threads": 2, "max_insert_block_size": 500_000}
 

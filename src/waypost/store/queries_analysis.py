@@ -51,6 +51,11 @@ FILTERS: Final = {
 
 # Hours and days begin as the clocks of a time zone show. The previous period is laid over the current one.
 _MOVED: Final = f"if({_NOW}, occurred_at, addMicroseconds(occurred_at, {{length_us:Int64}}))"
+# Not toStartOfHour: it counts hours from the day before where clocks change by half an hour (Lord Howe Island).
+_HOUR_BEGINS: Final = (
+    f"toDateTime(intDiv(toUnixTimestamp64Micro({_MOVED}), 60000000) * 60 "
+    f"- 60 * toMinute({_MOVED}, {{time_zone:String}}), {{time_zone:String}})"
+)
 _OFFSET: Final = "formatDateTime(at, '%z', {time_zone:String})"
 # An hour that the clocks show twice is told apart by its offset from UTC.
 _HOUR: Final = (
@@ -68,7 +73,7 @@ KEYS: Final = {
     "os": ("os", "at"),
     "link": ("destination", "at"),
     "tag": ("tag", "at"),
-    "hour": (f"toStartOfHour({_MOVED}, {{time_zone:String}})", _HOUR),
+    "hour": (_HOUR_BEGINS, _HOUR),
     "day": (f"toStartOfDay({_MOVED}, {{time_zone:String}})", _DAY),
 }
 _TAGS: Final = """
