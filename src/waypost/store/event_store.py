@@ -22,6 +22,7 @@ from waypost.store.connection import Connection, connect
 from waypost.store.export import Export
 from waypost.store.failures import failures
 from waypost.store.history import History
+from waypost.store.lookup import Lookup
 from waypost.store.migrate import migrate, shipped
 from waypost.store.reading import Glance, Reader
 from waypost.store.rows import Event, HitRow, SegmentSpan, SendEventRow, SendRow
@@ -49,6 +50,8 @@ class EventStore:
         """Counts; for the API."""
         self.export = Export(self._reader)
         """Events by the thousand; for the API."""
+        self.lookup = Lookup(self._reader)
+        """For the command line."""
 
     @classmethod
     def open(cls, url: str, data: Path) -> Self:

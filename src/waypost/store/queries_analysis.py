@@ -12,10 +12,10 @@ from waypost.store.columns import NO_SEND
 
 _NOW: Final = "occurred_at >= {from:DateTime64(6, 'UTC')}"
 _BEFORE: Final = "occurred_at < {from:DateTime64(6, 'UTC')}"
-_HUMAN: Final = f"verdict = '{VerdictClass.HUMAN}'"
-_MACHINE: Final = f"verdict = '{VerdictClass.MACHINE}'"
+HUMAN: Final = f"verdict = '{VerdictClass.HUMAN}'"
+MACHINE: Final = f"verdict = '{VerdictClass.MACHINE}'"
 _UNKNOWN: Final = f"verdict NOT IN ('{VerdictClass.HUMAN}', '{VerdictClass.MACHINE}')"
-VERDICTS: Final = {VerdictClass.HUMAN: _HUMAN, VerdictClass.MACHINE: _MACHINE, VerdictClass.UNKNOWN: _UNKNOWN}
+VERDICTS: Final = {VerdictClass.HUMAN: HUMAN, VerdictClass.MACHINE: MACHINE, VerdictClass.UNKNOWN: _UNKNOWN}
 
 # A hit of nobody, in anonymous mode, is in no unique count: nobody can tell it from another.
 _KNOWN: Final = f"send_id != toUUID('{NO_SEND}')"
@@ -23,15 +23,15 @@ _FOLLOWED: Final = f"{_KNOWN} AND event = '{EventName.CLICK}'"
 # name: (aggregate with room for its condition, condition). A send has one recipient, so sends are told apart for them.
 MEASURES: Final = {
     "total": ("countIf({})", "1"),
-    "human": ("countIf({})", _HUMAN),
-    "machine": ("countIf({})", _MACHINE),
+    "human": ("countIf({})", HUMAN),
+    "machine": ("countIf({})", MACHINE),
     "unknown": ("countIf({})", _UNKNOWN),
     "unique_send": ("uniqExactIf(send_id, {})", _KNOWN),
-    "unique_send_human": ("uniqExactIf(send_id, {})", f"{_KNOWN} AND {_HUMAN}"),
-    "unique_send_machine": ("uniqExactIf(send_id, {})", f"{_KNOWN} AND {_MACHINE}"),
+    "unique_send_human": ("uniqExactIf(send_id, {})", f"{_KNOWN} AND {HUMAN}"),
+    "unique_send_machine": ("uniqExactIf(send_id, {})", f"{_KNOWN} AND {MACHINE}"),
     "unique_link": ("uniqExactIf((send_id, link_index), {})", _FOLLOWED),
-    "unique_link_human": ("uniqExactIf((send_id, link_index), {})", f"{_FOLLOWED} AND {_HUMAN}"),
-    "unique_link_machine": ("uniqExactIf((send_id, link_index), {})", f"{_FOLLOWED} AND {_MACHINE}"),
+    "unique_link_human": ("uniqExactIf((send_id, link_index), {})", f"{_FOLLOWED} AND {HUMAN}"),
+    "unique_link_machine": ("uniqExactIf((send_id, link_index), {})", f"{_FOLLOWED} AND {MACHINE}"),
 }
 _AGGREGATES: Final = ", ".join(
     aggregate.format(f"{period} AND {condition}")
@@ -145,7 +145,7 @@ def overall(filters: str) -> str:
 
 
 CLICKS: Final = f"""
-SELECT send_id, count(), countIf({_HUMAN}), countIf({_MACHINE}), min(occurred_at), minIf(occurred_at, {_HUMAN})
+SELECT send_id, count(), countIf({HUMAN}), countIf({MACHINE}), min(occurred_at), minIf(occurred_at, {HUMAN})
 FROM events
 WHERE account = {{account:UInt64}} AND toUInt128(send_id) IN {{sends:Array(UInt128)}}
   AND event = '{EventName.CLICK}' AND outcome = 'answered'
