@@ -1,7 +1,8 @@
-"""A year of made-up events of 1,000 accounts, made by SQL inside the store: as fast as it inserts.
+"""A year of made-up events of 1,000 accounts, made by SQL inside the store.
 
-An account's share of all sends is one over its rank: the largest has a tenth of everything, half of the accounts a tenth
-together. A send has its five states, and one or two opens and clicks on average, hours later for the most part.
+An account's share of all sends is one over its rank: the largest has a tenth of everything, the smaller half of all
+accounts a tenth together. A send has its five states, and one or two opens and clicks on average, hours later for the
+most part.
 """
 
 import time
@@ -32,8 +33,8 @@ SELECT dateTimeToUUIDv7(toDateTime(accepted_at, 'UTC')) AS send_id,
 FROM
 (
     SELECT number, toUInt64(exp2(randCanonical(1) * log2({accounts:UInt32}))) AS account,
-           addMicroseconds(toDateTime64({first_at:DateTime}, 6, 'UTC'), toInt64(randCanonical(2) * {seconds:UInt32} * 1e6))
-               AS accepted_at
+           addMicroseconds(toDateTime64({first_at:DateTime}, 6, 'UTC'),
+                           toInt64(randCanonical(2) * {seconds:UInt32} * 1e6)) AS accepted_at
     FROM numbers({sends:UInt64})
 )
 """
@@ -43,9 +44,9 @@ _DEVICES = "['mobile', 'mobile', 'mobile', 'desktop', 'desktop', 'tablet', 'unkn
 _COUNTRIES = "['US', 'US', 'US', 'GB', 'GB', 'DE', 'DE', 'FR', 'JP', 'IN', 'BR', 'NL', 'ES', 'IT', 'PL', 'SE']"
 _EVENTS = f"""
 INSERT INTO events
-    (event_id, event, outcome, occurred_at, received_at, account, profile, send_id, link_index, destination, link_domain,
-     edge, segment, record, client_address, user_agent, headers, browser, browser_version, os, os_version, device,
-     device_type, country, region, city, latitude, longitude, time_zone, asn, as_organisation, verdict, verdict_score,
+    (event_id, event, outcome, occurred_at, received_at, account, profile, send_id, link_index, destination,
+     link_domain, edge, segment, record, client_address, user_agent, headers, browser, browser_version, os, os_version,
+     device, device_type, country, region, city, latitude, longitude, time_zone, asn, as_organisation, verdict, verdict_score,
      verdict_reasons, verdict_final, verdict_rules)
 WITH cityHash64(send_id, number) AS h, intHash64(h) AS g, intHash64(g) AS f,
      name IN ('open', 'click') AS is_hit, name = 'click' AS is_click,
@@ -54,19 +55,21 @@ WITH cityHash64(send_id, number) AS h, intHash64(h) AS g, intHash64(g) AS f,
      addMicroseconds(accepted_at, 1000000 * number + later_us) AS at, h % 8 AS client, f % 5000 AS place,
      {_COUNTRIES}[1 + place % 16] AS nation, multiIf(g % 100 < 65, 'human', g % 100 < 90, 'machine', 'unknown') AS class
 SELECT generateUUIDv7(number), name, how, at, addMilliseconds(at, 700), account, profile, send_id,
-       is_click * (f % 20), if(is_click, concat('https://www.shop', toString(account), '.example/p/', toString(f % 200)), ''),
+       is_click * (f % 20),
+       if(is_click, concat('https://www.shop', toString(account), '.example/p/', toString(f % 200)), ''),
        if(is_hit, concat('links.shop', toString(account), '.example'), ''), if(is_hit, 'edge-0', ''),
        if(is_hit, concat('edge-0.', toString(intDiv(toUnixTimestamp(at), 60))), ''), is_hit * (h % 5000),
        if(is_hit, IPv4NumToString(toUInt32(1000000000 + f % 3000000 * 700)), ''),
-       if(is_hit, concat('Mozilla/5.0 (', {_SYSTEMS}[1 + client % 5], ') AppleWebKit/537.36 (KHTML, like Gecko) Chrome/',
-                         toString(90 + f % 50), '.0.', toString(g % 50), '.0 Safari/537.36'), ''),
+       if(is_hit, concat('Mozilla/5.0 (', {_SYSTEMS}[1 + client % 5], ') AppleWebKit/537.36 (KHTML, like Gecko) ',
+                         'Chrome/', toString(90 + f % 50), '.0.', toString(g % 50), '.0 Safari/537.36'), ''),
        if(is_hit, map('accept-language', ['en', 'de', 'fr'][1 + h % 3]), map()),
        if(is_hit, {_BROWSERS}[1 + client], ''), if(is_hit, toString(90 + f % 50), ''),
        if(is_hit, {_SYSTEMS}[1 + client % 5], ''), '', '', if(is_hit, {_DEVICES}[1 + client], 'unknown'),
        if(is_hit, nation, ''), if(is_hit, concat('Region ', toString(place % 160)), ''),
        if(is_hit, concat('City ', toString(place)), ''), is_hit * (place % 70), is_hit * (place % 180),
-       if(is_hit, 'Europe/London', ''), is_hit * (place % 3000), if(is_hit, concat('Network ', toString(place % 3000)), ''),
-       if(is_hit, class, ''), if(is_hit, g % 100, 0), if(is_hit, [['no_sign'], ['declared_bot'], ['hours_later']][1 + g % 3], []),
+       if(is_hit, 'Europe/London', ''), is_hit * (place % 3000),
+       if(is_hit, concat('Network ', toString(place % 3000)), ''), if(is_hit, class, ''), if(is_hit, g % 100, 0),
+       if(is_hit, [['no_sign'], ['declared_bot'], ['hours_later']][1 + g % 3], []),
        1, is_hit
 FROM
 (

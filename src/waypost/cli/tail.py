@@ -1,9 +1,9 @@
 """`waypost events tail`: events as they are stored."""
 
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from time import sleep as pause
 from typing import Final
 
 import click
@@ -43,7 +43,7 @@ def tail(data: Path, config: Path | None, *, account: str | None, lines: int, fo
         if seen:
             after = Position(seen[-1].event.stored_at, seen[-1].event.event_id)
         if len(seen) < _LINES_MAX:
-            time.sleep(_LOOK_SECONDS)
+            pause(_LOOK_SECONDS)
         seen = _ask(data, number, _LINES_MAX, after)
 
 

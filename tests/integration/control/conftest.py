@@ -72,7 +72,7 @@ class FakeStore:
     def analysis(self):
         return self
 
-    def summary(self, account, period, filters):
+    def summary(self, account, period, _filters):
         if self.broken:
             raise self.broken
         self.asked.append((account, period.from_, period.to))

@@ -39,8 +39,10 @@ def put(store, account, *hits):
     )
 
 
-def by(store, account, dimension, filters=None, period=TODAY, time_zone="UTC", limit=100):
-    return store.analysis.engagement(account, period, filters or Filters(), dimension, time_zone=time_zone, limit=limit)
+def by(store, account, dimension, filters=None, period=TODAY, time_zone="UTC", limit=100, *, unique=False):
+    return store.analysis.engagement(
+        account, period, filters or Filters(), dimension, time_zone=time_zone, limit=limit, unique=unique
+    )
 
 
 def totals(breakdown):
@@ -162,6 +164,16 @@ def test_another_account_counts_nowhere(store, account):
 def test_each_key_is_found_in_the_event(store, account, dimension, key):
     put(store, account, (send_id(), PERSON, {"destination": "https://a.example/?q='\\"}))
     assert totals(by(store, account, dimension)) == {key: 1}
+
+
+def test_what_is_unique_is_counted_by_key_and_over_all_if_asked_for(store, account):
+    ada = send_id()
+    put(store, account, (ada, PERSON, {}), (ada, PERSON, {}), (send_id(), PERSON, {}))
+    without, found = (by(store, account, Dimension.COUNTRY, unique=unique) for unique in (False, True))
+    assert list(without.by_key["GB"]) == [Measure.TOTAL, Measure.HUMAN, Measure.MACHINE, Measure.UNKNOWN]
+    assert without.by_key["GB"] == without.overall
+    assert found.by_key["GB"] == found.overall
+    assert found.overall[Measure.UNIQUE_LINK] == PeriodCount(2, 0)
 
 
 def test_what_is_unknown_has_an_empty_key(store, account):

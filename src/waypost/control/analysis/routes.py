@@ -111,6 +111,7 @@ def engagement_summary(
         Query(max_length=MAX_ZONE_CHARACTERS, description="Extension. IANA name of whose hours and days they are."),
     ] = UTC_ZONE,
     limit: _Limit = DEFAULT_KEYS,
+    unique: Annotated[bool, Query(description="Extension. Count what is unique, too: takes longer.")] = False,
 ) -> EngagementView:
     """Count clicks and opens by `country` or `device`; extension: by any of the other keys.
 
@@ -118,7 +119,9 @@ def engagement_summary(
     its URL, an hour when it begins, with its offset from UTC (`2026-03-29T03:00+02:00`), a day its date. A send with
     two tags counts for both, and once in the totals.
     """
-    period, found = engagement(control, principal, asked, dimension, event, time_zone=time_zone, limit=limit)
+    period, found = engagement(
+        control, principal, asked, dimension, event, time_zone=time_zone, limit=limit, unique=unique
+    )
     return EngagementView(
         total=found.overall[Measure.TOTAL].current,
         group_by={key: count for key, measures in found.by_key.items() if (count := measures[Measure.TOTAL].current)},

@@ -37,6 +37,13 @@ class SummaryView(BaseModel):
     period: Period
 
 
+def _absent(count: Count | None) -> bool:
+    return count is None
+
+
+_IfAsked = Annotated[Count | None, Field(exclude_if=_absent)]
+
+
 class Measures(BaseModel):
     """Clicks and opens, by who was behind them, and of how many sends and links. HEAD and prefetch are left out."""
 
@@ -45,15 +52,21 @@ class Measures(BaseModel):
     machine: Count
     unknown: Count
     unique_send: Annotated[
-        Count, Field(description="Sends, hence recipients, with one or more. Anonymous ones are not in it.")
-    ]
-    unique_send_human: Count
-    unique_send_machine: Count
+        Count | None,
+        Field(
+            description="Sends, hence recipients, with one or more; anonymous ones are not in it. Only with "
+            "`unique=true`, like those below.",
+            exclude_if=_absent,
+        ),
+    ] = None
+    unique_send_human: _IfAsked = None
+    unique_send_machine: _IfAsked = None
     unique_link: Annotated[
-        Count, Field(description="Links of sends with a click: each recipient and link counts once.")
-    ]
-    unique_link_human: Count
-    unique_link_machine: Count
+        Count | None,
+        Field(description="Links of sends with a click: each recipient and link counts once.", exclude_if=_absent),
+    ] = None
+    unique_link_human: _IfAsked = None
+    unique_link_machine: _IfAsked = None
 
 
 class MeasuresOfKey(Measures):

@@ -55,6 +55,7 @@ def engagement(
     *,
     time_zone: str,
     limit: int,
+    unique: bool,
 ) -> tuple[Period, Breakdown]:
     """The account's clicks and opens by a key. Raises as `summarise`."""
     period = chosen_period(control, asked)
@@ -66,7 +67,9 @@ def engagement(
     analysis = control.store.analysis
     if time_zone != UTC_ZONE and not analysis.knows_time_zone(time_zone):
         raise InvalidFieldError("time_zone", "must be a name of the IANA database, such as Europe/Berlin")
-    found = analysis.engagement(principal.account.number, period, filters, dimension, time_zone=time_zone, limit=limit)
+    found = analysis.engagement(
+        principal.account.number, period, filters, dimension, time_zone=time_zone, limit=limit, unique=unique
+    )
     return period, found
 
 
