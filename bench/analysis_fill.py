@@ -46,8 +46,8 @@ _EVENTS = f"""
 INSERT INTO events
     (event_id, event, outcome, occurred_at, received_at, account, profile, send_id, link_index, destination,
      link_domain, edge, segment, record, client_address, user_agent, headers, browser, browser_version, os, os_version,
-     device, device_type, country, region, city, latitude, longitude, time_zone, asn, as_organisation, verdict, verdict_score,
-     verdict_reasons, verdict_final, verdict_rules)
+     device, device_type, country, region, city, latitude, longitude, time_zone, asn, as_organisation, verdict,
+     verdict_score, verdict_reasons, verdict_final, verdict_rules)
 WITH cityHash64(send_id, number) AS h, intHash64(h) AS g, intHash64(g) AS f,
      name IN ('open', 'click') AS is_hit, name = 'click' AS is_click,
      multiIf(NOT is_hit, '', h % 100 < 3, 'head', h % 100 < 5, 'prefetch', 'answered') AS how,

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
@@ -264,11 +265,16 @@ def test_filters_hold_for_exports(exporter, store):
 
 
 def test_a_store_that_fails_on_the_way_cuts_the_export_off(exporter, store, monkeypatch):
-    put(store, exporter)
+    monkeypatch.setattr(export, "PAGE_ROWS", 1)
+    pages, page = itertools.count(1), export.Export._page
 
-    def fail(*_):
-        raise StoreFailed("export", "gone")
+    def fail_later(*asked):
+        if next(pages) == 3:
+            raise StoreFailed("export", "gone")
+        return page(*asked)
 
-    monkeypatch.setattr(export.Export, "_page", fail)
+    monkeypatch.setattr(export.Export, "_page", fail_later)
+    for _ in range(4):
+        put(store, exporter)
     with pytest.raises(httpx.RemoteProtocolError):
         exported(exporter)
