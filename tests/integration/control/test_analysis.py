@@ -33,20 +33,29 @@ def events(api, store):
     api.store = fake
 
 
-@pytest.fixture
-def reader(api, events):
+def fresh(api, store, client):
+    """A tenant of whom nothing is stored: the numbers of accounts of several databases meet in the one event store."""
     tenant = api.tenant()
-    tenant.client = events
+    tenant.client = client
+    for table in ("events", "sends"):
+        store._connection.writer.command(
+            f"ALTER TABLE {table} DELETE WHERE account = {{account:UInt64}}",
+            parameters={"account": tenant.account.number},
+            settings={"mutations_sync": 1},
+        )
     return tenant
 
 
 @pytest.fixture
-def exporter(api, events):
+def reader(api, store, events):
+    return fresh(api, store, events)
+
+
+@pytest.fixture
+def exporter(api, store, events):
     """At a time that is later than what the engine stamps rows with."""
     api.clock.now = datetime.now(UTC) + timedelta(hours=1)
-    tenant = api.tenant()
-    tenant.client = events
-    return tenant
+    return fresh(api, store, events)
 
 
 def ms(at):
@@ -250,8 +259,7 @@ def test_an_export_without_events_is_a_header_or_nothing(exporter):
 
 def test_an_export_is_the_askers_accounts_and_for_roles_that_read(api, exporter, store):
     put(store, exporter)
-    stranger = api.tenant()
-    stranger.client = exporter.client
+    stranger = fresh(api, store, exporter.client)
     assert exported(stranger).headers["Waypost-Rows"] == "0"
     sender = api.as_role(exporter, Role.SEND_ONLY)
     assert sender.get(EXPORT).json()["code"] == 40301
