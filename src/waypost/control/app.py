@@ -25,6 +25,7 @@ from waypost.control.responses import ErrorBody
 from waypost.control.sends.acceptance import Acceptance
 from waypost.control.sends.routes import router as sends
 from waypost.control.sources import SYSTEM, Sources
+from waypost.control.webhooks.routes import router as webhooks
 from waypost.db import ControlKey, Database
 from waypost.links.keyring import Keyring
 
@@ -53,7 +54,9 @@ def routes() -> FastAPI:
         responses={"default": {"model": ErrorBody, "description": "Refused, or failed."}},
     )
     # A path is looked for in this order, and most requests are sends.
-    for router in (sends, oauth, accounts, keys, *profiles, links, blocks, analysis, operators, metrics_route, edges):
+    for router in (
+        sends, oauth, accounts, keys, *profiles, links, blocks, webhooks, analysis, operators, metrics_route, edges,
+    ):  # fmt: skip
         app.include_router(router)
     boundary.install(app)
     return app

@@ -5,7 +5,7 @@ hands the fact over again, and its id tells that it is the same one.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Final, Generic, TypeVar
 
@@ -38,12 +38,21 @@ class _Noted(msgspec.Struct, Generic[Fact], frozen=True):
 class OutboxDrain:
     """Empties the outbox into the store. For one thread."""
 
-    def __init__(self, database: Database, store: EventStore, counts: Counts, *, now: Callable[[], datetime]) -> None:
-        """Do nothing yet; `now` is aware, UTC."""
+    def __init__(
+        self,
+        database: Database,
+        store: EventStore,
+        counts: Counts,
+        *,
+        now: Callable[[], datetime],
+        tell: Callable[[Iterable[SendEventRow]], None] = lambda _: None,
+    ) -> None:
+        """Do nothing yet; `now` is aware, UTC; `tell` is told of what is stored, maybe twice."""
         self._database = database
         self._store = store
         self._counts = counts
         self._now = now
+        self._tell = tell
         self._unreadable: set[int] = set()
 
     def drain(self) -> int:
@@ -88,6 +97,7 @@ class OutboxDrain:
         # Sends first: an event that can be read finds its send.
         for noted in insert_all(self._insert_sends, sends) + insert_all(self._insert_events, events):
             self._keep(noted.outbox_id, "the store cannot hold it")
+        self._tell(each.fact for each in events if each.outbox_id not in self._unreadable)
         return [row.outbox_id for row in rows if row.outbox_id not in self._unreadable]
 
     def _insert_sends(self, noted: Sequence[_Noted[SendRow]]) -> None:

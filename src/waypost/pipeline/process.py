@@ -26,8 +26,10 @@ from waypost.pipeline.intake import Intake
 from waypost.pipeline.outbox import OutboxDrain
 from waypost.pipeline.reclassify import Reclassification
 from waypost.pipeline.reenrich import Reenrichment
+from waypost.pipeline.tell import Teller
 from waypost.pipeline.verdicts import Settler
 from waypost.store import EventStore
+from waypost.webhooks.notices import Notices
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +71,7 @@ async def run(
     *,
     counts: Counts | None = None,
     intake: Intake | None = None,
+    notices: Notices | None = None,
 ) -> None:
     """Run until `stop` is set; then finish the batch in hand and return.
 
@@ -79,6 +82,7 @@ async def run(
         stop: set to end.
         counts: raised as things happen, for metrics.
         intake: of segments that edges elsewhere hand over.
+        notices: told of what is stored, for webhooks.
 
     Raises:
         CollectorRunningError: another process collects this spool.
@@ -86,7 +90,14 @@ async def run(
     with hold(_spool(settings)), ThreadPoolExecutor(1, thread_name_prefix="pipeline") as thread:
         loop = asyncio.get_running_loop()
         made = partial(
-            _sources, settings, store, database, counts or Counts(), intake or Intake(), stopping=stop.is_set
+            _sources,
+            settings,
+            store,
+            database,
+            counts or Counts(),
+            intake or Intake(),
+            Teller(notices or Notices.open(settings, database)),
+            stopping=stop.is_set,
         )
         sources = await loop.run_in_executor(thread, made)
         while not stop.is_set():
@@ -95,12 +106,13 @@ async def run(
                 await _pause(stop, _seconds(settings.pipeline.poll_seconds, sources))
 
 
-def _sources(
+def _sources(  # noqa: PLR0917 -- the parts that `run` has
     settings: Settings,
     store: EventStore,
     database: Database,
     counts: Counts,
     intake: Intake,
+    teller: Teller,
     *,
     stopping: Callable[[], bool],
 ) -> tuple[Source, ...]:
@@ -119,17 +131,20 @@ def _sources(
         now=_now,
         keep_seconds=settings.spool.keep_seconds,
         stopping=stopping,
+        tell=teller.hits,
     )
+    outbox = OutboxDrain(database, store, counts, now=_now, tell=teller.send_events)
+    settler = Settler(store, counts, held, now=_now, changed=teller.changes, settled=teller.settled)
     return (
         # The outbox first: a click may be as fast as the send it belongs to.
-        Source("outbox", OutboxDrain(database, store, counts, now=_now).drain),
+        Source("outbox", outbox.drain),
         Source("geoip databases", locator.look),
         Source("spool", collector.collect),
         Source("questions", Answering(settings.data, store.lookup, now=_now).work),
         Source("history", Reenrichment(settings.data, store.history, parser, locator).work),
         Source("intake", lambda: collector.collect_offered(intake, held)),
         Source("verdicts of history", Reclassification(settings.data, store, held, now=_now).work),
-        Source("verdicts", Settler(store, counts, held, now=_now).settle),
+        Source("verdicts", settler.settle),
     )
 
 
