@@ -33,6 +33,7 @@ def plot(results: Mapping[str, dict], path: Path) -> None:
             )
         axis.axvline(results["gate_ms"], color=GATE, linewidth=1)
         axis.set_xscale("log")
+        axis.set_xlim(10, 20_000)
         axis.set_yticks(range(len(names)), names)
         axis.set_title(way, fontsize=10)
         axis.set_xlabel("p95, ms (red: gate P5)")
