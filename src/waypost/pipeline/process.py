@@ -17,6 +17,7 @@ from waypost.events.client_parser import ClientParser
 from waypost.geoip.locator import Locator
 from waypost.geoip.paths import database_paths
 from waypost.geoip.state import DatabaseState, State, write_state
+from waypost.pipeline.answer import Answering
 from waypost.pipeline.collector import Collector
 from waypost.pipeline.counts import Counts
 from waypost.pipeline.enrich import Enricher, client_step, location_step
@@ -139,6 +140,7 @@ def _sources(  # noqa: PLR0917 -- the parts that `run` has
         Source("outbox", outbox.drain),
         Source("geoip databases", locator.look),
         Source("spool", collector.collect),
+        Source("questions", Answering(settings.data, store.lookup, now=_now).work),
         Source("history", Reenrichment(settings.data, store.history, parser, locator).work),
         Source("intake", lambda: collector.collect_offered(intake, held)),
         Source("verdicts of history", Reclassification(settings.data, store, held, now=_now).work),

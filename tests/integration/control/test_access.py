@@ -93,6 +93,8 @@ class Row:
     query: str = ""
     of: Callable | None = None
     """Makes the object that the path names; None: it names none."""
+    word: str = ""
+    """What stands in the path instead, and is nobody's."""
     operators: bool = False
     """Only for the operator's account."""
 
@@ -151,6 +153,9 @@ ROWS = {
     ("GET", f"{SEND}/{{send_id}}/content/text"): Row(READING, of=Household.send_id),
     ("POST", "/api/v1/email/links/preview"): Row(SENDING, message),
     ("GET", "/api/v1/analysis/summary"): Row(READING),
+    ("GET", "/api/v1/analysis/engagement/{dimension}/summary"): Row(READING, word="country"),
+    ("GET", "/api/v1/analysis/delivery/domain/summary"): Row(READING),
+    ("GET", "/api/v1/analysis/export"): Row(READING),
     ("POST", "/api/v1/link/block"): Row(BLOCKING, new_block),
     ("GET", "/api/v1/link/block"): Row(BLOCKING),
     ("DELETE", "/api/v1/link/block/{block_id}"): Row(BLOCKING, of=Household.block_id),
@@ -224,7 +229,7 @@ def ask(tenant, method, path, object_id, body):
 def test_a_role_may_do_what_it_says_and_nothing_else(household, operators, method, path, role):
     row = ROWS[method, path]
     tenant = (operators if row.operators else household.by_role)[role]
-    object_id = row.of(household) if row.of else None
+    object_id = row.of(household) if row.of else row.word
 
     answer = ask(tenant, method, path + row.query, object_id, row.body(household))
 

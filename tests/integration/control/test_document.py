@@ -56,6 +56,7 @@ def ids(served):
         "profile_id": str(tenant.profile.public_id),
         "key_id": str(served.another_key(tenant.account, Role.READ_ONLY).api_key.public_id),
         "account_id": str(tenant.account.public_id),
+        "dimension": "country",
         "of": {role: served.as_role(tenant, role).headers for role in (Role.STANDARD, Role.IAC)},
     }
 

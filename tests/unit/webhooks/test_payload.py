@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-from waypost.control.sends.schema import EventLink, EventView
+from waypost.control.sends.event_schema import EventLink, EventView
 from waypost.events.name import EventName
 from waypost.events.notice import NoticeType, Occurrence
 from waypost.events.reclassified import Reclassified

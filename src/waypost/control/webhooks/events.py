@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from waypost.control.context import EventReader
-from waypost.control.sends.routes import event_view
+from waypost.control.sends.events import event_views
 from waypost.control.sends.service import FoundSend
 from waypost.db import Database
 from waypost.db.tables import Profile, Send
@@ -27,7 +27,7 @@ def event_reader(database: Database, store: EventReader) -> EventsOf:
         if row is None:
             return {}
         found = FoundSend(*row)
-        events = store.send_events(account, send_id)
-        return {event.event_id: event_view(found, event).model_dump(mode="json") for event in events}
+        views = event_views(found, store.send_events(account, send_id))
+        return {view.event_id: view.model_dump(mode="json", by_alias=True) for view in views}
 
     return events_of
