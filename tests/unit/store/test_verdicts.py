@@ -1,17 +1,12 @@
-import time
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from msgspec.structs import replace
 from tests.unit.store.rows import LONDON, NOON, PERSON, PHONE, hit, hit_row, send_event, send_id, send_row
 
 from waypost.events.hit import HitKind, Outcome
 from waypost.events.name import EventName
 from waypost.events.verdict import RULES_VERSION, Reason, Verdict, VerdictClass, evidence_of
-from waypost.store.columns import location_values
-from waypost.store.derived import LOCATION
-from waypost.store.history import Choice
 from waypost.store.verdicts import Judged, Position
 
 LATER = NOON + timedelta(minutes=5)
@@ -138,21 +133,3 @@ def test_pages_lead_through_all_hits_since_a_time_once(store, account):
         after = page.hits[-1]
     assert sorted(seen) == sorted(each.event_id for each in hits[:-1])
     assert subjects == {(send, None) for send in sends} | {(None, each.event_id) for each in hits[9:13]}
-
-
-def test_events_that_are_enriched_again_keep_their_verdicts(store, account, due):
-    """An enrichment rewrites parts, whose verdicts may still lie beside them."""
-    send = send_id()
-    click = hit(account, send, client_address=f"192.0.2.{account % 256}")
-    store.insert_hits([hit_row(click, unenriched=("location",))])
-    store.verdicts.write([judged(click)])
-    choice = Choice(LOCATION, None)
-    (month,) = [each for each in store.history.months(choice) if each.partition == "202603"]
-    paris = replace(LONDON, country="FR", city="Paris")
-    store.history.rewrite(choice, month.partition, [(click.client_address, *location_values(paris))])
-    while store.history.going_on() is not None:
-        time.sleep(0.05)
-    store.history.finish()
-    (event,) = store.send_events(account, send)
-    assert (event.location.city, event.verdict) == ("Paris", MACHINE)
-    assert due() == []
