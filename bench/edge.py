@@ -5,8 +5,8 @@
 
 nginx, wrk, h2load and Caddy are Debian's. What is measured runs on one core, who asks on another, and servers take
 turns. CPU time is the scheduler's own account of all of a server's threads. A whole run takes about five minutes and
-leaves edge.json and edge.png in bench/results. --quick takes less than one and leaves them in build/bench. Parts alone
-leave nothing.
+leaves edge.json and edge.png in bench/results and a table in docs/reliability.md. --quick takes less than one and
+leaves the first two in build/bench. Parts alone leave nothing.
 
 It reports and does not judge: its status is 0 whether gates are met or not, for on a busy machine they are not.
 """
@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bench import edge_gates, edge_latency, edge_memory, edge_odd, edge_redirect, edge_tls, edge_workers
+from bench import edge_gates, edge_latency, edge_memory, edge_odd, edge_page, edge_redirect, edge_tls, edge_workers
 from bench.edge_machine import CORES, machine
 from bench.edge_plot import plot
 from bench.edge_rounds import Say
@@ -105,6 +105,8 @@ def main() -> None:
     if not options.parts:
         whole = {"machine": where, **results, "gates": [asdict(row) for row in edge_gates.rows(results)]}
         leave(whole, BUILD if options.quick else RESULTS)
+        if not options.quick:
+            edge_page.PAGE.write_text(edge_page.page(edge_page.PAGE.read_text(), rounded(whole)))
 
 
 def rounded(value: object) -> object:
