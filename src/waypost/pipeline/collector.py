@@ -9,7 +9,6 @@ segment again and the question gives the right answer again. Deduplication by th
 import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from itertools import chain, islice
 from pathlib import Path
@@ -21,6 +20,7 @@ from waypost.events.hit import Hit
 from waypost.fleet.courier import NotNow, Receipt
 from waypost.pipeline.counts import Count, Counts
 from waypost.pipeline.enrich import Enricher
+from waypost.pipeline.hold import Hold
 from waypost.pipeline.intake import Intake, Offered
 from waypost.pipeline.refusal import insert_all
 from waypost.pipeline.verdicts import first_verdicts
@@ -41,9 +41,6 @@ _PURGE_SECONDS: Final = 5
 # When an edge is to hand a segment over again: one that another collector has in hand, one that could not be stored.
 _HELD_SECONDS: Final = 5
 _FAILED_SECONDS: Final = 2
-
-Hold = Callable[[Iterable[str]], AbstractContextManager[frozenset[str]]]
-"""Holds segments, as many as can be had, while a block runs: `pipeline.hold.hold_segments`."""
 
 
 class _Read(Struct, frozen=True):

@@ -3,8 +3,8 @@
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +12,9 @@ from sqlalchemy import text
 
 from waypost.db import Database
 from waypost.pipeline.errors import CollectorRunningError
+
+Hold = Callable[[Iterable[str]], AbstractContextManager[frozenset[str]]]
+"""Holds what is named, as much of it as can be had, while a block runs: `hold_segments`, with a database."""
 
 _LOCK_NAME: Final = "collector.lock"
 _LOCKS: Final = Path("/proc/locks")

@@ -10,8 +10,9 @@ from typing import Final
 from msgspec import field
 from msgspec.structs import replace
 
+from waypost.pipeline.hold import Hold
 from waypost.pipeline.job import Job, JobFile, JobState, JobWatch
-from waypost.pipeline.verdicts import LOCK, Change, Hold, judge
+from waypost.pipeline.verdicts import LOCK, Change, judge
 from waypost.store import EventStore
 from waypost.store.verdicts import Position, StoredHit
 

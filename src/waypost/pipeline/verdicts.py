@@ -1,7 +1,6 @@
 """Human or machine: a first verdict on each hit as it is stored, the final one when its burst is over."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -21,18 +20,17 @@ from waypost.events.verdict import (
 )
 from waypost.pipeline.counts import Count, Counts
 from waypost.pipeline.enrich import Facts
+from waypost.pipeline.hold import Hold
 from waypost.store import EventStore
 from waypost.store.verdicts import Judged, StoredHit, Subject
 
 _NEVER_FINAL: Final = datetime.fromtimestamp(0, UTC)
 LOCK: Final = "verdicts"
+"""Among several pipelines of one store, the one that holds it writes verdicts."""
 # Due subjects are looked for over all events: a few milliseconds, but not at each poll of the spool.
 _LOOK_SECONDS: Final = 5
 # A subject is a handful of hits, and one update writes the verdicts of all.
 _SUBJECTS: Final = 2000
-
-Hold = Callable[[Iterable[str]], AbstractContextManager[frozenset[str]]]
-"""`pipeline.hold.hold_segments`: among several pipelines of one store, one settles verdicts."""
 
 
 class Change(Struct, frozen=True):
@@ -79,7 +77,7 @@ class Settler:
         Args:
             store: its hits are judged.
             counts: raised as things happen.
-            held: holds a name against other processes.
+            held: holds `LOCK` against other processes.
             now: aware, UTC.
             changed: told, before they are written, which verdicts change; an error of its leaves them to be settled.
             settled: told, once they are written, which verdicts are final.

@@ -154,8 +154,8 @@ def send_of(row: Sequence[Any]) -> SendRow:
     )
 
 
-def event_of(row: Sequence[Any], links: dict[int, SentLink]) -> Event:
-    """A row of `queries.EVENT_COLUMNS`; `links` are its send's, by index."""
+def event_of(row: Sequence[Any], send: SendRow | None) -> Event:
+    """A row of `queries.EVENT_COLUMNS`, and the record of its send, where there is one."""
     event_id, event, outcome, occurred_at, received_at, stored_at, account, profile, send_id = row[:9]
     link_index, destination, link_domain, edge, client_address, user_agent = row[9:15]
     country, region, city, latitude, longitude, time_zone, asn, as_organisation = row[22:30]
@@ -170,7 +170,7 @@ def event_of(row: Sequence[Any], links: dict[int, SentLink]) -> Event:
         account=account,
         profile=profile,
         send_id=None if send_id == NO_SEND else send_id,
-        link=_link(link_index, destination, links) if name is EventName.CLICK else None,
+        link=_link(link_index, destination, send) if name is EventName.CLICK else None,
         link_domain=link_domain,
         edge=edge,
         client_address=client_address,
@@ -219,8 +219,9 @@ def verdict_of(row: Sequence[Any]) -> Verdict | None:
     )
 
 
-def _link(index: int, destination: str, links: dict[int, SentLink]) -> EventLink:
-    sent = links.get(index) or SentLink(index, "", "html")
+def _link(index: int, destination: str, send: SendRow | None) -> EventLink:
+    links = send.links if send else ()
+    sent = next((link for link in links if link.index == index), SentLink(index, "", "html"))
     return EventLink(index=index, name=sent.name, url=destination, part=sent.part)
 
 

@@ -125,9 +125,8 @@ class EventStore:
     def send_events(self, account: int, send_id: UUID) -> list[Event]:
         """Every event of a send of this account, states, opens and clicks alike, in the order they occurred."""
         send = self.send(account, send_id)
-        links = {link.index: link for link in send.links} if send else {}
         rows = self._query("events of a send", queries.SEND_EVENTS, account=account, send=send_id.int)
-        return [event_of(row, links) for row in rows]
+        return [event_of(row, send) for row in rows]
 
     def _stored_event_ids(self, rows: Sequence[SendEventRow]) -> set[UUID]:
         if not rows:

@@ -90,7 +90,7 @@ class Export:
         after = _START
         while page := self._page(choice, after):
             sends = self._sends(choice.account, {row[8].int for row in page})
-            yield [(_event(row, send := sends.get(row[8])), send) for row in page]
+            yield [(event_of(row, send := sends.get(row[8])), send) for row in page]
             last = page[-1]
             after = _Position(last[8].int, last[3], last[0])
 
@@ -119,7 +119,3 @@ class Export:
     def _sends(self, account: int, sends: set[int]) -> dict[UUID, SendRow]:
         rows = self._reader.query("sends of an export", queries.SENDS, accounts=[account], sends=sorted(sends))
         return {send.send_id: send for send in map(send_of, rows)}
-
-
-def _event(row: Sequence[Any], send: SendRow | None) -> Event:
-    return event_of(row, {link.index: link for link in send.links} if send else {})

@@ -1,8 +1,7 @@
 """For an operator who looks: what was sent to an address, and what was stored last, over all accounts or one."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from msgspec import Struct
@@ -112,13 +111,9 @@ class Lookup:
             limit=limit,
         )
         sends = self._sends(rows)
-        return [Seen(_event(row, send := sends.get((row[6], row[8]))), send) for row in rows]
+        return [Seen(event_of(row, send := sends.get((row[6], row[8]))), send) for row in rows]
 
     def _sends(self, rows: Rows) -> dict[tuple[int, UUID], SendRow]:
         asked = {"accounts": sorted({row[6] for row in rows}), "sends": sorted({row[8].int for row in rows})}
         found = self._reader.query("sends of events", queries.SENDS, **asked) if rows else ()
         return {(send.account, send.send_id): send for send in map(send_of, found)}
-
-
-def _event(row: Sequence[Any], send: SendRow | None) -> Event:
-    return event_of(row, {link.index: link for link in send.links} if send else {})

@@ -13,12 +13,12 @@ from typing import Any, Final, Self, TypeVar
 from uuid import UUID
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from waypost.config.settings import Settings
 from waypost.db.engine import Database
+from waypost.db.insert import insert_absent
 from waypost.db.states import EndpointState, NoticeState, WebhookFormat, WebhookTiming
 from waypost.db.tables import WebhookEndpoint, WebhookNotice
 from waypost.events.notice import BY_READERS, NoticeType, Occurrence
@@ -98,9 +98,7 @@ class Notices:
         Raises:
             SQLAlchemyError: some may be noted; hand all of them over again.
         """
-        oldest = self._now() - self._keep
-        recent = [each for each in occurrences if each.account in self.accounts() and each.occurred_at >= oldest]
-        return sum(self._write(batch, _event_row) for batch in _batches(recent))
+        return sum(self._write(batch, _event_row) for batch in _batches(self._recent(occurrences)))
 
     def reclassified(self, changes: Sequence[Reclassified]) -> int:
         """Note changes of verdicts; returns how many notices are new.
@@ -110,13 +108,7 @@ class Notices:
         Raises:
             SQLAlchemyError: some may be noted; hand all of them over again.
         """
-        oldest = self._now() - self._keep
-        recent = [
-            each
-            for each in changes
-            if each.occurrence.account in self.accounts() and each.occurrence.occurred_at >= oldest
-        ]
-        return sum(self._write(batch, _change_row) for batch in _batches(recent))
+        return sum(self._write(batch, _change_row) for batch in _batches(self._recent(changes)))
 
     def settled(self, events: Iterable[tuple[int, UUID]]) -> None:
         """Let go what waits for these events' verdicts, which are final and stored.
@@ -127,7 +119,8 @@ class Notices:
         Raises:
             SQLAlchemyError: what still waits does so for `VERDICT_WAIT_MAX`.
         """
-        wanted = [event_id for account, event_id in events if account in self.accounts()]
+        accounts = self.accounts()
+        wanted = [event_id for account, event_id in events if account in accounts]
         for batch in _batches(wanted):
             waiting = (
                 update(WebhookNotice)
@@ -140,6 +133,13 @@ class Notices:
             )
             with self._database.writing() as session:
                 session.execute(waiting)
+
+    def _recent(self, told: Sequence[_Told]) -> list[_Told]:
+        """What is of accounts with endpoints, and young enough to be kept."""
+        accounts, oldest = self.accounts(), self._now() - self._keep
+        return [
+            each for each in told if _occurrence(each).account in accounts and _occurrence(each).occurred_at >= oldest
+        ]
 
     def _write(
         self, batch: Sequence[_Told], row: Callable[[WebhookEndpoint, _Told, datetime], dict[str, Any] | None]
@@ -243,6 +243,5 @@ def _row(endpoint: WebhookEndpoint, event: Occurrence, now: datetime) -> dict[st
 
 def _insert(session: Session, rows: Sequence[dict[str, Any]]) -> int:
     """Insert those that are not there yet; how many those were."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    noted = insert(WebhookNotice).on_conflict_do_nothing(index_elements=["endpoint", "message_id"])
+    noted = insert_absent(session, WebhookNotice)
     return len(session.execute(noted.returning(WebhookNotice.number), list(rows)).all())
