@@ -21,6 +21,16 @@ class Role(StrEnum):
     SEND_ONLY = "send_only"
 
 
+class PrivacyMode(StrEnum):
+    """How much may be known of who clicks and opens: `waypost.links.token.Privacy`, and not at all."""
+
+    IDENTIFIED = "identified"
+    PSEUDONYMOUS = "pseudonymous"
+    ANONYMOUS = "anonymous"
+    OFF = "off"
+    """Nothing is tracked: for who does not consent."""
+
+
 class ProfileState(StrEnum):
     """Only an active profile may send."""
 

@@ -12,9 +12,19 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Index, LargeBinary, MetaData, String, Text, Uuid, false, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_column
 
-from waypost.db.states import AccountState, DeliveryState, DkimAlgorithm, OutboxTopic, ProfileState, Role, SendState
+from waypost.db.states import (
+    AccountState,
+    DeliveryState,
+    DkimAlgorithm,
+    OutboxTopic,
+    PrivacyMode,
+    ProfileState,
+    Role,
+    SendState,
+)
 from waypost.db.types import Json, Number, SearchWords, UtcDateTime, ZlibJson, ZlibText, enum_of
 from waypost.fleet.snapshot import BlockKind
+from waypost.links.token import IpPolicy
 
 # RFC 5321, section 4.5.3.1: 64 octets, "@", 255 octets.
 ADDRESS_CHARACTERS = 320
@@ -41,7 +51,9 @@ class Base(MappedAsDataclass, DeclarativeBase):
         BlockKind: enum_of(BlockKind),
         DeliveryState: enum_of(DeliveryState),
         DkimAlgorithm: enum_of(DkimAlgorithm),
+        IpPolicy: enum_of(IpPolicy),
         OutboxTopic: enum_of(OutboxTopic),
+        PrivacyMode: enum_of(PrivacyMode),
         ProfileState: enum_of(ProfileState),
         Role: enum_of(Role),
         SendState: enum_of(SendState),
@@ -66,6 +78,10 @@ class Account(Base, kw_only=True):
     """Why it was rejected or suspended; the owner sees it."""
     content_days: Mapped[int | None] = mapped_column(default=None)
     """How long the content of its messages is kept; None: the setting `control.content_days`."""
+    privacy_mode: Mapped[PrivacyMode | None] = mapped_column(default=None)
+    """Of messages that name none; None: identified."""
+    ip_policy: Mapped[IpPolicy | None] = mapped_column(default=None)
+    """Likewise; None: as the privacy mode has it."""
     created_at: Mapped[datetime]
     modified_at: Mapped[datetime]
 
@@ -346,6 +362,10 @@ class Send(Base, kw_only=True):
     subject: Mapped[str] = mapped_column(Text, default="")
     open_tracking: Mapped[bool] = mapped_column(default=False)
     click_tracking: Mapped[bool] = mapped_column(default=False)
+    privacy_mode: Mapped[PrivacyMode | None] = mapped_column(default=None)
+    """What its tokens tell of the reader; None: identified, accepted by the release before."""
+    ip_policy: Mapped[IpPolicy | None] = mapped_column(default=None)
+    """What is kept of her address; None: all of it, as above."""
     tags: Mapped[list[str]] = mapped_column(Json, default_factory=list)
     list_unsubscribe: Mapped[dict[str, Any] | None] = mapped_column(Json, default=None)
     """How this recipient gets off the list: the fields of `waypost.mime.Unsubscribe`."""

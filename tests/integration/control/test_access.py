@@ -101,6 +101,7 @@ ROWS = {
     ("GET", "/oauth/me"): Row(ANY),
     ("GET", "/api/v1/account"): Row(ANY),
     ("PUT", "/api/v1/account/password"): Row(MANAGING, lambda _: {"password": "correct horse battery"}),
+    ("PUT", "/api/v1/account/privacy"): Row(MANAGING, lambda _: {"privacy_mode": "anonymous"}),
     ("POST", "/api/v1/account/api_key"): Row(MANAGING, lambda _: {"name": "k", "role": "read_only"}),
     ("GET", "/api/v1/account/api_key"): Row(MANAGING),
     ("GET", "/api/v1/account/api_key/{key_id}"): Row(MANAGING, of=Household.key_id),

@@ -54,8 +54,10 @@ from waypost.control.sends.service import (
 )
 from waypost.control.sends.words import wanted_words
 from waypost.control.times import unix_seconds
+from waypost.db.states import PrivacyMode
 from waypost.db.tables import Delivery, Send
 from waypost.events.location import Location
+from waypost.links.token import IpPolicy
 from waypost.store.rows import Event
 
 _PATH = "/api/v1/email/send"
@@ -66,7 +68,9 @@ SendId = Annotated[UUID, Path(description="`send_id` of the send.")]
 MAX_QUERY_CHARACTERS = 256
 
 _COLUMNS = Send.__table__.columns.keys()
-_SHOWN_AS_THEY_ARE = [name for name in _COLUMNS if name in SendView.model_fields]
+_SHOWN_AS_THEY_ARE = [
+    name for name in _COLUMNS if name in SendView.model_fields and name not in {"privacy_mode", "ip_policy"}
+]
 
 _SENDING = refusals(
     Code.BODY_MALFORMED, Code.FIELD_INVALID, Code.NO_ACTIVE_PROFILE, Code.BEARER_INVALID, Code.ROLE_FORBIDS,
@@ -244,7 +248,11 @@ def _view_of(
         created_at_utc=unix_seconds(row["created_at"]),
         modified_at_utc=unix_seconds(row["modified_at"]),
         delivery=delivery,
-        link_report=_report(link_report),
+        # A release before this one wrote neither.
+        privacy_mode=row["privacy_mode"] or PrivacyMode.IDENTIFIED,
+        ip_policy=row["ip_policy"] or IpPolicy.FULL,
+        # Of a batch, the report is that of those whose links are tracked.
+        link_report=_report(link_report) if row["click_tracking"] else None,
         content_expired=row["content_id"] is None,
     )
 
