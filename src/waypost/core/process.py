@@ -101,7 +101,17 @@ async def _run(  # noqa: PLR0917 -- the parts that `run` has opened
         parts.create_task(keep_house(install.database, SYSTEM, settings.control.content_days, stop))
         parts.create_task(run_backfill(install.database, stop))
         parts.create_task(_watch(watched, stop))
-        parts.create_task(run_pipeline(settings, store, install.database, stop, counts=counts.pipeline, intake=intake))
+        parts.create_task(
+            run_pipeline(
+                settings,
+                store,
+                install.database,
+                stop,
+                install.control_key,
+                counts=counts.pipeline,
+                intake=intake,
+            )
+        )
         parts.create_task(_when_listening(settings.control.listen, on_ready))
 
 

@@ -31,6 +31,15 @@ class PrivacyMode(StrEnum):
     """Nothing is tracked: for who does not consent."""
 
 
+class ErasureState(StrEnum):
+    """How far the erasure of an address is."""
+
+    REQUESTED = "requested"
+    ERASED = "erased"
+    """No row tells of it any more; free pages and old files may."""
+    PURGED = "purged"
+
+
 class ProfileState(StrEnum):
     """Only an active profile may send."""
 

@@ -16,6 +16,7 @@ from waypost.db.states import (
     AccountState,
     DeliveryState,
     DkimAlgorithm,
+    ErasureState,
     OutboxTopic,
     PrivacyMode,
     ProfileState,
@@ -51,6 +52,7 @@ class Base(MappedAsDataclass, DeclarativeBase):
         BlockKind: enum_of(BlockKind),
         DeliveryState: enum_of(DeliveryState),
         DkimAlgorithm: enum_of(DkimAlgorithm),
+        ErasureState: enum_of(ErasureState),
         IpPolicy: enum_of(IpPolicy),
         OutboxTopic: enum_of(OutboxTopic),
         PrivacyMode: enum_of(PrivacyMode),
@@ -454,3 +456,36 @@ class Outbox(Base, kw_only=True):
     payload: Mapped[dict[str, Any]] = mapped_column(Json)
     """See `waypost.db.outbox`."""
     created_at: Mapped[datetime]
+
+
+class Erasure(Base, kw_only=True):
+    """A recipient's address whose every trace goes. Control inserts it; from then on only the pipeline writes it."""
+
+    __tablename__ = "erasures"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - the form SQLAlchemy asks for
+
+    number: Mapped[int] = mapped_column(Number, primary_key=True, init=False)
+    public_id: Mapped[UUID] = mapped_column(unique=True)
+    account: Mapped[int | None] = mapped_column(ForeignKey("accounts.number"), index=True)
+    """Whose mail to the address is meant; None: everybody's."""
+    sealed_address: Mapped[bytes | None] = mapped_column(repr=False)
+    """With `control.key`; None once it is erased."""
+    state: Mapped[ErasureState] = mapped_column(default=ErasureState.REQUESTED)
+    requested_by: Mapped[str] = mapped_column(String(ADDRESS_CHARACTERS))
+    """`cli`, or an account's e-mail address."""
+    requested_at: Mapped[datetime]
+    erased_at: Mapped[datetime | None] = mapped_column(default=None)
+    purged_at: Mapped[datetime | None] = mapped_column(default=None)
+    counts: Mapped[dict[str, int]] = mapped_column(Json, default_factory=dict)
+    """Rows that went or were made anonymous, by table."""
+
+
+class Tombstone(Base, kw_only=True):
+    """An erased send: what comes of it later is stored anonymous. Without `control.key` it says nothing of which."""
+
+    __tablename__ = "tombstones"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - the form SQLAlchemy asks for
+
+    number: Mapped[int] = mapped_column(Number, primary_key=True, init=False)
+    digest: Mapped[bytes] = mapped_column(unique=True)
+    """See `waypost.db.tombstones`."""

@@ -13,11 +13,13 @@ from datetime import datetime, timedelta
 from itertools import chain, islice
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 from msgspec import Struct
 
 from waypost.events.hit import Hit
 from waypost.fleet.courier import NotNow, Receipt
+from waypost.pipeline.anonymous import anonymous
 from waypost.pipeline.counts import Count, Counts
 from waypost.pipeline.enrich import Enricher
 from waypost.pipeline.intake import Intake, Offered
@@ -65,6 +67,7 @@ class Collector:
         now: Callable[[], datetime],
         keep_seconds: float = 0,
         stopping: Callable[[], bool] = lambda: False,
+        erased: Callable[[UUID | None], bool] = lambda _: False,
     ) -> None:
         """Do nothing yet.
 
@@ -76,6 +79,7 @@ class Collector:
             now: aware, UTC.
             keep_seconds: how long a stored segment is kept; 0: not at all.
             stopping: asked between batches.
+            erased: which sends are to leave no trace.
         """
         self._spool = spool
         self._store = store
@@ -84,6 +88,7 @@ class Collector:
         self._now = now
         self._keep_seconds = keep_seconds
         self._stopping = stopping
+        self._erased = erased
         self._ledgers: dict[Path, Ledger] = {}
         self._purge_at: datetime | None = None
         self._skipped: set[Path] = set()
@@ -211,6 +216,7 @@ class Collector:
             )
             for (name, number, hit, facts), verdict in zip(missing, verdicts, strict=True)
         ]
+        rows = [anonymous(row) if self._erased(row.hit.send_id) else row for row in rows]
         self._counts.add(Count.REPEATED, sum(map(len, records.values())) - len(rows))
         refused = insert_all(self._store.insert_hits, rows)
         self._counts.add(Count.STORED, len(rows) - len(refused))

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final, Generic, TypeVar
+from uuid import UUID
 
 import msgspec
 from sqlalchemy import delete, select
@@ -38,8 +39,17 @@ class _Noted(msgspec.Struct, Generic[Fact], frozen=True):
 class OutboxDrain:
     """Empties the outbox into the store. For one thread."""
 
-    def __init__(self, database: Database, store: EventStore, counts: Counts, *, now: Callable[[], datetime]) -> None:
-        """Do nothing yet; `now` is aware, UTC."""
+    def __init__(
+        self,
+        database: Database,
+        store: EventStore,
+        counts: Counts,
+        *,
+        now: Callable[[], datetime],
+        erased: Callable[[UUID | None], bool] = lambda _: False,
+    ) -> None:
+        """Do nothing yet; `now` is aware, UTC, and `erased` says which sends are to leave no trace."""
+        self._erased = erased
         self._database = database
         self._store = store
         self._counts = counts
@@ -79,6 +89,8 @@ class OutboxDrain:
                 fact = fact_of(row.topic, row.payload)
             except msgspec.ValidationError as error:
                 self._keep(row.outbox_id, str(error))
+                continue
+            if self._erased(fact.send_id):
                 continue
             match fact:
                 case SendRecord():

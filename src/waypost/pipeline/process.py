@@ -12,7 +12,8 @@ from typing import Final
 from msgspec import Struct
 
 from waypost.config.settings import Settings
-from waypost.db.engine import Database
+from waypost.db import ControlKey, Database
+from waypost.db.tombstones import Tombstones
 from waypost.events.client_parser import ClientParser
 from waypost.geoip.locator import Locator
 from waypost.geoip.paths import database_paths
@@ -20,6 +21,7 @@ from waypost.geoip.state import DatabaseState, State, write_state
 from waypost.pipeline.collector import Collector
 from waypost.pipeline.counts import Counts
 from waypost.pipeline.enrich import Enricher, client_step, location_step
+from waypost.pipeline.erasing import Erasing
 from waypost.pipeline.hold import hold, hold_segments
 from waypost.pipeline.intake import Intake
 from waypost.pipeline.outbox import OutboxDrain
@@ -65,6 +67,7 @@ async def run(
     store: EventStore,
     database: Database,
     stop: asyncio.Event,
+    control_key: ControlKey,
     *,
     counts: Counts | None = None,
     intake: Intake | None = None,
@@ -76,6 +79,7 @@ async def run(
         store: open; stays open.
         database: the control database, for its outbox.
         stop: set to end.
+        control_key: opens addresses that are to be erased, and tells erased sends.
         counts: raised as things happen, for metrics.
         intake: of segments that edges elsewhere hand over.
 
@@ -85,7 +89,14 @@ async def run(
     with hold(_spool(settings)), ThreadPoolExecutor(1, thread_name_prefix="pipeline") as thread:
         loop = asyncio.get_running_loop()
         made = partial(
-            _sources, settings, store, database, counts or Counts(), intake or Intake(), stopping=stop.is_set
+            _sources,
+            settings,
+            store,
+            database,
+            control_key,
+            counts=counts or Counts(),
+            intake=intake or Intake(),
+            stopping=stop.is_set,
         )
         sources = await loop.run_in_executor(thread, made)
         while not stop.is_set():
@@ -98,9 +109,10 @@ def _sources(
     settings: Settings,
     store: EventStore,
     database: Database,
+    control_key: ControlKey,
+    *,
     counts: Counts,
     intake: Intake,
-    *,
     stopping: Callable[[], bool],
 ) -> tuple[Source, ...]:
     def say(databases: list[DatabaseState]) -> None:
@@ -109,6 +121,9 @@ def _sources(
     locator = Locator(database_paths(settings), say)
     parser = ClientParser()
     held = partial(hold_segments, database)
+    tombstones = Tombstones(database, control_key)
+    tombstones.look()
+    erasing = Erasing(database, store, control_key, tombstones, held, spool=_spool(settings), now=_now)
     enricher = Enricher([client_step(parser), location_step(locator)], counts)
     collector = Collector(
         _spool(settings),
@@ -118,15 +133,17 @@ def _sources(
         now=_now,
         keep_seconds=settings.spool.keep_seconds,
         stopping=stopping,
+        erased=tombstones.has,
     )
     return (
         # The outbox first: a click may be as fast as the send it belongs to.
-        Source("outbox", OutboxDrain(database, store, counts, now=_now).drain),
+        Source("outbox", OutboxDrain(database, store, counts, now=_now, erased=tombstones.has).drain),
         Source("geoip databases", locator.look),
         Source("spool", collector.collect),
         Source("history", Reenrichment(settings.data, store.history, parser, locator).work),
         Source("intake", lambda: collector.collect_offered(intake, held)),
         Source("verdicts of history", Reclassification(settings.data, store, held, now=_now).work),
+        Source("erasures", erasing.work),
         Source("verdicts", Settler(store, counts, held, now=_now).settle),
     )
 

@@ -20,6 +20,7 @@ from waypost.store.columns import (
     transpose,
 )
 from waypost.store.connection import Connection, connect
+from waypost.store.erasing import StoredErasing
 from waypost.store.errors import StoreFailed
 from waypost.store.failures import failures
 from waypost.store.history import History
@@ -50,6 +51,7 @@ class EventStore:
         self._writing = threading.Lock()
         self._readers = threading.BoundedSemaphore(READERS_MAX)
         self.history = History(connection.writer)
+        self.erasing = StoredErasing(connection.writer)
 
     @classmethod
     def open(cls, url: str, data: Path) -> Self:

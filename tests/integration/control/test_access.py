@@ -44,6 +44,10 @@ class Household:
         new = {"kind": "link", "value": f"https://shop.example/{uuid4()}", "reason": "r"}
         return self.by_role[Role.IAC].post("/api/v1/link/block", new).json()["block_id"]
 
+    def erasure_id(self):
+        asked = {"recipient_email_address": "nobody@example.com"}
+        return self.by_role[Role.IAC].post("/api/v1/erasure", asked).json()["erasure_id"]
+
     def account_id(self):
         """Of an account that no decision was taken on yet."""
         new = NewAccount(name="Shop", email=f"{uuid4()}@shop.example")
@@ -125,6 +129,8 @@ ROWS = {
     ("POST", "/api/v1/link/block"): Row(BLOCKING, new_block),
     ("GET", "/api/v1/link/block"): Row(BLOCKING),
     ("DELETE", "/api/v1/link/block/{block_id}"): Row(BLOCKING, of=Household.block_id),
+    ("POST", "/api/v1/erasure"): Row(BLOCKING, lambda _: {"recipient_email_address": "nobody@example.com"}),
+    ("GET", "/api/v1/erasure/{erasure_id}"): Row(BLOCKING, of=Household.erasure_id),
     ("GET", "/api/v1/admin/account"): Row(MANAGING, operators=True),
     ("GET", "/api/v1/admin/account/{account_id}"): Row(MANAGING, of=Household.account_id, operators=True),
     ("GET", "/api/v1/admin/account/{account_id}/history"): Row(MANAGING, of=Household.account_id, operators=True),
