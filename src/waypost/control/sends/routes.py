@@ -251,8 +251,8 @@ def _view_of(
         # A release before this one wrote neither.
         privacy_mode=row["privacy_mode"] or PrivacyMode.IDENTIFIED,
         ip_policy=row["ip_policy"] or IpPolicy.FULL,
-        # Of a batch, the report is that of those whose links are tracked.
-        link_report=_report(link_report) if row["click_tracking"] else None,
+        # Of a batch, the report is that of those who may be tracked.
+        link_report=None if row["privacy_mode"] is PrivacyMode.OFF else _report(link_report),
         content_expired=row["content_id"] is None,
     )
 
