@@ -14,6 +14,7 @@ LAYERS = (
     {"core"},
     {"agent"},
     {"edge", "pipeline", "control", "mail"},
+    {"webhooks"},  # the pipeline notes what is to be told, control asks where may be told
     {"geoip"},
     {"spool", "store", "db", "keyfile"},
     {"links", "events", "mime", "fleet"},

@@ -7,6 +7,7 @@ import click
 
 from waypost.cli.job import ask_for, job_options, since_option
 from waypost.cli.options import data_option
+from waypost.cli.tail import tail
 from waypost.pipeline.enrich import StepName
 from waypost.pipeline.reclassify import RECLASSIFY, ReclassifyJob
 from waypost.pipeline.reenrich import ENRICH, EnrichJob
@@ -14,7 +15,10 @@ from waypost.pipeline.reenrich import ENRICH, EnrichJob
 
 @click.group()
 def events() -> None:
-    """Look again at stored events: where and with what they were, and whether by a person."""
+    """See what is stored, and look again at it: where and with what it was, and whether by a person."""
+
+
+events.add_command(tail)
 
 
 @events.command()

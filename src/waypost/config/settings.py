@@ -161,6 +161,15 @@ class MailSettings(Struct, frozen=True):
     give_up_seconds: Annotated[int, _range(60, 2_592_000, "seconds")]
 
 
+class WebhooksSettings(Struct, frozen=True):
+    """Telling accounts of their events."""
+
+    private_networks: tuple[Network, ...]
+    connections: Annotated[int, _range(1, 1000, "requests")]
+    # Longer than the retries, and than spool.keep_seconds: a segment stored again must not be told of again.
+    keep_days: Annotated[int, _range(4, 90, "days")]
+
+
 class Settings(Struct, frozen=True):
     """Everything a process is told; made by `waypost.config.load`, passed down from the composition root."""
 
@@ -175,3 +184,4 @@ class Settings(Struct, frozen=True):
     pipeline: PipelineSettings
     geoip: GeoipSettings
     mail: MailSettings
+    webhooks: WebhooksSettings

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Protocol
 from uuid import UUID
 
@@ -17,7 +16,9 @@ from waypost.control.sources import Sources
 from waypost.db import ControlKey, Database
 from waypost.fleet.courier import Receipt
 from waypost.links.keyring import Keyring
-from waypost.store.rows import Event, Summary
+from waypost.store.analysis import Analysis
+from waypost.store.export import Export
+from waypost.store.rows import Event
 
 
 class EventReader(Protocol):
@@ -26,8 +27,13 @@ class EventReader(Protocol):
     def send_events(self, account: int, send_id: UUID) -> list[Event]:
         """Every event of a send of this account, in the order they occurred."""
 
-    def summary(self, account: int, from_: datetime, to: datetime) -> Summary:
-        """Counts by event name over [from_, to) and the period of that length before it."""
+    @property
+    def analysis(self) -> Analysis:
+        """Counts."""
+
+    @property
+    def export(self) -> Export:
+        """Events by the thousand."""
 
 
 class PublishedSnapshot(Protocol):

@@ -23,6 +23,7 @@ _SECTIONS = {
     "profiles": "Sending profiles",
     "sends": "Sending and what became of it",
     "links": "Links",
+    "webhooks": "Webhooks",
     "analysis": "Analysis",
     "operators": "For operators",
 }

@@ -20,6 +20,8 @@ from waypost.db.tables import Account, Delivery, Outbox, Profile, ProfileCheck
 from waypost.mail.deliver import UNTRACKED, Outcome
 from waypost.mail.queue import HELD
 from waypost.pipeline.counts import Counts
+from waypost.webhooks.counts import Counts as WebhookCounts
+from waypost.webhooks.queue import Figures, figures
 
 _TO_DO = text("state IN ('queued', 'sending')")  # the condition of ix_deliveries_due
 _WAITING = {
@@ -37,6 +39,7 @@ class CoreCounts:
     mail: Counter[str] = field(default_factory=Counter)
     checks: Counter[str] = field(default_factory=Counter)
     pipeline: Counts = field(default_factory=Counts)
+    webhooks: WebhookCounts = field(default_factory=WebhookCounts)
 
 
 def render(database: Database, counts: CoreCounts, now: datetime) -> bytes:
@@ -67,6 +70,7 @@ class _Taken(Collector):
             yield from _mail(session, self._now)
             yield from _accounts_and_profiles(session, self._now)
             yield from _outbox(session, self._now)
+            yield from _webhooks(figures(session, self._now), self._now)
 
 
 def _counted(counts: CoreCounts) -> Iterator[Metric]:
@@ -82,6 +86,13 @@ def _counted(counts: CoreCounts) -> Iterator[Metric]:
         pipeline.add_metric([what], count)
     yield from (attempts, checks, pipeline)
     yield CounterMetricFamily("waypost_mail_untracked", untracked, counts.mail[UNTRACKED])
+    yield CounterMetricFamily("waypost_webhook_messages", "Noted for an endpoint.", counts.webhooks.notices)
+    told = CounterMetricFamily("waypost_webhook_attempts", "Attempts, by what came of them.", labels=["outcome"])
+    for came_to, count in counts.webhooks.attempts.items():
+        told.add_metric([came_to], count)
+    yield told
+    given_up = "Endpoints disabled because of 410 or five failing days."
+    yield CounterMetricFamily("waypost_webhook_endpoints_given_up", given_up, counts.webhooks.endpoints_disabled)
 
 
 def _mail(session: Session, now: datetime) -> Iterator[Metric]:
@@ -124,6 +135,15 @@ def _outbox(session: Session, now: datetime) -> Iterator[Metric]:
     oldest = session.scalars(select(Outbox.created_at).order_by(Outbox.outbox_id).limit(1)).one_or_none()
     yield GaugeMetricFamily(
         "waypost_outbox_oldest_age_seconds", "How long the oldest fact waits for the event store.", _age(oldest, now)
+    )
+
+
+def _webhooks(queue: Figures, now: datetime) -> Iterator[Metric]:
+    yield GaugeMetricFamily("waypost_webhook_endpoints_disabled", "At present.", queue.endpoints_disabled)
+    yield GaugeMetricFamily(
+        "waypost_webhook_oldest_due_age_seconds",
+        "How long the oldest due message waits.",
+        _age(queue.oldest_due_at, now),
     )
 
 

@@ -19,6 +19,7 @@ from waypost.control.sends.backfill import run as run_backfill
 from waypost.control.sources import SYSTEM
 from waypost.control.verification.process import run as run_checks
 from waypost.control.verification.visit import trust
+from waypost.control.webhooks.events import event_reader
 from waypost.core.metrics import CoreCounts, render
 from waypost.edge.forwarded import Front, client_of
 from waypost.keyfile import keyring_path
@@ -29,6 +30,8 @@ from waypost.pipeline.intake import Intake
 from waypost.pipeline.process import run as run_pipeline
 from waypost.store import EventStore
 from waypost.telemetry.garbage import spare_the_collector
+from waypost.webhooks.notices import Notices
+from waypost.webhooks.process import run as run_webhooks
 
 # Between looks at whether the API listens; only while starting.
 _LOOK_SECONDS = 0.02
@@ -82,6 +85,8 @@ async def _run(  # noqa: PLR0917 -- the parts that `run` has opened
     counts = CoreCounts()
     publisher = Publisher(settings, install.database, keyring, lambda: datetime.now(UTC))
     intake = Intake()
+    notices = Notices.open(settings, install.database, counts.webhooks)
+    events_of = event_reader(install.database, store)
     front = Front(tuple(each.network for each in settings.edge.trusted_proxies), settings.edge.forwarded_header)
     api = create_app(
         settings,
@@ -110,7 +115,11 @@ async def _run(  # noqa: PLR0917 -- the parts that `run` has opened
                 install.control_key,
                 counts=counts.pipeline,
                 intake=intake,
+                notices=notices,
             )
+        )
+        parts.create_task(
+            run_webhooks(settings, install.database, install.control_key, events_of, stop, counts=counts.webhooks)
         )
         parts.create_task(_when_listening(settings.control.listen, on_ready))
 

@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from waypost.db.engine import Database
-from waypost.db.tables import Content, Delivery, IdempotencyKey, Outbox, SearchEntry, Send
+from waypost.db.tables import Content, Delivery, IdempotencyKey, Outbox, SearchEntry, Send, WebhookNotice
 
 PURPOSE: Final = "address to be erased"
 """Of `Erasure.sealed_address`."""
@@ -26,10 +26,13 @@ def sends_to(session: Session, address: str, account: int | None) -> list[tuple[
     return [(number, send_id) for number, send_id in found]
 
 
-def erase_sends(session: Session, send_ids: Collection[UUID]) -> Counter[str]:
+def erase_sends(
+    session: Session, send_ids: Collection[UUID], pseudonyms: Collection[UUID], address: str
+) -> Counter[str]:
     """Delete sends with all that hangs on them: what is still queued is never sent. Counts rows by table.
 
-    A content that other recipients share stays.
+    A content that other recipients share stays, without the address among those whom its header names. Notices for
+    webhooks go by the pseudonyms of the sends, too.
     """
     counts: Counter[str] = Counter()
     mine = Send.send_id.in_(send_ids)
@@ -37,12 +40,24 @@ def erase_sends(session: Session, send_ids: Collection[UUID]) -> Counter[str]:
     for table, column in ((Delivery, Delivery.send_id), (SearchEntry, SearchEntry.send_id), (Send, Send.send_id)):
         gone = session.execute(delete(table).where(column.in_(send_ids)).returning(column))
         counts[table.__tablename__] += len(gone.all())
+    notices = delete(WebhookNotice).where(WebhookNotice.send_id.in_([*send_ids, *pseudonyms]))
+    counts["webhook_notices"] += len(session.execute(notices.returning(WebhookNotice.number)).all())
     shared = set(session.scalars(select(Send.content_id).where(Send.content_id.in_(contents))))
+    for content in session.scalars(select(Content).where(Content.content_id.in_(shared))):
+        _take_out(content, address.lower())
     gone = session.execute(
         delete(Content).where(Content.content_id.in_(contents - shared)).returning(Content.content_id)
     )
     counts["contents"] += len(gone.all())
     return counts
+
+
+def _take_out(content: Content, address: str) -> None:
+    if content.addressees is not None:
+        content.addressees = {
+            field: [[name, named] for name, named in pairs if named.lower() != address]
+            for field, pairs in content.addressees.items()
+        }
 
 
 def erase_facts(session: Session, send_ids: Collection[UUID]) -> int:

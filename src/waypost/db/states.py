@@ -82,3 +82,51 @@ class OutboxTopic(StrEnum):
 
     SEND = "send"
     SEND_EVENT = "send_event"
+
+
+class WebhookFormat(StrEnum):
+    """In whose words an endpoint is told."""
+
+    WAYPOST = "waypost"
+    POSTMARK = "postmark"
+
+
+class WebhookTiming(StrEnum):
+    """When an endpoint is told of a click or an open."""
+
+    IMMEDIATE = "immediate"
+    AFTER_VERDICT = "after_verdict"
+
+
+class EndpointState(StrEnum):
+    """Only an enabled endpoint is told of anything."""
+
+    ENABLED = "enabled"
+    DISABLED = "disabled"
+
+
+class NoticeState(StrEnum):
+    """How far a webhook message has come at one endpoint."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+class AttemptOutcome(StrEnum):
+    """What came of one attempt to deliver a webhook message."""
+
+    DELIVERED = "delivered"
+    STATUS = "status"
+    """An answer that is not 2xx."""
+    GONE = "gone"
+    """410: the receiver wants no more of them."""
+    TIMEOUT = "timeout"
+    UNREACHABLE = "unreachable"
+    """No such name, no connection, or no valid certificate."""
+    BROKEN = "broken"
+    """Connected, and then no HTTP answer."""
+    REFUSED = "refused"
+    """Not tried: the address is not one of the Internet."""
+    MISSING = "missing"
+    """Not tried: the event is not kept any more."""

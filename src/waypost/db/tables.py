@@ -1,7 +1,8 @@
 """The tables of the control database.
 
 Each is written by one part only: control writes accounts to reports, mail writes deliveries and the state of a send
-once control has inserted them, and whoever writes a fact writes its outbox row in the same transaction.
+once control has inserted them, webhooks writes notices, attempts and the health of an endpoint, and whoever writes a
+fact writes its outbox row in the same transaction.
 Numbers (`accounts.number`, `profiles.number`) are what tokens carry; they are never given out twice.
 """
 
@@ -14,16 +15,22 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_co
 
 from waypost.db.states import (
     AccountState,
+    AttemptOutcome,
     DeliveryState,
     DkimAlgorithm,
+    EndpointState,
     ErasureState,
+    NoticeState,
     OutboxTopic,
     PrivacyMode,
     ProfileState,
     Role,
     SendState,
+    WebhookFormat,
+    WebhookTiming,
 )
 from waypost.db.types import Json, Number, SearchWords, UtcDateTime, ZlibJson, ZlibText, enum_of
+from waypost.events.notice import NoticeType
 from waypost.fleet.snapshot import BlockKind
 from waypost.links.token import IpPolicy
 
@@ -49,16 +56,22 @@ class Base(MappedAsDataclass, DeclarativeBase):
         UUID: Uuid,
         bytes: LargeBinary,
         AccountState: enum_of(AccountState),
+        AttemptOutcome: enum_of(AttemptOutcome),
         BlockKind: enum_of(BlockKind),
         DeliveryState: enum_of(DeliveryState),
         DkimAlgorithm: enum_of(DkimAlgorithm),
+        EndpointState: enum_of(EndpointState),
         ErasureState: enum_of(ErasureState),
         IpPolicy: enum_of(IpPolicy),
+        NoticeState: enum_of(NoticeState),
+        NoticeType: enum_of(NoticeType),
         OutboxTopic: enum_of(OutboxTopic),
         PrivacyMode: enum_of(PrivacyMode),
         ProfileState: enum_of(ProfileState),
         Role: enum_of(Role),
         SendState: enum_of(SendState),
+        WebhookFormat: enum_of(WebhookFormat),
+        WebhookTiming: enum_of(WebhookTiming),
     }
 
 
@@ -456,6 +469,104 @@ class Outbox(Base, kw_only=True):
     payload: Mapped[dict[str, Any]] = mapped_column(Json)
     """See `waypost.db.outbox`."""
     created_at: Mapped[datetime]
+
+
+class WebhookEndpoint(Base, kw_only=True):
+    """Where an account is told of its events. Control writes it, but for the last five columns, which webhooks does."""
+
+    __tablename__ = "webhook_endpoints"
+    # Messages name their endpoint by number: it must not be given out twice.
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - the form SQLAlchemy asks for
+
+    number: Mapped[int] = mapped_column(Number, primary_key=True, init=False)
+    public_id: Mapped[UUID] = mapped_column(unique=True)
+    account: Mapped[int] = mapped_column(ForeignKey("accounts.number"), index=True)
+    url: Mapped[str] = mapped_column(Text)
+    """As `waypost.webhooks.target` writes it, without name and password."""
+    sealed_credentials: Mapped[bytes | None] = mapped_column(default=None, repr=False)
+    """`name:password` of HTTP's basic authentication; see `waypost.db.webhook_secrets`."""
+    description: Mapped[str] = mapped_column(String(256), default="")
+    events: Mapped[list[str]] = mapped_column(Json)
+    """`waypost.events.notice.NoticeType` each."""
+    format: Mapped[WebhookFormat] = mapped_column(default=WebhookFormat.WAYPOST)
+    timing: Mapped[WebhookTiming] = mapped_column(default=WebhookTiming.IMMEDIATE)
+    sealed_secret: Mapped[bytes] = mapped_column(repr=False)
+    sealed_previous_secret: Mapped[bytes | None] = mapped_column(default=None, repr=False)
+    previous_secret_until: Mapped[datetime | None] = mapped_column(default=None)
+    """Both secrets sign until then."""
+    created_at: Mapped[datetime]
+    modified_at: Mapped[datetime]
+    state: Mapped[EndpointState] = mapped_column(default=EndpointState.ENABLED)
+    """Control writes it too, when its owner enables or disables it."""
+    disabled_reason: Mapped[str | None] = mapped_column(Text, default=None)
+    """One sentence for its owner."""
+    disabled_at: Mapped[datetime | None] = mapped_column(default=None)
+    failing_since: Mapped[datetime | None] = mapped_column(default=None)
+    """The first failure since the last success; None while it takes what it is given."""
+    succeeded_at: Mapped[datetime | None] = mapped_column(default=None)
+    """The last time, to the minute."""
+
+
+class WebhookNotice(Base, kw_only=True):
+    """That an endpoint is to be told of something: one row for each, whatever is killed when."""
+
+    __tablename__ = "webhook_notices"
+    __table_args__ = (
+        # What makes it exactly one.
+        Index("uq_webhook_notices_endpoint_message_id", "endpoint", "message_id", unique=True),
+        # Only what is still to do, by endpoint: a long backlog of one costs the others nothing.
+        Index(
+            "ix_webhook_notices_due",
+            "endpoint",
+            "next_attempt_at",
+            sqlite_where=text("state = 'pending'"),
+            postgresql_where=text("state = 'pending'"),
+        ),
+        Index("ix_webhook_notices_occurred_at", "occurred_at"),
+        Index("ix_webhook_notices_event_id", "event_id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    number: Mapped[int] = mapped_column(Number, primary_key=True, init=False)
+    endpoint: Mapped[int] = mapped_column(ForeignKey("webhook_endpoints.number", ondelete="CASCADE"))
+    message_id: Mapped[UUID]
+    """The header `webhook-id`, the same at every attempt: of the event, or made of it and its new verdict."""
+    type: Mapped[NoticeType]
+    event_id: Mapped[UUID]
+    """What is told is read from the event store when it is sent."""
+    send_id: Mapped[UUID | None] = mapped_column(default=None)
+    """None: a test, which is about no event."""
+    occurred_at: Mapped[datetime]
+    """Of the event. What is older than the setting `webhooks.keep_days` is neither kept nor noted again."""
+    change: Mapped[dict[str, Any] | None] = mapped_column(Json, default=None)
+    """Of `click.reclassified`: `waypost.events.reclassified.Reclassified.told`."""
+    state: Mapped[NoticeState] = mapped_column(default=NoticeState.PENDING)
+    attempts: Mapped[int] = mapped_column(default=0)
+    """Since it was noted, or replayed."""
+    awaits_verdict: Mapped[bool] = mapped_column(default=False)
+    """Held until the verdict is final, or until `next_attempt_at` without one."""
+    next_attempt_at: Mapped[datetime]
+    claimed_until: Mapped[datetime | None] = mapped_column(default=None)
+    """A worker holds it until then; past it, the worker is taken for dead."""
+    created_at: Mapped[datetime]
+
+
+class WebhookAttempt(Base, kw_only=True):
+    """One try to deliver a notice, as its owner sees it; it goes when its notice goes."""
+
+    __tablename__ = "webhook_attempts"
+
+    number: Mapped[int] = mapped_column(Number, primary_key=True, init=False)
+    notice: Mapped[int] = mapped_column(ForeignKey("webhook_notices.number", ondelete="CASCADE"), index=True)
+    started_at: Mapped[datetime]
+    duration_ms: Mapped[int]
+    outcome: Mapped[AttemptOutcome]
+    status: Mapped[int | None]
+    """Of the answer; None when there was none."""
+    error: Mapped[str] = mapped_column(Text)
+    """One sentence; empty when it went well."""
+    answer: Mapped[str] = mapped_column(Text)
+    """The first bytes of the answer's body, as text."""
 
 
 class Erasure(Base, kw_only=True):

@@ -247,7 +247,8 @@ def _mailboxes(job: Job, content: Content) -> _Mailboxes | str:
     wanted = {
         "from_email_address": [[send.from_name, send.from_email_address]],
         "recipient_email_address": [recipient],
-        "to": named["to"],
+        # Whom it was to may be erased by now: a message without `To` is taken for spam.
+        "to": named["to"] or [recipient],
         "cc": named["cc"],
         "reply_to": [["", send.reply_to]] if send.reply_to else [],
     }

@@ -1,8 +1,9 @@
 """From sealed segments to stored events, each record exactly once.
 
 A record is known by its segment and its number. The collector asks the store which records of a segment it has,
-inserts the missing ones, and only then deletes the segment. Killed at any instant, it finds the segment again and the
-question gives the right answer again. Deduplication by the engine is not relied on (docs/adr/0004-event-store.md).
+inserts the missing ones, tells the webhooks, and only then deletes the segment. Killed at any instant, it finds the
+segment again and the question gives the right answer again. Deduplication by the engine is not relied on
+(docs/adr/0004-event-store.md).
 """
 
 import logging
@@ -68,6 +69,7 @@ class Collector:
         keep_seconds: float = 0,
         stopping: Callable[[], bool] = lambda: False,
         erased: Callable[[UUID | None], bool] = lambda _: False,
+        tell: Callable[[Iterable[Hit]], None] = lambda _: None,
     ) -> None:
         """Do nothing yet.
 
@@ -80,6 +82,7 @@ class Collector:
             keep_seconds: how long a stored segment is kept; 0: not at all.
             stopping: asked between batches.
             erased: which sends are to leave no trace.
+            tell: told of what is stored, and again when it is not known whether it was.
         """
         self._spool = spool
         self._store = store
@@ -89,6 +92,7 @@ class Collector:
         self._keep_seconds = keep_seconds
         self._stopping = stopping
         self._erased = erased
+        self._tell = tell
         self._ledgers: dict[Path, Ledger] = {}
         self._purge_at: datetime | None = None
         self._skipped: set[Path] = set()
@@ -221,6 +225,14 @@ class Collector:
         refused = insert_all(self._store.insert_hits, rows)
         self._counts.add(Count.STORED, len(rows) - len(refused))
         self._counts.add(Count.REFUSED, len(refused))
+        untold = {(row.segment, row.record) for row in refused}
+        # Those that were stored before too: who stored them may have died before it told. None is of an erased send.
+        self._tell(
+            hit
+            for name, hits in records.items()
+            for number, hit in hits.items()
+            if (name, number) not in untold and not self._erased(hit.send_id)
+        )
         return Counter(row.segment for row in refused)
 
     def _set_aside(self, path: Path, reason: str, stored: int = 0, refused: int = 0, damaged: int = 0) -> bool:

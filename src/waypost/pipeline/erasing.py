@@ -105,8 +105,9 @@ class Erasing:
         counts: Counter[str] = Counter()
         ids = sorted(send_ids)
         for at in range(0, len(ids), AT_ONCE):
+            some = ids[at : at + AT_ONCE]
             with self._database.writing() as session:
-                counts.update(erase_sends(session, ids[at : at + AT_ONCE]))
+                counts.update(erase_sends(session, some, [self._pseudonym(each) for each in some], address))
         with self._database.writing() as session:
             counts["outbox"] += erase_facts(session, send_ids)
             counts["idempotency_keys"] += erase_answers(session, address, send_ids, account)

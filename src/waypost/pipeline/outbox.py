@@ -5,7 +5,7 @@ hands the fact over again, and its id tells that it is the same one.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Final, Generic, TypeVar
 from uuid import UUID
@@ -47,13 +47,24 @@ class OutboxDrain:
         *,
         now: Callable[[], datetime],
         erased: Callable[[UUID | None], bool] = lambda _: False,
+        tell: Callable[[Iterable[SendEventRow]], None] = lambda _: None,
     ) -> None:
-        """Do nothing yet; `now` is aware, UTC, and `erased` says which sends are to leave no trace."""
+        """Do nothing yet.
+
+        Args:
+            database: the control database.
+            store: where facts go.
+            counts: raised as things happen.
+            now: aware, UTC.
+            erased: which sends are to leave no trace.
+            tell: told of what is stored, maybe twice.
+        """
         self._erased = erased
         self._database = database
         self._store = store
         self._counts = counts
         self._now = now
+        self._tell = tell
         self._unreadable: set[int] = set()
 
     def drain(self) -> int:
@@ -100,6 +111,7 @@ class OutboxDrain:
         # Sends first: an event that can be read finds its send.
         for noted in insert_all(self._insert_sends, sends) + insert_all(self._insert_events, events):
             self._keep(noted.outbox_id, "the store cannot hold it")
+        self._tell(each.fact for each in events if each.outbox_id not in self._unreadable)
         return [row.outbox_id for row in rows if row.outbox_id not in self._unreadable]
 
     def _insert_sends(self, noted: Sequence[_Noted[SendRow]]) -> None:

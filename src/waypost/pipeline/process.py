@@ -18,6 +18,7 @@ from waypost.events.client_parser import ClientParser
 from waypost.geoip.locator import Locator
 from waypost.geoip.paths import database_paths
 from waypost.geoip.state import DatabaseState, State, write_state
+from waypost.pipeline.answer import Answering
 from waypost.pipeline.collector import Collector
 from waypost.pipeline.counts import Counts
 from waypost.pipeline.enrich import Enricher, client_step, location_step
@@ -27,8 +28,10 @@ from waypost.pipeline.intake import Intake
 from waypost.pipeline.outbox import OutboxDrain
 from waypost.pipeline.reclassify import Reclassification
 from waypost.pipeline.reenrich import Reenrichment
+from waypost.pipeline.tell import Teller
 from waypost.pipeline.verdicts import Settler
 from waypost.store import EventStore
+from waypost.webhooks.notices import Notices
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +74,7 @@ async def run(
     *,
     counts: Counts | None = None,
     intake: Intake | None = None,
+    notices: Notices | None = None,
 ) -> None:
     """Run until `stop` is set; then finish the batch in hand and return.
 
@@ -82,6 +86,7 @@ async def run(
         control_key: opens addresses that are to be erased, and tells erased sends.
         counts: raised as things happen, for metrics.
         intake: of segments that edges elsewhere hand over.
+        notices: told of what is stored, for webhooks.
 
     Raises:
         CollectorRunningError: another process collects this spool.
@@ -96,6 +101,7 @@ async def run(
             control_key,
             counts=counts or Counts(),
             intake=intake or Intake(),
+            teller=Teller(notices or Notices.open(settings, database)),
             stopping=stop.is_set,
         )
         sources = await loop.run_in_executor(thread, made)
@@ -113,6 +119,7 @@ def _sources(
     *,
     counts: Counts,
     intake: Intake,
+    teller: Teller,
     stopping: Callable[[], bool],
 ) -> tuple[Source, ...]:
     def say(databases: list[DatabaseState]) -> None:
@@ -134,17 +141,21 @@ def _sources(
         keep_seconds=settings.spool.keep_seconds,
         stopping=stopping,
         erased=tombstones.has,
+        tell=teller.hits,
     )
+    outbox = OutboxDrain(database, store, counts, now=_now, erased=tombstones.has, tell=teller.send_events)
+    settler = Settler(store, counts, held, now=_now, changed=teller.changes, settled=teller.settled)
     return (
         # The outbox first: a click may be as fast as the send it belongs to.
-        Source("outbox", OutboxDrain(database, store, counts, now=_now, erased=tombstones.has).drain),
+        Source("outbox", outbox.drain),
         Source("geoip databases", locator.look),
         Source("spool", collector.collect),
+        Source("questions", Answering(settings.data, store.lookup, now=_now).work),
         Source("history", Reenrichment(settings.data, store.history, parser, locator).work),
         Source("intake", lambda: collector.collect_offered(intake, held)),
         Source("verdicts of history", Reclassification(settings.data, store, held, now=_now).work),
         Source("erasures", erasing.work),
-        Source("verdicts", Settler(store, counts, held, now=_now).settle),
+        Source("verdicts", settler.settle),
     )
 
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 from waypost.events.hit import Hit
 from waypost.events.verdict import (
     SETTLED_AFTER,
+    Evidence,
     SendFacts,
     Verdict,
     VerdictClass,
@@ -39,10 +40,16 @@ class Change(Struct, frozen=True):
 
     account: int
     send_id: UUID | None
-    event_id: UUID
+    hit: Evidence
     before: VerdictClass | None
     """None: there was none."""
-    after: VerdictClass
+    verdict: Verdict
+    """What it is now."""
+
+    @property
+    def after(self) -> VerdictClass:
+        """The class it is now."""
+        return self.verdict.verdict_class
 
 
 def first_verdicts(hits: Sequence[tuple[Hit, Facts]]) -> list[Verdict]:
@@ -65,6 +72,7 @@ class Settler:
         *,
         now: Callable[[], datetime],
         changed: Callable[[Sequence[Change]], None] = lambda _: None,
+        settled: Callable[[Sequence[Judged]], None] = lambda _: None,
     ) -> None:
         """Do nothing yet.
 
@@ -74,12 +82,14 @@ class Settler:
             held: holds a name against other processes.
             now: aware, UTC.
             changed: told, before they are written, which verdicts change; an error of its leaves them to be settled.
+            settled: told, once they are written, which verdicts are final.
         """
         self._verdicts = store.verdicts
         self._counts = counts
         self._held = held
         self._now = now
         self._changed = changed
+        self._settled = settled
         self._look_at: datetime | None = None
 
     def settle(self) -> int:
@@ -110,6 +120,7 @@ class Settler:
         self._verdicts.write(judged)
         self._counts.add(Count.SETTLED, len(judged))
         self._counts.add(Count.RECLASSIFIED, len(changes))
+        self._settled(judged)
         return len(judged)
 
 
@@ -129,5 +140,5 @@ def judge(
         judged.append(Judged(subject.account, subject.send_id, event_id, hit.evidence.occurred_at, after))
         before = hit.verdict.verdict_class if hit.verdict else None
         if before is not after.verdict_class:
-            changes.append(Change(subject.account, subject.send_id, event_id, before, after.verdict_class))
+            changes.append(Change(subject.account, subject.send_id, hit.evidence, before, after))
     return judged, changes

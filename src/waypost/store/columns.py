@@ -139,7 +139,7 @@ SEND_COLUMNS: Final[tuple[Column[SendRow], ...]] = (
 
 
 def send_of(row: Sequence[Any]) -> SendRow:
-    """A row of `queries.SEND`."""
+    """A row of `queries.SEND_COLUMNS`."""
     send_id, send_key, account, profile, profile_id, recipient, tags, indexes, names, parts, accepted_at = row
     return SendRow(
         send_id=send_id,
@@ -155,7 +155,7 @@ def send_of(row: Sequence[Any]) -> SendRow:
 
 
 def event_of(row: Sequence[Any], links: dict[int, SentLink]) -> Event:
-    """A row of `queries.SEND_EVENTS`; `links` are its send's, by index."""
+    """A row of `queries.EVENT_COLUMNS`; `links` are its send's, by index."""
     event_id, event, outcome, occurred_at, received_at, stored_at, account, profile, send_id = row[:9]
     link_index, destination, link_domain, edge, client_address, user_agent = row[9:15]
     country, region, city, latitude, longitude, time_zone, asn, as_organisation = row[22:30]

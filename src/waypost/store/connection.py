@@ -39,10 +39,11 @@ _EMBEDDED_OPTIONS: Final = {
 
 
 class Connection(Struct, frozen=True):
-    """Two ways into one store, so that a long analysis does not hold up an insert."""
+    """Ways into one store, so that a long analysis holds up neither an insert nor a look at a few sends."""
 
     writer: Client
     reader: Client
+    glance: Client
     close: Callable[[], None]
 
 
@@ -72,14 +73,14 @@ def _embedded(path: Path) -> Connection:
         stack.enter_context(_Owned(path))
         stack.enter_context(_ScratchFiles(path.with_name(f"{path.name}.tmp")))
         clients = []
-        for _ in range(2):
+        for _ in range(3):
             client = clickhouse_connect.get_client(
                 interface="chdb", path=str(path), chdb_options=_EMBEDDED_OPTIONS, settings=_SETTINGS, tz_mode="aware"
             )
             stack.callback(client.close)
             clients.append(client)
-        writer, reader = clients
-        return Connection(writer, reader, stack.pop_all().close)
+        writer, reader, glance = clients
+        return Connection(writer, reader, glance, stack.pop_all().close)
 
 
 def _server(url: str, *, secure: bool) -> Connection:
@@ -91,7 +92,7 @@ def _server(url: str, *, secure: bool) -> Connection:
         # The server runs one query of a session at a time; threads share this client.
         autogenerate_session_id=False,
     )
-    return Connection(client, client, client.close)
+    return Connection(client, client, client, client.close)
 
 
 class _Owned:

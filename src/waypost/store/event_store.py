@@ -2,13 +2,12 @@
 
 import threading
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 from uuid import UUID
 
-from waypost.events.name import EventName
 from waypost.store import queries
+from waypost.store.analysis import Analysis
 from waypost.store.columns import (
     HIT_COLUMNS,
     SEND_COLUMNS,
@@ -21,18 +20,14 @@ from waypost.store.columns import (
 )
 from waypost.store.connection import Connection, connect
 from waypost.store.erasing import StoredErasing
-from waypost.store.errors import StoreFailed
+from waypost.store.export import Export
 from waypost.store.failures import failures
 from waypost.store.history import History
+from waypost.store.lookup import Lookup
 from waypost.store.migrate import migrate, shipped
-from waypost.store.rows import Event, HitRow, PeriodCount, SegmentSpan, SendEventRow, SendRow, Summary
+from waypost.store.reading import Glance, Reader
+from waypost.store.rows import Event, HitRow, SegmentSpan, SendEventRow, SendRow
 from waypost.store.verdicts import StoredVerdicts
-
-# A query of the API that takes longer is given up: it would hold up those behind it.
-READ_SECONDS = 10
-# Queries of the API that may run or wait at once. A store that is slow then costs its own routes an error, and leaves
-# the others the rest of the API's 40 threads.
-READERS_MAX = 8
 
 
 class EventStore:
@@ -49,9 +44,16 @@ class EventStore:
         """Of stored hits; for the pipeline."""
         # Asking what is stored and inserting the rest must not interleave with another thread's.
         self._writing = threading.Lock()
-        self._readers = threading.BoundedSemaphore(READERS_MAX)
         self.history = History(connection.writer)
         self.erasing = StoredErasing(connection.writer)
+        self._reader = Reader(connection.reader)
+        self._glance = Glance(connection.glance)
+        self.analysis = Analysis(self._reader, self._glance)
+        """Counts; for the API."""
+        self.export = Export(self._reader)
+        """Events by the thousand; for the API."""
+        self.lookup = Lookup(self._reader)
+        """For the command line."""
 
     @classmethod
     def open(cls, url: str, data: Path) -> Self:
@@ -76,6 +78,7 @@ class EventStore:
 
     def close(self) -> None:
         """Give the store up; repeated calls do nothing."""
+        self._glance.close()
         self._connection.close()
 
     def stored_records(self, spans: Sequence[SegmentSpan]) -> dict[str, set[int]]:
@@ -118,24 +121,15 @@ class EventStore:
 
     def send(self, account: int, send_id: UUID) -> SendRow | None:
         """The slim record of a send of this account."""
-        rows = self._query("send", queries.SEND, account=account, send_id=send_id)
+        rows = self._query("send", queries.SENDS, accounts=[account], sends=[send_id.int])
         return send_of(rows[0]) if rows else None
 
     def send_events(self, account: int, send_id: UUID) -> list[Event]:
         """Every event of a send of this account, states, opens and clicks alike, in the order they occurred."""
         send = self.send(account, send_id)
         links = {link.index: link for link in send.links} if send else {}
-        rows = self._query("events of a send", queries.SEND_EVENTS, account=account, send_id=send_id)
+        rows = self._query("events of a send", queries.SEND_EVENTS, account=account, send=send_id.int)
         return [event_of(row, links) for row in rows]
-
-    def summary(self, account: int, from_: datetime, to: datetime) -> Summary:
-        """Counts by event name over [from_, to) and over the period of that length before it."""
-        previous_from = from_ - (to - from_)
-        rows = self._query(
-            "summary", queries.SUMMARY, **{"account": account, "previous_from": previous_from, "from": from_, "to": to}
-        )
-        counted = {EventName(name): PeriodCount(current, previous) for name, current, previous in rows}
-        return Summary(from_, to, {name: counted.get(name, PeriodCount(0, 0)) for name in EventName})
 
     def _stored_event_ids(self, rows: Sequence[SendEventRow]) -> set[UUID]:
         if not rows:
@@ -161,16 +155,5 @@ class EventStore:
             return self._connection.writer.query(sql, parameters=parameters).result_rows
 
     def _query(self, operation: str, sql: str, **parameters: object) -> Sequence[Sequence[Any]]:
-        """Ask for the API.
-
-        Raises:
-            StoreFailed: also when the answer takes too long, or too many are waiting for theirs.
-        """
-        if not self._readers.acquire(blocking=False):
-            raise StoreFailed(operation, f"{READERS_MAX} queries are waiting already")
-        try:
-            with failures(operation):
-                limits = {"max_execution_time": READ_SECONDS}
-                return self._connection.reader.query(sql, parameters=parameters, settings=limits).result_rows
-        finally:
-            self._readers.release()
+        """Ask for the API."""
+        return self._reader.query(operation, sql, **parameters)

@@ -16,30 +16,29 @@ FROM events
 WHERE (account, send_id) IN {sends:Array(Tuple(UInt64, UUID))} AND event_id IN {event_ids:Array(UUID)}
 """
 
-SEND = """
-SELECT send_id, send_key, account, profile, sending_profile_id, recipient_email_address, tags,
-       link_indexes, link_names, link_parts, accepted_at
-FROM sends
-WHERE account = {account:UInt64} AND send_id = {send_id:UUID}
-LIMIT 1
-"""
+SEND_COLUMNS = """
+send_id, send_key, account, profile, sending_profile_id, recipient_email_address, tags, link_indexes, link_names,
+       link_parts, accepted_at
+""".strip()
 
-SEND_EVENTS = """
-SELECT event_id, event, outcome, occurred_at, received_at, stored_at, account, profile, send_id, link_index,
+# A send that was inserted twice stands there twice until the engine merges.
+SENDS = f"""
+SELECT {SEND_COLUMNS}
+FROM sends
+WHERE account IN {{accounts:Array(UInt64)}} AND toUInt128(send_id) IN {{sends:Array(UInt128)}}
+LIMIT 1 BY account, send_id
+"""  # noqa: S608 -- put together from this module's constants
+
+EVENT_COLUMNS = """
+event_id, event, outcome, occurred_at, received_at, stored_at, account, profile, send_id, link_index,
        destination, link_domain, edge, client_address, user_agent, browser, browser_version, os, os_version, device,
        device_type, image_proxy, country, region, city, latitude, longitude, time_zone, asn, as_organisation,
        verdict, verdict_score, verdict_reasons, verdict_final, verdict_rules, detail
-FROM events
-WHERE account = {account:UInt64} AND send_id = {send_id:UUID}
-ORDER BY occurred_at, toUInt128(event_id)
-"""
+""".strip()
 
-# Of the hits, only an answered one counts: HEAD and prefetch are kept, and left out here.
-SUMMARY = """
-SELECT event, countIf(occurred_at >= {from:DateTime64(6, 'UTC')}), countIf(occurred_at < {from:DateTime64(6, 'UTC')})
+SEND_EVENTS = f"""
+SELECT {EVENT_COLUMNS}
 FROM events
-WHERE account = {account:UInt64}
-  AND occurred_at >= {previous_from:DateTime64(6, 'UTC')} AND occurred_at < {to:DateTime64(6, 'UTC')}
-  AND outcome IN ('', 'answered')
-GROUP BY event
-"""
+WHERE account = {{account:UInt64}} AND toUInt128(send_id) = {{send:UInt128}}
+ORDER BY occurred_at, toUInt128(event_id)
+"""  # noqa: S608 -- as above

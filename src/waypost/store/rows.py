@@ -4,7 +4,9 @@ Structs rather than dataclasses: tens of thousands are built a second, and a fro
 `gc=False` where many live at once: they hold no cycles, and the collector would walk all of them again and again.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from msgspec import Struct
@@ -133,6 +135,37 @@ class PeriodCount(Struct, frozen=True):
         return self.current - self.previous
 
 
+class Measure(StrEnum):
+    """What is counted of clicks and opens, in the order of `store.queries_analysis`."""
+
+    TOTAL = "total"
+    HUMAN = "human"
+    MACHINE = "machine"
+    UNKNOWN = "unknown"
+    UNIQUE_SEND = "unique_send"
+    UNIQUE_SEND_HUMAN = "unique_send_human"
+    UNIQUE_SEND_MACHINE = "unique_send_machine"
+    UNIQUE_LINK = "unique_link"
+    UNIQUE_LINK_HUMAN = "unique_link_human"
+    UNIQUE_LINK_MACHINE = "unique_link_machine"
+
+
+Measures = Mapping[Measure, PeriodCount]
+
+
+class Clicks(Struct, frozen=True):
+    """Of one send. Those answered to HEAD or a prefetch are not counted."""
+
+    total: int
+    human: int
+    machine: int
+    """What is neither is unknown."""
+    first_at: datetime
+    """Of all of them."""
+    first_human_at: datetime | None
+    """Of those by a person."""
+
+
 class Summary(Struct, frozen=True):
     """Counts of an account's events: every name is present, zero or not.
 
@@ -144,3 +177,5 @@ class Summary(Struct, frozen=True):
     to: datetime
     """Excluded. The previous period is as long and ends at `from_`."""
     counts: dict[EventName, PeriodCount]
+    measures: Mapping[EventName, Measures]
+    """Of clicks and opens: the total by who was behind it, and how many different ones."""

@@ -36,7 +36,8 @@ from waypost.db.tables import Account, Profile
 from waypost.events.name import EventName
 from waypost.keyfile import create_keyring
 from waypost.links.keyring import Keyring
-from waypost.store.rows import PeriodCount, Summary
+from waypost.store import EventStore
+from waypost.store.rows import Measure, PeriodCount, Summary
 
 START = datetime(2026, 3, 29, 1, 30, 15, 123456, UTC)
 
@@ -59,17 +60,42 @@ class FakeStore:
     events: dict = field(default_factory=dict)
     asked: list = field(default_factory=list)
     broken: Exception | None = None
+    real: EventStore | None = None
+    """Asked for what is not made up here."""
 
     def send_events(self, account, send_id):
         if self.broken:
             raise self.broken
         return self.events.get((account, send_id), [])
 
-    def summary(self, account, from_, to):
+    @property
+    def analysis(self):
+        return self
+
+    def summary(self, account, period, _filters):
         if self.broken:
             raise self.broken
-        self.asked.append((account, from_, to))
-        return Summary(from_, to, {name: PeriodCount(5, 3) for name in EventName})
+        self.asked.append((account, period.from_, period.to))
+        counts = {name: PeriodCount(5, 3) for name in EventName}
+        return Summary(period.from_, period.to, counts, {EventName.CLICK: dict.fromkeys(Measure, PeriodCount(1, 1))})
+
+    def engagement(self, *asked, **more):
+        return self.real.analysis.engagement(*asked, **more)
+
+    def knows_time_zone(self, name):
+        return self.real.analysis.knows_time_zone(name)
+
+    def domains(self, *asked):
+        return self.real.analysis.domains(*asked)
+
+    @property
+    def export(self):
+        return self.real.export
+
+    def clicks(self, _account, _send_ids):
+        if self.broken:
+            raise self.broken
+        return {}
 
 
 @dataclass
@@ -218,25 +244,25 @@ def wait_until_it_listens(listen, seconds=10):
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def served(request, tmp_path_factory):
+def served(request, tmp_path_factory, store):
     data = tmp_path_factory.mktemp("data")
     url = "" if request.param == "sqlite" else request.getfixturevalue("postgresql").new_database()
     settings = load(None, {"WAYPOST_DB__URL": url}, data)
-    clock, store = Clock(), FakeStore()
+    clock, fake = Clock(), FakeStore(real=store)
     sources = Sources(clock, os.urandom, rsa_private_key)
     install = open_install(settings, sources)
     keyring = create_keyring(data / "keyring.json")
     app = create_app(
         settings,
         database=install.database,
-        store=store,
+        store=fake,
         keyring=lambda: keyring,
         control_key=install.control_key,
         sources=sources,
     )
     with serving(app) as origin, httpx.Client(base_url=origin, timeout=60) as client:
         limits = app.state.control.limits
-        yield Api(client, install.database, store, clock, sources, keyring, install.control_key, data, limits)
+        yield Api(client, install.database, fake, clock, sources, keyring, install.control_key, data, limits)
     install.database.close()
 
 

@@ -1,18 +1,22 @@
 """Who may do what (S4): every route of the app against every role, another account, an operator and no token at all."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
 import pytest
 from fastapi.routing import iter_route_contexts
+from sqlalchemy import update
 
 from waypost.control.accounts.schema import NewAccount
 from waypost.control.accounts.service import create_account, decide
 from waypost.control.app import routes
-from waypost.db.states import AccountState, Role
+from waypost.db.states import AccountState, NoticeState, Role
+from waypost.db.tables import WebhookNotice
 
 SEND = "/api/v1/email/send"
+HOOK = "/api/v1/webhook"
 ANY = frozenset(Role)
 SENDING = frozenset({Role.STANDARD, Role.SEND_ONLY})
 READING = frozenset({Role.STANDARD, Role.READ_ONLY})
@@ -48,6 +52,27 @@ class Household:
         asked = {"recipient_email_address": "nobody@example.com"}
         return self.by_role[Role.IAC].post("/api/v1/erasure", asked).json()["erasure_id"]
 
+    def endpoint_id(self):
+        new = {"url": "https://hooks.example/in"}
+        answer = self.by_role[Role.IAC].post("/api/v1/webhook", new)
+        if answer.status_code == 409:  # as many as an account may have
+            for endpoint in self.by_role[Role.IAC].get("/api/v1/webhook").json():
+                self.by_role[Role.IAC].delete(f"/api/v1/webhook/{endpoint['endpoint_id']}")
+            answer = self.by_role[Role.IAC].post("/api/v1/webhook", new)
+        return answer.json()["endpoint_id"]
+
+    def message(self):
+        endpoint_id = self.endpoint_id()
+        answer = self.by_role[Role.IAC].post(f"/api/v1/webhook/{endpoint_id}/test", None)
+        return endpoint_id, answer.json()["message_id"]
+
+    def told_message(self):
+        endpoint_id, message_id = self.message()
+        with self.api.database.writing() as session:
+            told = update(WebhookNotice).where(WebhookNotice.message_id == UUID(message_id))
+            session.execute(told.values(state=NoticeState.DELIVERED))
+        return endpoint_id, message_id
+
     def account_id(self):
         """Of an account that no decision was taken on yet."""
         new = NewAccount(name="Shop", email=f"{uuid4()}@shop.example")
@@ -72,6 +97,8 @@ class Row:
     query: str = ""
     of: Callable | None = None
     """Makes the object that the path names; None: it names none."""
+    word: str = ""
+    """What stands in the path instead, and is nobody's."""
     operators: bool = False
     """Only for the operator's account."""
 
@@ -90,6 +117,11 @@ def new_profile(household):
 
 def new_block(_household):
     return {"kind": "link", "value": "https://shop.example/", "reason": "r"}
+
+
+def new_endpoint(household):
+    household.endpoint_id()  # makes room for one
+    return {"url": "https://hooks.example/in"}
 
 
 PROFILE_ROWS = {
@@ -126,11 +158,24 @@ ROWS = {
     ("GET", f"{SEND}/{{send_id}}/content/text"): Row(READING, of=Household.send_id),
     ("POST", "/api/v1/email/links/preview"): Row(SENDING, message),
     ("GET", "/api/v1/analysis/summary"): Row(READING),
+    ("GET", "/api/v1/analysis/engagement/{dimension}/summary"): Row(READING, word="country"),
+    ("GET", "/api/v1/analysis/delivery/domain/summary"): Row(READING),
+    ("GET", "/api/v1/analysis/export"): Row(READING),
     ("POST", "/api/v1/link/block"): Row(BLOCKING, new_block),
     ("GET", "/api/v1/link/block"): Row(BLOCKING),
     ("DELETE", "/api/v1/link/block/{block_id}"): Row(BLOCKING, of=Household.block_id),
     ("POST", "/api/v1/erasure"): Row(BLOCKING, lambda _: {"recipient_email_address": "nobody@example.com"}),
     ("GET", "/api/v1/erasure/{erasure_id}"): Row(BLOCKING, of=Household.erasure_id),
+    ("POST", HOOK): Row(MANAGING, new_endpoint),
+    ("GET", HOOK): Row(READING | MANAGING),
+    ("GET", f"{HOOK}/{{endpoint_id}}"): Row(READING | MANAGING, of=Household.endpoint_id),
+    ("PATCH", f"{HOOK}/{{endpoint_id}}"): Row(MANAGING, lambda _: {"description": "d"}, of=Household.endpoint_id),
+    ("DELETE", f"{HOOK}/{{endpoint_id}}"): Row(MANAGING, of=Household.endpoint_id),
+    ("POST", f"{HOOK}/{{endpoint_id}}/rotate_secret"): Row(MANAGING, lambda _: {}, of=Household.endpoint_id),
+    ("POST", f"{HOOK}/{{endpoint_id}}/test"): Row(MANAGING, of=Household.endpoint_id),
+    ("GET", f"{HOOK}/{{endpoint_id}}/message"): Row(READING | MANAGING, of=Household.endpoint_id),
+    ("GET", f"{HOOK}/{{endpoint_id}}/message/{{message_id}}"): Row(READING | MANAGING, of=Household.message),
+    ("POST", f"{HOOK}/{{endpoint_id}}/message/{{message_id}}/replay"): Row(MANAGING, of=Household.told_message),
     ("GET", "/api/v1/admin/account"): Row(MANAGING, operators=True),
     ("GET", "/api/v1/admin/account/{account_id}"): Row(MANAGING, of=Household.account_id, operators=True),
     ("GET", "/api/v1/admin/account/{account_id}/history"): Row(MANAGING, of=Household.account_id, operators=True),
@@ -180,8 +225,9 @@ def operators(served):
 
 
 def ask(tenant, method, path, object_id, body):
-    name = path.partition("{")[2].partition("}")[0]
-    at = path.format(**{name: object_id}) if name else path
+    names = re.findall(r"{(\w+)}", path)
+    ids = object_id if isinstance(object_id, tuple) else [object_id] * len(names)
+    at = path.format(**dict(zip(names, ids, strict=True)))
     return tenant.client.request(method, at, json=body, headers=tenant.headers)
 
 
@@ -190,7 +236,7 @@ def ask(tenant, method, path, object_id, body):
 def test_a_role_may_do_what_it_says_and_nothing_else(household, operators, method, path, role):
     row = ROWS[method, path]
     tenant = (operators if row.operators else household.by_role)[role]
-    object_id = row.of(household) if row.of else None
+    object_id = row.of(household) if row.of else row.word
 
     answer = ask(tenant, method, path + row.query, object_id, row.body(household))
 

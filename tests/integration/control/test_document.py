@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import time
 
 import pytest
@@ -49,12 +50,17 @@ ERASED = {"recipient_email_address": "nobody@example.com"}
 def ids(served):
     """What the paths may name: of an account nobody else uses, but for the operator."""
     tenant = served.tenant()
+    manager = served.as_role(tenant, Role.IAC)
+    endpoint_id = manager.post("/api/v1/webhook", {"url": "https://hooks.example/"}).json()["endpoint_id"]
     return {
+        "endpoint_id": endpoint_id,
+        "message_id": manager.post(f"/api/v1/webhook/{endpoint_id}/test", None).json()["message_id"],
         "send_id": tenant.send(click_tracking=True, content_text="text").json()["send_id"],
         "profile_id": str(tenant.profile.public_id),
         "key_id": str(served.another_key(tenant.account, Role.READ_ONLY).api_key.public_id),
         "account_id": str(tenant.account.public_id),
         "erasure_id": tenant.post("/api/v1/erasure", ERASED).json()["erasure_id"],
+        "dimension": "country",
         "of": {role: served.as_role(tenant, role).headers for role in (Role.STANDARD, Role.IAC)},
     }
 
@@ -86,11 +92,11 @@ def test_answers_conform_to_the_document(served, callers, operation, mode):
     ids=lambda operation: operation.label,
 )
 def test_what_is_there_is_shown_as_the_document_says(served, ids, operation):
-    name = operation.path.partition("{")[2].partition("}")[0]
-    owner = served.operator().headers if name == "account_id" else ids["of"][Role.STANDARD]
-    headers = ids["of"][Role.IAC] if name == "key_id" else owner
+    names = re.findall(r"{(\w+)}", operation.path)
+    owner = served.operator().headers if "account_id" in names else ids["of"][Role.STANDARD]
+    headers = ids["of"][Role.IAC] if "key_id" in names else owner
 
-    case = operation.Case(path_parameters={name: ids[name]})
+    case = operation.Case(path_parameters={name: ids[name] for name in names})
 
     answer = case.call(base_url=str(served.client.base_url), headers=headers)
     assert answer.status_code == 200, answer.text

@@ -32,10 +32,12 @@ from waypost.events.hit import Outcome
 from waypost.events.id_time import uuid7_unix_ms
 from waypost.events.location import Location
 from waypost.events.name import EventName
+from waypost.events.verdict import Reason, Verdict, VerdictClass
 from waypost.store.errors import StoreFailed
 from waypost.store.rows import Event, EventLink
 
 SEND = "/api/v1/email/send"
+NO_CLICKS = {"total": 0, "human": 0, "machine": 0, "unknown": 0, "first_at_utc": None, "first_human_at_utc": None}
 
 
 def counts(api):
@@ -83,7 +85,7 @@ def test_what_was_answered_is_what_is_read_later(api):
     tenant = api.tenant()
     answer = tenant.send(click_tracking=True, tags=["x", "y"]).json()
 
-    assert tenant.get(f"{SEND}/{answer['send_id']}").json() == answer
+    assert tenant.get(f"{SEND}/{answer['send_id']}").json() == answer | {"clicks": NO_CLICKS}
 
 
 def test_a_send_its_queue_place_and_its_news_are_there_together(api):
@@ -289,7 +291,7 @@ def test_a_failure_in_rewriting_sends_the_message_untracked_and_says_so(api, mon
     assert (body["state"], body["click_tracking"]) == ("accepted", False)
     assert "untracked" in body["error"]
     assert body["link_report"] == {"tracked": 0, "skipped": 0, "links": [], "size": None, "error": body["error"]}
-    assert tenant.get(f"{SEND}/{body['send_id']}").json() == body
+    assert tenant.get(f"{SEND}/{body['send_id']}").json() == body | {"clicks": NO_CLICKS}
 
 
 @pytest.mark.parametrize("state", [AccountState.PENDING, AccountState.REJECTED, AccountState.SUSPENDED])
@@ -393,7 +395,7 @@ def test_a_report_that_an_earlier_release_kept_beside_the_send_is_shown(api):
         session.add(Report(send_id=UUID(answer["send_id"]), report=content.report, created_at=START))
         content.report = None
 
-    assert tenant.get(f"{SEND}/{answer['send_id']}").json() == answer
+    assert tenant.get(f"{SEND}/{answer['send_id']}").json() == answer | {"clicks": NO_CLICKS}
 
 
 def test_what_mail_notes_of_a_send_shows(api):
@@ -463,6 +465,13 @@ def test_events_say_who_did_what_when_with_what(api):
         user_agent="Mozilla/5.0",
         client=Client("Firefox", "128.0", "Linux", "", "Phone", DeviceType.MOBILE, ImageProxy.GOOGLE),
         location=Location("GB", "England", "London", 51.5142, -0.0931, "Europe/London", 20712, "Andrews & Arnold"),
+        verdict=Verdict(
+            verdict_class=VerdictClass.MACHINE,
+            score=80,
+            reasons=(Reason.SEC_FETCH_MISSING,),
+            final=True,
+            rules_version=1,
+        ),
     )
     sent = an_event(tenant, send_id, EventName.SENT, detail="250 ok")
     api.store.events[tenant.account.number, send_id] = [sent, click]
@@ -497,8 +506,12 @@ def test_events_say_who_did_what_when_with_what(api):
             "time_zone": "Europe/London",
         },
         "ip": "192.0.2.1",
+        "verdict": {"class": "machine", "final": True, "score": 80, "reasons": ["sec_fetch_missing"]},
+        "first_for_link": True,
+        "first_for_send": True,
     }
     absent = dict.fromkeys(["link", "outcome", "client", "image_proxy", "os", "device", "user_agent", "geo", "ip"])
+    absent |= dict.fromkeys(["verdict", "first_for_link", "first_for_send"])
     assert of_state == shared | absent | {
         "event_id": str(sent.event_id),
         "event": "sent",
@@ -584,7 +597,7 @@ def test_of_many_at_once_each_is_answered_for_itself(api):
     for number, answer in enumerate(answers):
         if answer.status_code == 202:
             assert (answer.json()["subject"], answer.json()["tags"]) == (f"number {number}", [str(number)])
-            assert good.get(f"{SEND}/{answer.json()['send_id']}").json() == answer.json()
+            assert good.get(f"{SEND}/{answer.json()['send_id']}").json() == answer.json() | {"clicks": NO_CLICKS}
 
 
 def test_a_message_that_the_database_refuses_costs_no_other_its_place(api, monkeypatch):

@@ -18,7 +18,7 @@ def ms(at):
 def test_a_summary_has_every_event_and_the_period(api):
     body = api.tenant().get(SUMMARY).json()
 
-    assert set(body["group_by"]) == {str(name) for name in EventName}
+    assert list(body["group_by"])[: len(EventName)] == [str(name) for name in EventName]
     assert body["group_by"]["click"] == {"current": 5, "previous": 3, "delta": 2}
     assert body["period"] == {"from": ms(START - timedelta(days=31)), "to": ms(START)}
 

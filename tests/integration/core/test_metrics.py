@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from waypost.control.verification.findings import Verdict
 from waypost.core.metrics import CoreCounts, render
-from waypost.db.states import AccountState, DeliveryState, OutboxTopic, ProfileState, SendState
+from waypost.db.states import AccountState, AttemptOutcome, DeliveryState, OutboxTopic, ProfileState, SendState
 from waypost.db.tables import Account, Delivery, Outbox, Profile, ProfileCheck, Send
 from waypost.mail.deliver import UNTRACKED, Outcome
 from waypost.pipeline.counts import Count
@@ -109,6 +109,9 @@ def test_they_tell_what_the_parts_have_counted(database):
     counts.mail.update({Outcome.DELIVERED: 5, Outcome.REJECTED: 2, UNTRACKED: 1})
     counts.checks.update({Verdict.LOST: 3, "failed": 1})
     counts.pipeline.add(Count.STORED, 9)
+    counts.webhooks.noted(4)
+    counts.webhooks.attempted(AttemptOutcome.TIMEOUT)
+    counts.webhooks.disabled()
 
     found = scraped(database, counts)
 
@@ -120,6 +123,10 @@ def test_they_tell_what_the_parts_have_counted(database):
     assert found["waypost_profile_checks_total", "failed"] == 1
     assert found["waypost_profile_checks_total", "right"] == 0
     assert found["waypost_pipeline_total", "stored"] == 9
+    assert found["waypost_webhook_messages_total",] == 4
+    assert found["waypost_webhook_attempts_total", "timeout"] == 1
+    assert found["waypost_webhook_attempts_total", "delivered"] == 0
+    assert found["waypost_webhook_endpoints_given_up_total",] == 1
 
 
 def test_of_an_empty_install_everything_is_there_and_zero(database):

@@ -16,17 +16,33 @@ from waypost.control.sources import SYSTEM
 from waypost.db import ControlKey
 from waypost.db.outbox import LinkRecord, SendEvent, SendRecord, rows
 from waypost.db.pseudonym import pseudonym
-from waypost.db.states import ErasureState, SendState
-from waypost.db.tables import Account, Content, Delivery, Erasure, IdempotencyKey, Profile, SearchEntry, Send
+from waypost.db.states import AttemptOutcome, ErasureState, SendState, WebhookFormat
+from waypost.db.tables import (
+    Account,
+    Content,
+    Delivery,
+    Erasure,
+    IdempotencyKey,
+    Profile,
+    SearchEntry,
+    Send,
+    WebhookAttempt,
+    WebhookEndpoint,
+    WebhookNotice,
+)
 from waypost.db.tombstones import Tombstones
 from waypost.events.client_parser import ClientParser
+from waypost.events.notice import NoticeType
 from waypost.pipeline.collector import Collector
 from waypost.pipeline.counts import Counts
 from waypost.pipeline.enrich import Enricher, client_step
 from waypost.pipeline.erasing import Erasing
 from waypost.pipeline.hold import hold_segments
 from waypost.pipeline.outbox import OutboxDrain
+from waypost.pipeline.tell import Teller
 from waypost.store import EventStore
+from waypost.webhooks.counts import Counts as WebhookCounts
+from waypost.webhooks.notices import Notices
 
 KEY = ControlKey(b"k" * 32)
 HER = "Jane.Roe.7391@inbox.example"
@@ -46,6 +62,7 @@ class Install:
         self.tombstones = Tombstones(database, KEY)
         self.now = datetime.now(UTC)
         counts = Counts()
+        teller = Teller(Notices(database, WebhookCounts(), now=lambda: self.now, keep=timedelta(days=7)))
         self.collector = Collector(
             data / "spool",
             self.store,
@@ -53,8 +70,16 @@ class Install:
             counts,
             now=lambda: self.now,
             erased=self.tombstones.has,
+            tell=teller.hits,
         )
-        self.outbox = OutboxDrain(database, self.store, counts, now=lambda: self.now, erased=self.tombstones.has)
+        self.outbox = OutboxDrain(
+            database,
+            self.store,
+            counts,
+            now=lambda: self.now,
+            erased=self.tombstones.has,
+            tell=teller.send_events,
+        )
         self.erasing = Erasing(
             database,
             self.store,
@@ -79,7 +104,17 @@ class Install:
                 created_at=self.now,
                 modified_at=self.now,
             )
-            session.add(profile)
+            endpoint = WebhookEndpoint(
+                public_id=uuid4(),
+                account=account.number,
+                url="https://hooks.example/",
+                events=[NoticeType.CLICK, NoticeType.BOUNCE],
+                format=WebhookFormat.WAYPOST,
+                sealed_secret=b"",
+                created_at=self.now,
+                modified_at=self.now,
+            )
+            session.add_all([profile, endpoint])
             session.flush()
             self.account, self.profile = account.number, profile.number
 
@@ -158,6 +193,26 @@ class Install:
             pass
         self.collector.collect()
 
+    def told(self):
+        """Which sends webhooks are to be told of."""
+        with self.database.reading() as session:
+            return set(session.scalars(select(WebhookNotice.send_id)))
+
+    def attempted(self, send):
+        """Every notice of it, and its receiver answers with what it was told."""
+        with self.database.writing() as session:
+            for number in session.scalars(select(WebhookNotice.number).where(WebhookNotice.send_id == send)).all():
+                attempt = WebhookAttempt(
+                    notice=number,
+                    started_at=self.now,
+                    duration_ms=1,
+                    outcome=AttemptOutcome.DELIVERED,
+                    status=200,
+                    error="",
+                    answer=f"thanks for {HER}",
+                )
+                session.add(attempt)
+
     def ask(self, address, account=None):
         return ask_for_erasure(self.database, SYSTEM, KEY, address, account=account, asked_by="cli")
 
@@ -231,7 +286,9 @@ def test_nothing_tells_of_an_erased_reader_and_counts_stay(install):
     install.clicked(hers, pseudonym(KEY, hers), **HERS)
     install.clicked(his, **HIS_OWN)
     install.collect()
-    install.sent(HIS, "John")
+    assert install.told() == {his, hers, pseudonym(KEY, hers)}
+    install.attempted(hers)
+    his_next, _ = install.sent(HIS, "John")
     before = install.clicks()
     texts, needles = traces(hers, key)
     assert all(each in install.everything().lower() for each in (HER.lower(), "198.51.100.73", str(hers), key))
@@ -247,6 +304,7 @@ def test_nothing_tells_of_an_erased_reader_and_counts_stay(install):
         "deliveries": 1,
         "search_entries": 1,
         "sends": 1,
+        "webhook_notices": 5,
         "contents": 1,
         "outbox": 0,
         "idempotency_keys": 1,
@@ -258,6 +316,10 @@ def test_nothing_tells_of_an_erased_reader_and_counts_stay(install):
     # She clicks again, by links that go on working.
     install.clicked(hers, pseudonym(KEY, hers), **HERS)
     install.collect()
+    assert install.told() == {his, his_next}
+    assert install.store.lookup.sent_to(HER, None, 10) == []
+    seen = install.store.lookup.newest(None, 100, install.now)
+    assert [each.send for each in seen if each.event.send_id is None] == [None] * 9
     assert sum(count for _, count in install.clicks()) == sum(count for _, count in before) + 4
 
     for _ in range(240):
@@ -284,6 +346,7 @@ def test_facts_on_their_way_go_and_later_ones_are_dropped(install):
         session.add_all(rows([install.bounced(hers, HER)], install.now))
     install.collect()
     assert "jane" not in install.everything().lower()
+    assert install.told() == set()
 
 
 def test_a_content_that_others_share_stays(install):
@@ -291,11 +354,15 @@ def test_a_content_that_others_share_stays(install):
     hers, _ = install.sent(HER, "Jane")
     with install.database.writing() as session:
         session.get_one(Send, hers).content_id = session.get_one(Send, his).content_id
+        content = session.get_one(Content, session.get_one(Send, his).content_id)
+        content.addressees = {"to": [["Jane", HER]], "cc": [["John", HIS], ["", HER.lower()]]}
     install.ask(HER)
     install.step()
     with install.database.reading() as session:
         assert session.scalars(select(Send.send_id)).all() == [his]
-        assert session.get_one(Content, session.get_one(Send, his).content_id).html == "<p>Dear John"
+        content = session.get_one(Content, session.get_one(Send, his).content_id)
+        assert content.html == "<p>Dear John"
+        assert content.addressees == {"to": [], "cc": [["John", HIS]]}
 
 
 def test_an_account_erases_what_it_sent_and_no_other(install):

@@ -8,7 +8,7 @@ from waypost.events.hit import Outcome
 from waypost.events.verdict import Reason, VerdictClass
 from waypost.pipeline.counts import Count, Counts
 from waypost.pipeline.enrich import Facts
-from waypost.pipeline.verdicts import Change, Settler, first_verdicts
+from waypost.pipeline.verdicts import Settler, first_verdicts
 
 FACTS = Facts(client=PHONE, location=LONDON)
 BROWSER = {
@@ -40,17 +40,22 @@ class Rig:
         self.account = account
         self.now = NOON + timedelta(minutes=10)
         self.told = []
+        self.settled = []
         self.counts = Counts()
         self.held = held
-        self.settler = Settler(store, self.counts, self.hold, now=lambda: self.now, changed=self.tell)
+        self.settler = Settler(store, self.counts, self.hold, now=lambda: self.now, changed=self.tell, settled=self.end)
         self.settle()
         self.told.clear()
+        self.settled.clear()
 
     def hold(self, names):
         return self.held(names)
 
     def tell(self, changes):
         self.told += changes
+
+    def end(self, verdicts):
+        self.settled += verdicts
 
     def store_batch(self, *hits):
         """As the collector does."""
@@ -116,9 +121,10 @@ def test_a_burst_that_came_in_two_batches_is_settled_as_one(rig):
     assert rig.settle() == len(hits)
     assert rig.classes(send) == [VerdictClass.MACHINE] * len(hits)
     assert all(event.verdict.final for event in rig.store.send_events(rig.account, send))
-    assert rig.told == [
-        Change(rig.account, send, hits[0].event_id, VerdictClass.HUMAN, VerdictClass.MACHINE),
-    ]
+    [change] = rig.told
+    assert (change.account, change.send_id, change.hit.event_id) == (rig.account, send, hits[0].event_id)
+    assert (change.before, change.after) == (VerdictClass.HUMAN, VerdictClass.MACHINE)
+    assert {each.event_id for each in rig.settled} == {each.event_id for each in hits}
     assert rig.counts.snapshot()[Count.RECLASSIFIED] >= 1
     assert rig.settle() == 0
 

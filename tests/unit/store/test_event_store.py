@@ -13,7 +13,8 @@ from waypost.events.hit import HitKind, Outcome
 from waypost.events.location import UNKNOWN as UNKNOWN_LOCATION
 from waypost.events.location import Location
 from waypost.events.name import EventName
-from waypost.store import EventLink, EventStore, PeriodCount, SentLink, StoreFailed, event_store
+from waypost.store import EventLink, EventStore, PeriodCount, SentLink, StoreFailed, reading
+from waypost.store.analysis import Filters, Period
 from waypost.store.connection import Connection
 
 
@@ -185,7 +186,7 @@ def test_reading_and_writing_from_many_threads_loses_nothing(store, account):
     def work(worker):
         for record in range(5):
             store.insert_hits([hit_row(hit(account, send), segment=f"edge-1.t{worker}", record=record)])
-            store.summary(account, NOON, NOON + timedelta(days=1))
+            store.analysis.summary(account, Period(NOON, NOON + timedelta(days=1)), Filters())
 
     threads = [threading.Thread(target=work, args=(worker,)) for worker in range(4)]
     for thread in threads:
@@ -199,7 +200,7 @@ SLOW = "SELECT sum(sipHash64(number)) FROM numbers(1000000000000)"
 
 
 def test_a_long_analysis_does_not_hold_up_what_the_pipeline_asks(store, account, monkeypatch):
-    monkeypatch.setattr(event_store, "READ_SECONDS", 1)
+    monkeypatch.setattr(reading, "READ_SECONDS", 1)
     with ThreadPoolExecutor(1) as thread:
         analysis = thread.submit(store._query, "analysis", SLOW)
         store.insert_send_events([send_event(account, send_id())])
@@ -209,7 +210,7 @@ def test_a_long_analysis_does_not_hold_up_what_the_pipeline_asks(store, account,
 
 
 def test_a_query_that_takes_too_long_is_given_up(store, monkeypatch):
-    monkeypatch.setattr(event_store, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(reading, "READ_SECONDS", 0.2)
     with pytest.raises(StoreFailed, match="Timeout exceeded"):
         store._query("analysis", SLOW)
 
@@ -229,16 +230,19 @@ class StuckReader:
 
 def test_a_stuck_store_holds_a_few_readers_and_refuses_the_next_at_once(account):
     reader = StuckReader()
-    store = EventStore(Connection(writer=None, reader=reader, close=lambda: None))
-    with ThreadPoolExecutor(event_store.READERS_MAX) as threads:
-        waiting = [threads.submit(store.summary, account, NOON, NOON + DAY) for _ in range(event_store.READERS_MAX)]
+    store = EventStore(Connection(writer=None, reader=reader, glance=None, close=lambda: None))
+    with ThreadPoolExecutor(reading.READERS_MAX) as threads:
+        waiting = [
+            threads.submit(store.analysis.domains, account, Period(NOON, NOON + DAY), Filters(), 1)
+            for _ in range(reading.READERS_MAX)
+        ]
         for _ in waiting:
             assert reader.asked.acquire(timeout=5)
         with pytest.raises(StoreFailed, match="waiting already"):
-            store.summary(account, NOON, NOON + DAY)
+            store.analysis.domains(account, Period(NOON, NOON + DAY), Filters(), 1)
         reader.answer.set()
-    assert [future.exception() for future in waiting] == [None] * event_store.READERS_MAX
-    assert store.summary(account, NOON, NOON + DAY)
+    assert [future.exception() for future in waiting] == [None] * reading.READERS_MAX
+    assert store.analysis.domains(account, Period(NOON, NOON + DAY), Filters(), 1)
 
 
 @dataclass(frozen=True)
@@ -269,7 +273,7 @@ TICK = timedelta(microseconds=1)
 )
 def test_summary_counts_what_lies_in_the_period_and_leaves_out_head_and_prefetch(store, account, case):
     store.insert_hits([hit_row(hit(account, send_id(), occurred_at=NOON + case.at, outcome=case.outcome))])
-    summary = store.summary(account, NOON, NOON + DAY)
+    summary = store.analysis.summary(account, Period(NOON, NOON + DAY), Filters())
     assert summary.counts[EventName.CLICK] == case.expected
     assert (summary.from_, summary.to) == (NOON, NOON + DAY)
 
@@ -279,7 +283,7 @@ def test_summary_has_every_event_name_and_counts_the_states_of_sends_and_anonymo
         [send_event(account, send_id(), name) for name in [EventName.SENT] * 2 + [EventName.BOUNCE]]
     )
     store.insert_hits([hit_row(hit(account, None, kind=HitKind.OPEN))])
-    counts = store.summary(account, NOON, NOON + DAY).counts
+    counts = store.analysis.summary(account, Period(NOON, NOON + DAY), Filters()).counts
     assert list(counts) == list(EventName)
     assert {name: count.current for name, count in counts.items() if count.current} == {
         EventName.SENT: 2,

@@ -26,26 +26,25 @@ from waypost.control.paging import (
 )
 from waypost.control.responses import ErrorBody, refusals
 from waypost.control.sends.acceptance import Taken
+from waypost.control.sends.event_schema import EventView
+from waypost.control.sends.events import event_views
 from waypost.control.sends.recipients import RefusedRecipient, addressees_of, checked, recipients_of
 from waypost.control.sends.schema import (
     BatchRecipient,
     BatchView,
+    ClicksView,
     CopyKind,
     CopyView,
     DeliveryView,
-    DeviceView,
-    EventLink,
-    EventView,
-    GeoView,
     NewBatch,
     NewRecipient,
     NewSend,
     SendView,
-    SoftwareView,
 )
 from waypost.control.sends.service import (
     FoundSend,
     accept,
+    find_clicks,
     find_content,
     find_events,
     find_send,
@@ -56,9 +55,8 @@ from waypost.control.sends.words import wanted_words
 from waypost.control.times import unix_seconds
 from waypost.db.states import PrivacyMode
 from waypost.db.tables import Delivery, Send
-from waypost.events.location import Location
 from waypost.links.token import IpPolicy
-from waypost.store.rows import Event
+from waypost.store.rows import Clicks
 
 _PATH = "/api/v1/email/send"
 router = APIRouter(prefix=_PATH, tags=["sends"])
@@ -143,7 +141,7 @@ def sends(
     found = list_sends(control, principal, before=None if cursor is None else _send_before(cursor), limit=limit + 1)
     page = found[:limit]
     link_next(response, _PATH, {"limit": limit}, cursor_of(page[-1].send.send_id.hex) if len(found) > limit else None)
-    return [_view(each) for each in page]
+    return _views(control, principal, page)
 
 
 @router.get("/search", responses=_LISTING)
@@ -170,20 +168,21 @@ def search_for_sends(
     page = found[:limit]
     cursor = cursor_of(page[-1][0]) if len(found) > limit else None
     link_next(response, f"{_PATH}/search", {"q": q, "limit": limit}, cursor)
-    return [_view(each) for _, each in page]
+    return _views(control, principal, [each for _, each in page])
 
 
 @router.get("/{send_id}", responses=_READING)
 def get_send(control: ControlParts, principal: Reader, send_id: SendId) -> SendView:
     """Show a send, and how far it has come."""
-    return _view(find_send(control, principal, send_id))
+    [view] = _views(control, principal, [find_send(control, principal, send_id)])
+    return view
 
 
 @router.get("/{send_id}/events", responses=_READING | refusals(Code.STORE_UNAVAILABLE))
 def get_events(control: ControlParts, principal: Reader, send_id: SendId) -> list[EventView]:
-    """List what happened to a send, in order: its states, opens and clicks."""
+    """List what happened to a send, in the order it occurred: its states, opens and clicks."""
     found, events = find_events(control, principal, send_id)
-    return _events(found, events)
+    return event_views(found, events)
 
 
 @router.get(
@@ -224,13 +223,33 @@ def _part(part: str | None, media_type: str) -> Response:
     return Response(part.encode(), media_type=f"{media_type}; charset=utf-8", headers=_INERT)
 
 
-def _view(found: FoundSend) -> SendView:
+def _views(control: Control, principal: Principal, found: Sequence[FoundSend]) -> list[SendView]:
+    """With the clicks of all of them, unless the event store cannot say at once."""
+    clicks = find_clicks(control, principal, [each.send.send_id for each in found])
+    return [_view(each, None if clicks is None else _clicks(clicks.get(each.send.send_id))) for each in found]
+
+
+def _clicks(clicks: Clicks | None) -> ClicksView:
+    if clicks is None:
+        return ClicksView(total=0, human=0, machine=0, unknown=0, first_at_utc=None, first_human_at_utc=None)
+    return ClicksView(
+        total=clicks.total,
+        human=clicks.human,
+        machine=clicks.machine,
+        unknown=clicks.total - clicks.human - clicks.machine,
+        first_at_utc=unix_seconds(clicks.first_at),
+        first_human_at_utc=unix_seconds(clicks.first_human_at) if clicks.first_human_at else None,
+    )
+
+
+def _view(found: FoundSend, clicks: ClicksView | None = None) -> SendView:
     send = found.send
     return _view_of(
         {column: getattr(send, column) for column in _COLUMNS},
         found.sending_profile_id,
         found.link_report,
         delivery=_delivery(found.postponed) if found.postponed else None,
+        clicks=clicks,
     )
 
 
@@ -239,6 +258,7 @@ def _view_of(
     sending_profile_id: UUID,
     link_report: dict[str, Any] | None,
     delivery: DeliveryView | None = None,
+    clicks: ClicksView | None = None,
 ) -> SendView:
     """What is shown of a send, given the values of its row."""
     return SendView(
@@ -248,6 +268,7 @@ def _view_of(
         created_at_utc=unix_seconds(row["created_at"]),
         modified_at_utc=unix_seconds(row["modified_at"]),
         delivery=delivery,
+        clicks=clicks,
         # A release before this one wrote neither.
         privacy_mode=row["privacy_mode"] or PrivacyMode.IDENTIFIED,
         ip_policy=row["ip_policy"] or IpPolicy.FULL,
@@ -311,45 +332,4 @@ def _delivery(postponed: Delivery) -> DeliveryView:
         attempts=postponed.attempts,
         last_error=postponed.last_error or "",
         next_attempt_at_utc=unix_seconds(postponed.next_attempt_at),
-    )
-
-
-def _events(found: FoundSend, events: Sequence[Event]) -> list[EventView]:
-    return [_event(found, event) for event in events]
-
-
-def _event(found: FoundSend, event: Event) -> EventView:
-    by_reader, client = event.outcome is not None, event.client
-    return EventView(
-        event_id=event.event_id,
-        event=event.event,
-        send_id=found.send.send_id,
-        send_key=found.send.send_key,
-        sending_profile_id=found.sending_profile_id,
-        recipient_email_address=found.send.recipient_email_address,
-        tags=found.send.tags,
-        occurred_at_utc=unix_seconds(event.occurred_at),
-        detail=event.detail,
-        link=EventLink(index=link.index, name=link.name, url=link.url, part=link.part)
-        if (link := event.link)
-        else None,
-        outcome=event.outcome,
-        client=SoftwareView(name=client.browser, version=client.browser_version) if by_reader else None,
-        image_proxy=client.image_proxy,
-        os=SoftwareView(name=client.os, version=client.os_version) if by_reader else None,
-        device=DeviceView(name=client.device, type=client.device_type) if by_reader else None,
-        user_agent=event.user_agent if by_reader else None,
-        geo=_geo(event.location) if by_reader else None,
-        ip=event.client_address if by_reader else None,
-    )
-
-
-def _geo(location: Location) -> GeoView:
-    return GeoView(
-        country=location.country,
-        region=location.region,
-        city=location.city,
-        latitude=location.latitude,
-        longitude=location.longitude,
-        time_zone=location.time_zone,
     )

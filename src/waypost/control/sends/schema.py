@@ -23,9 +23,6 @@ from waypost.control.links.schema import RewriteReport
 from waypost.control.responses import ErrorBody
 from waypost.control.sends.extras import Attachments, Headers, NewUnsubscribe
 from waypost.db.states import PrivacyMode, SendState
-from waypost.events.client import DeviceType, ImageProxy
-from waypost.events.hit import Outcome
-from waypost.events.name import EventName
 from waypost.links.token import IpPolicy
 
 # A message for as many fits into one request with 10 KB of tags for each.
@@ -193,6 +190,17 @@ class CopyView(BaseModel):
     send_key: str
 
 
+class ClicksView(BaseModel):
+    """Clicks of a send. HEAD and prefetch are not counted."""
+
+    total: Annotated[int, Field(description="All: human, machine and unknown together.")]
+    human: int
+    machine: int
+    unknown: int
+    first_at_utc: Annotated[int | None, Field(description="Unix seconds, of the first one of all. Null: none yet.")]
+    first_human_at_utc: Annotated[int | None, Field(description="Unix seconds, of the first one by a person.")]
+
+
 class SendView(BaseModel):
     """A send."""
 
@@ -244,6 +252,13 @@ class SendView(BaseModel):
             exclude_if=_untrue,
         ),
     ] = False
+    clicks: Annotated[
+        ClicksView | None,
+        Field(
+            description="Extension. Absent when the event store cannot say within a second, and just after sending.",
+            exclude_if=_absent,
+        ),
+    ] = None
 
 
 class BatchRecipient(BaseModel):
@@ -271,63 +286,3 @@ class BatchView(BaseModel):
         str | None, Field(description="One sentence: why all of it goes out untracked.", exclude_if=_absent)
     ] = None
     created_at_utc: Annotated[int, Field(description="Unix seconds.")]
-
-
-class EventLink(BaseModel):
-    """The link that a click followed."""
-
-    index: int
-    name: str
-    url: str
-    part: Annotated[str, Field(description="`html`, or `outlook`.")]
-
-
-class SoftwareView(BaseModel):
-    """A program or system; empty where unknown."""
-
-    name: str
-    version: str
-
-
-class DeviceView(BaseModel):
-    """What a reader holds in her hands; empty or `unknown` where unknown."""
-
-    name: str
-    type: DeviceType
-
-
-class GeoView(BaseModel):
-    """Where a reader's address is, as far as a database of addresses knows; empty or null where unknown.
-
-    That of an image proxy, a VPN or a company's gateway is where that is, and not the reader.
-    """
-
-    country: Annotated[str, Field(description="ISO 3166-1 alpha-2: `GB`.")]
-    region: Annotated[str, Field(description="Largest part of the country, in English: `England`.")]
-    city: str
-    latitude: Annotated[float | None, Field(description="Degrees, of the city or the country's middle.")]
-    longitude: Annotated[float | None, Field(description="Degrees.")]
-    time_zone: Annotated[str, Field(description="Name in the IANA database: `Europe/London`.")]
-
-
-class EventView(BaseModel):
-    """Something that happened to a send."""
-
-    event_id: UUID
-    event: EventName
-    send_id: UUID
-    send_key: str
-    sending_profile_id: UUID
-    recipient_email_address: str
-    tags: list[str]
-    occurred_at_utc: Annotated[int, Field(description="Unix seconds.")]
-    detail: Annotated[str, Field(description="Of a state: the relay's words, or the reason.")]
-    link: Annotated[EventLink | None, Field(description="Of a click.")]
-    outcome: Annotated[Outcome | None, Field(description="Of a click or an open; `head` and `prefetch` do not count.")]
-    client: Annotated[SoftwareView | None, Field(description="Of a click or an open, like the fields below.")]
-    image_proxy: Annotated[ImageProxy | None, Field(description="Who fetched the image in the reader's stead.")]
-    os: SoftwareView | None
-    device: DeviceView | None
-    user_agent: str | None
-    geo: GeoView | None
-    ip: Annotated[str | None, Field(description="After the IP policy of the link.")]

@@ -1,5 +1,6 @@
 """Accepting messages, and telling what became of them."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,10 @@ from waypost.control.sends.schema import Message, NewRecipient
 from waypost.control.sends.search import search
 from waypost.db.states import DeliveryState
 from waypost.db.tables import Content, Delivery, Profile, Report, Send
-from waypost.store.rows import Event
+from waypost.store.errors import StoreError
+from waypost.store.rows import Clicks, Event
+
+_log = logging.getLogger(__name__)
 
 _POSTPONED = select(Delivery).where(
     Delivery.state.in_((DeliveryState.QUEUED, DeliveryState.SENDING)), Delivery.last_error.is_not(None)
@@ -120,6 +124,15 @@ def find_events(control: Control, principal: Principal, send_id: UUID) -> tuple[
     """
     found = find_send(control, principal, send_id)
     return found, control.store.send_events(principal.account.number, send_id)
+
+
+def find_clicks(control: Control, principal: Principal, send_ids: Sequence[UUID]) -> dict[UUID, Clicks] | None:
+    """Clicks of sends, those without any left out; None when the event store cannot say at once."""
+    try:
+        return control.store.analysis.clicks(principal.account.number, send_ids)
+    except StoreError as error:
+        _log.warning("sends are shown without their clicks: %s", error)
+        return None
 
 
 def _owned(session: Session, principal: Principal, send_id: UUID) -> Send:

@@ -1,0 +1,168 @@
+"""The SQL of counts: put together from this module's constants, its parameters bound by the engine.
+
+Counted are clicks and opens that were answered: HEAD and prefetch are stored, and left out here. A hit that no rule has
+seen is `unknown`, so that human, machine and unknown always add up to the total.
+"""
+
+from typing import Final
+
+from waypost.events.name import EventName
+from waypost.events.verdict import VerdictClass
+from waypost.store.columns import NO_SEND
+
+_NOW: Final = "occurred_at >= {from:DateTime64(6, 'UTC')}"
+_BEFORE: Final = "occurred_at < {from:DateTime64(6, 'UTC')}"
+HUMAN: Final = f"verdict = '{VerdictClass.HUMAN}'"
+MACHINE: Final = f"verdict = '{VerdictClass.MACHINE}'"
+_UNKNOWN: Final = f"verdict NOT IN ('{VerdictClass.HUMAN}', '{VerdictClass.MACHINE}')"
+VERDICTS: Final = {VerdictClass.HUMAN: HUMAN, VerdictClass.MACHINE: MACHINE, VerdictClass.UNKNOWN: _UNKNOWN}
+
+# A hit of nobody, in anonymous mode, is in no unique count: nobody can tell it from another.
+_KNOWN: Final = f"send_id != toUUID('{NO_SEND}')"
+_FOLLOWED: Final = f"{_KNOWN} AND event = '{EventName.CLICK}'"
+# Sets of 64-bit hashes cost half of what sets of ids do. Among ten million, two are the same by chance in one of
+# 300,000 such counts.
+# name: (aggregate with room for its condition, condition). A send has one recipient, so sends are told apart for them.
+MEASURES: Final = {
+    "total": ("countIf({})", "1"),
+    "human": ("countIf({})", HUMAN),
+    "machine": ("countIf({})", MACHINE),
+    "unknown": ("countIf({})", _UNKNOWN),
+    "unique_send": ("uniqExactIf(cityHash64(send_id), {})", _KNOWN),
+    "unique_send_human": ("uniqExactIf(cityHash64(send_id), {})", f"{_KNOWN} AND {HUMAN}"),
+    "unique_send_machine": ("uniqExactIf(cityHash64(send_id), {})", f"{_KNOWN} AND {MACHINE}"),
+    "unique_link": ("uniqExactIf(cityHash64(send_id, link_index), {})", _FOLLOWED),
+    "unique_link_human": ("uniqExactIf(cityHash64(send_id, link_index), {})", f"{_FOLLOWED} AND {HUMAN}"),
+    "unique_link_machine": ("uniqExactIf(cityHash64(send_id, link_index), {})", f"{_FOLLOWED} AND {MACHINE}"),
+}
+
+
+def _aggregates(*, unique: bool) -> str:
+    """Each measure now and before, in order; the unique ones come last."""
+    return ", ".join(
+        aggregate.format(f"{period} AND {condition}")
+        for aggregate, condition in MEASURES.values()
+        if unique or aggregate.startswith("countIf")
+        for period in (_NOW, _BEFORE)
+    )
+
+
+_ALL: Final = _aggregates(unique=True)
+_PERIOD: Final = """
+account = {account:UInt64}
+  AND occurred_at >= {previous_from:DateTime64(6, 'UTC')} AND occurred_at < {to:DateTime64(6, 'UTC')}"""
+HITS: Final = f"event IN ('{EventName.OPEN}', '{EventName.CLICK}') AND outcome = 'answered'"
+FILTERS: Final = {
+    "profile": "profile = {profile:UInt64}",
+    "event": "event = {event:String}",
+    "tag": "send_id IN (SELECT send_id FROM sends WHERE account = {account:UInt64} AND has(tags, {tag:String}))",
+}
+
+# Hours and days begin as the clocks of a time zone show. The previous period is laid over the current one.
+_MOVED: Final = f"if({_NOW}, occurred_at, addMicroseconds(occurred_at, {{length_us:Int64}}))"
+# Not toStartOfHour: it counts hours from the day before where clocks change by half an hour (Lord Howe Island).
+_HOUR_BEGINS: Final = (
+    f"toDateTime(intDiv(toUnixTimestamp64Micro({_MOVED}), 60000000) * 60 "
+    f"- 60 * toMinute({_MOVED}, {{time_zone:String}}), {{time_zone:String}})"
+)
+_OFFSET: Final = "formatDateTime(at, '%z', {time_zone:String})"
+# An hour that the clocks show twice is told apart by its offset from UTC.
+_HOUR: Final = (
+    "concat(formatDateTime(at, '%Y-%m-%dT%H:%i', {time_zone:String}), "
+    f"substring({_OFFSET}, 1, 3), ':', substring({_OFFSET}, 4, 2))"
+)
+_DAY: Final = "formatDateTime(at, '%Y-%m-%d', {time_zone:String})"
+# dimension: (what rows are grouped by, how that is shown); the second is worked out for the groups only.
+KEYS: Final = {
+    "country": ("country", "at"),
+    "region": ("(country, region)", "if(at.2 = '', '', concat(at.1, '/', at.2))"),
+    "city": ("(country, region, city)", "if(at.3 = '', '', concat(at.1, '/', at.2, '/', at.3))"),
+    "device": ("device_type", "at"),
+    "browser": ("browser", "at"),
+    "os": ("os", "at"),
+    "link": ("destination", "at"),
+    "tag": ("tag", "at"),
+    "hour": (_HOUR_BEGINS, _HOUR),
+    "day": (f"toStartOfDay({_MOVED}, {{time_zone:String}})", _DAY),
+}
+# Only the tags of sends that were opened or followed are read: those of all would take longer than the counting.
+_TAGS: Final = f"""
+ANY LEFT JOIN
+(
+    SELECT send_id, tags FROM sends
+    WHERE account = {{account:UInt64}} AND send_id IN (SELECT send_id FROM events WHERE {_PERIOD} AND {HITS})
+) AS sent USING send_id
+LEFT ARRAY JOIN tags AS tag"""  # noqa: S608 -- put together from this module's constants
+IN_ORDER_OF_TIME: Final = frozenset({"hour", "day"})
+
+
+def states(filters: str) -> str:
+    """The states of sends: the event, then how often now and before. There is nobody behind them."""
+    return f"""
+SELECT event, countIf({_NOW}), countIf({_BEFORE})
+FROM events
+WHERE {_PERIOD} AND outcome = '' AND {filters}
+GROUP BY event
+"""  # noqa: S608 -- put together from this module's constants
+
+
+def domains(filters: str) -> str:
+    """The recipients' domain, then how many sends reached a state now and before."""
+    return f"""
+SELECT domain, sum(now), sum(before)
+FROM
+(
+    SELECT send_id, countIf({_NOW}) AS now, countIf({_BEFORE}) AS before
+    FROM events
+    WHERE {_PERIOD} AND outcome = '' AND {filters}
+    GROUP BY send_id
+) AS reached
+ANY LEFT JOIN
+(
+    SELECT send_id, lower(substring(recipient_email_address, position(recipient_email_address, '@') + 1)) AS domain
+    FROM sends
+    WHERE account = {{account:UInt64}}
+      AND send_id IN (SELECT send_id FROM events WHERE {_PERIOD} AND outcome = '' AND {filters})
+) AS sent USING send_id
+GROUP BY domain
+ORDER BY 2 DESC, 3 DESC, domain
+LIMIT {{limit:UInt32}}
+"""  # noqa: S608 -- as above
+
+
+def by_event(filters: str) -> str:
+    """Clicks and opens: the event, then each measure now and before."""
+    return f"""
+SELECT event, {_ALL}
+FROM events
+WHERE {_PERIOD} AND {HITS} AND {filters}
+GROUP BY event
+"""  # noqa: S608 -- as above
+
+
+def by_key(dimension: str, filters: str, *, unique: bool) -> str:
+    """The key, then each measure now and before; the key with the highest total first, or the earliest."""
+    grouped_by, shown = KEYS[dimension]
+    order = "at" if dimension in IN_ORDER_OF_TIME else "2 DESC, 3 DESC, at"
+    return f"""
+SELECT {shown} AS key, {_aggregates(unique=unique)}
+FROM events {_TAGS if dimension == "tag" else ""}
+WHERE {_PERIOD} AND {HITS} AND {filters}
+GROUP BY {grouped_by} AS at ORDER BY {order} LIMIT {{limit:UInt32}}
+"""  # noqa: S608 -- as above
+
+
+def overall(filters: str, *, unique: bool) -> str:
+    """Each measure now and before, over all keys: uniques of several keys do not add up."""
+    return f"SELECT {_aggregates(unique=unique)} FROM events WHERE {_PERIOD} AND {HITS} AND {filters}"  # noqa: S608 -- as above
+
+
+CLICKS: Final = f"""
+SELECT send_id, count(), countIf({HUMAN}), countIf({MACHINE}), min(occurred_at), minIf(occurred_at, {HUMAN})
+FROM events
+WHERE account = {{account:UInt64}} AND toUInt128(send_id) IN {{sends:Array(UInt128)}}
+  AND event = '{EventName.CLICK}' AND outcome = 'answered'
+GROUP BY send_id
+"""  # noqa: S608 -- as above
+
+TIME_ZONE: Final = "SELECT count() FROM system.time_zones WHERE time_zone = {time_zone:String}"

@@ -1,0 +1,284 @@
+"""The notices as a queue over the control database: who may work on what, until when, and what came of it.
+
+A claim is a lease. A worker that dies leaves it to end, and another takes the message, with the same `webhook-id`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, select, text, update
+from sqlalchemy.orm import Session
+
+from waypost.db.engine import Database
+from waypost.db.states import AttemptOutcome, EndpointState, NoticeState
+from waypost.db.tables import WebhookAttempt, WebhookEndpoint, WebhookNotice
+from waypost.events.notice import NoticeType
+from waypost.webhooks.schedule import is_given_up
+from waypost.webhooks.sender import Answer
+
+LEASE_SECONDS: Final = 120
+"""Not renewed: an attempt ends long before, by its own time and the event store's."""
+# Written down to the minute: a busy endpoint's row would be written at every message.
+_SUCCESS_NOTED: Final = timedelta(minutes=1)
+# In one transaction of housekeeping.
+_DELETED: Final = 5000
+
+GONE: Final = "it answered 410 Gone: no more is sent to it"
+GIVEN_UP: Final = "it took nothing for five days"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A notice held by this worker, with its endpoint; both are detached copies.
+
+    `notice.attempts` counts this attempt too, so it tells a worker that lost its lease from the one that has it.
+    """
+
+    notice: WebhookNotice
+    endpoint: WebhookEndpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One that was made.
+
+    Attributes:
+        started_at: aware, UTC.
+        duration_ms: until its end.
+        answer: what came of it.
+    """
+
+    started_at: datetime
+    duration_ms: int
+    answer: Answer
+
+    @property
+    def ended_at(self) -> datetime:
+        """When it was over."""
+        return self.started_at + timedelta(milliseconds=self.duration_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What the queue looks like.
+
+    Attributes:
+        oldest_due_at: of what waits for a worker; None when nothing does.
+        endpoints_disabled: at present.
+    """
+
+    oldest_due_at: datetime | None
+    endpoints_disabled: int
+
+
+class Queue:
+    """The notices table; every method is one transaction, and blocks."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def claim(self, now: datetime, limit: int, room: Callable[[WebhookEndpoint], int]) -> list[Claim]:
+        """Take what is due.
+
+        Args:
+            now: aware.
+            limit: at most so many.
+            room: how many more an endpoint may have under way.
+        """
+        with self._database.reading() as session:
+            due = [each for each in session.scalars(_endpoints_due(now)) if room(each) > 0]
+        if not due:
+            return []
+        claims: list[Claim] = []
+        with self._database.writing() as session:
+            # In turns of one endpoint's room each; who comes last this time is not last for ever: the order is random.
+            for endpoint in due:
+                most = min(room(endpoint), limit - len(claims))
+                if most > 0:
+                    claims += [Claim(notice, endpoint) for notice in _take(session, endpoint.number, now, most)]
+        return claims
+
+    def delivered(self, claim: Claim, attempt: Attempt) -> None:
+        """The receiver took it. Recorded even when the lease was lost meanwhile: it is a fact."""
+        endpoint, at = claim.endpoint, attempt.ended_at
+        with self._database.writing() as session:
+            if _settle(session, WebhookNotice.number == claim.notice.number, state=NoticeState.DELIVERED):
+                session.add(_row(claim, attempt))
+            news = or_(
+                WebhookEndpoint.failing_since.is_not(None),
+                WebhookEndpoint.succeeded_at.is_(None),
+                WebhookEndpoint.succeeded_at < at - _SUCCESS_NOTED,
+            )
+            session.execute(
+                update(WebhookEndpoint)
+                .where(WebhookEndpoint.number == endpoint.number, news)
+                .values(failing_since=None, succeeded_at=at)
+            )
+
+    def failed(self, claim: Claim, attempt: Attempt, next_attempt_at: datetime | None) -> str | None:
+        """It did not. Returns why the endpoint is disabled from now on, if it is.
+
+        Args:
+            claim: which ends.
+            attempt: that failed.
+            next_attempt_at: None: it is not tried again.
+        """
+        state = NoticeState.FAILED if next_attempt_at is None else NoticeState.PENDING
+        later = {} if next_attempt_at is None else {"next_attempt_at": next_attempt_at}
+        with self._database.writing() as session:
+            if not _settle(session, _held(claim), state=state, **later):
+                return None
+            session.add(_row(claim, attempt))
+            if attempt.answer.outcome is AttemptOutcome.MISSING:
+                return None  # the endpoint has no part in it
+            return _failing(session, claim.endpoint.number, attempt)
+
+    def postponed(self, claim: Claim, next_attempt_at: datetime) -> None:
+        """It could not be tried, for reasons of our own: that was no attempt."""
+        with self._database.writing() as session:
+            _settle(
+                session,
+                _held(claim),
+                state=NoticeState.PENDING,
+                next_attempt_at=next_attempt_at,
+                attempts=claim.notice.attempts - 1,
+            )
+
+    def clean(self, before: datetime) -> int:
+        """Delete a batch of what happened before, unless it is still to be told; returns how many notices are gone."""
+        enabled = select(WebhookEndpoint.number).where(WebhookEndpoint.state == EndpointState.ENABLED)
+        old = (
+            select(WebhookNotice.number)
+            .where(
+                WebhookNotice.occurred_at < before,
+                or_(WebhookNotice.state != NoticeState.PENDING, WebhookNotice.endpoint.not_in(enabled)),
+            )
+            .limit(_DELETED)
+        )
+        with self._database.writing() as session:
+            numbers = session.scalars(old).all()
+            session.execute(delete(WebhookNotice).where(WebhookNotice.number.in_(numbers)))
+        return len(numbers)
+
+
+def figures(session: Session, now: datetime) -> Figures:
+    """For metrics."""
+    disabled = select(func.count()).where(WebhookEndpoint.state == EndpointState.DISABLED)
+    enabled = select(WebhookEndpoint.number).where(WebhookEndpoint.state == EndpointState.ENABLED)
+    oldest = select(func.min(WebhookNotice.next_attempt_at)).where(
+        _PENDING, WebhookNotice.endpoint.in_(enabled), WebhookNotice.next_attempt_at <= now
+    )
+    return Figures(session.scalar(oldest), session.scalar(disabled) or 0)
+
+
+def test_notice(endpoint: WebhookEndpoint, message_id: UUID, now: datetime) -> WebhookNotice:
+    """A test, due at once: add it to a session."""
+    return WebhookNotice(
+        endpoint=endpoint.number,
+        message_id=message_id,
+        type=NoticeType.TEST,
+        event_id=message_id,
+        occurred_at=now,
+        next_attempt_at=now,
+        created_at=now,
+    )
+
+
+def replay(session: Session, number: int, now: datetime) -> bool:
+    """Make a message due again, with all its retries; False when it is on its way as it is."""
+    again = (
+        update(WebhookNotice)
+        .where(WebhookNotice.number == number, WebhookNotice.state != NoticeState.PENDING)
+        .values(state=NoticeState.PENDING, attempts=0, next_attempt_at=now, claimed_until=None)
+        .returning(WebhookNotice.number)
+    )
+    return session.execute(again).first() is not None
+
+
+# Word for word the condition of ix_webhook_notices_due.
+_PENDING: Final = text("webhook_notices.state = 'pending'")
+
+
+def _due(now: datetime) -> ColumnElement[bool]:
+    return and_(
+        _PENDING,
+        WebhookNotice.next_attempt_at <= now,
+        or_(WebhookNotice.claimed_until.is_(None), WebhookNotice.claimed_until <= now),
+    )
+
+
+def _endpoints_due(now: datetime) -> Select[WebhookEndpoint]:
+    """One look into the index for each endpoint, however much waits for one of them."""
+    waiting = exists().where(WebhookNotice.endpoint == WebhookEndpoint.number, _due(now))
+    return (
+        select(WebhookEndpoint).where(WebhookEndpoint.state == EndpointState.ENABLED, waiting).order_by(func.random())
+    )
+
+
+def _take(session: Session, endpoint: int, now: datetime, limit: int) -> Sequence[WebhookNotice]:
+    due = (
+        select(WebhookNotice.number)
+        .where(WebhookNotice.endpoint == endpoint, _due(now))
+        .order_by(WebhookNotice.next_attempt_at)
+        .limit(limit)
+        # PostgreSQL: workers pass by each other's rows. SQLite knows no row locks and needs none: one writer.
+        .with_for_update(skip_locked=True)
+        # A subquery may be run, and lock, more than once; a CTE that locks is run once.
+        .cte("due")
+    )
+    taken = (
+        update(WebhookNotice)
+        .where(WebhookNotice.number.in_(select(due.c.number)))
+        .values(
+            attempts=WebhookNotice.attempts + 1,
+            claimed_until=now + timedelta(seconds=LEASE_SECONDS),
+            # Whoever waited for a verdict until now goes without.
+            awaits_verdict=False,
+        )
+        .returning(WebhookNotice)
+    )
+    return session.scalars(taken, execution_options={"synchronize_session": False}).all()
+
+
+def _held(claim: Claim) -> ColumnElement[bool]:
+    return and_(
+        WebhookNotice.number == claim.notice.number,
+        WebhookNotice.state == NoticeState.PENDING,
+        WebhookNotice.attempts == claim.notice.attempts,
+    )
+
+
+def _settle(session: Session, whose: ColumnElement[bool], **values: object) -> bool:
+    """End the claim; False when it was not ours any more, or the endpoint was deleted."""
+    changed = update(WebhookNotice).where(whose).values(claimed_until=None, **values).returning(WebhookNotice.number)
+    return session.execute(changed).first() is not None
+
+
+def _row(claim: Claim, attempt: Attempt) -> WebhookAttempt:
+    return WebhookAttempt(
+        notice=claim.notice.number,
+        started_at=attempt.started_at,
+        duration_ms=attempt.duration_ms,
+        outcome=attempt.answer.outcome,
+        status=attempt.answer.status,
+        error=attempt.answer.error,
+        answer=attempt.answer.body,
+    )
+
+
+def _failing(session: Session, number: int, attempt: Attempt) -> str | None:
+    endpoint = session.get(WebhookEndpoint, number, with_for_update=True)
+    if endpoint is None or endpoint.state is EndpointState.DISABLED:
+        return None
+    now = attempt.ended_at
+    if endpoint.failing_since is None:
+        endpoint.failing_since = now
+    gone = attempt.answer.outcome is AttemptOutcome.GONE
+    if not gone and not is_given_up(now, endpoint.failing_since):
+        return None
+    endpoint.state, endpoint.disabled_at = EndpointState.DISABLED, now
+    endpoint.disabled_reason = GONE if gone else GIVEN_UP
+    return endpoint.disabled_reason
