@@ -19,10 +19,10 @@ class Installation:
         self.credentials = product.approved_account(OWNER, SENDING_DOMAIN)
         self.api = Api(product.origin, *self.credentials)
 
-    def send(self, recipient: str, html: str) -> tuple[str, list[str]]:
+    def send(self, recipient: str, html: str, **fields: str) -> tuple[str, list[str]]:
         """Send a message and have it delivered; its send id and its tracked links."""
         body = {"recipient_email_address": recipient, "from_email_address": SENDER, "content_html": html}
-        answer = self.api.post("/api/v1/email/send", body | {"click_tracking": True, "subject": "Hello"})
+        answer = self.api.post("/api/v1/email/send", body | {"click_tracking": True, "subject": "Hello"} | fields)
         eventually(lambda: recipient in self.sink.delivered, seconds=10)
         return answer["send_id"], self.sink.delivered[recipient].links
 

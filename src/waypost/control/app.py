@@ -12,6 +12,7 @@ from waypost.control.analysis.routes import router as analysis
 from waypost.control.blocks.routes import router as blocks
 from waypost.control.context import ClientOf, Control, EventReader, Fleet, connected
 from waypost.control.edges.routes import router as edges
+from waypost.control.erasures.routes import router as erasures
 from waypost.control.keys.routes import router as keys
 from waypost.control.limits import Limits
 from waypost.control.links.routes import router as links
@@ -54,9 +55,8 @@ def routes() -> FastAPI:
         responses={"default": {"model": ErrorBody, "description": "Refused, or failed."}},
     )
     # A path is looked for in this order, and most requests are sends.
-    for router in (
-        sends, oauth, accounts, keys, *profiles, links, blocks, webhooks, analysis, operators, metrics_route, edges,
-    ):  # fmt: skip
+    known = (sends, oauth, accounts, keys, *profiles, links, blocks, webhooks, analysis, erasures, operators)
+    for router in (*known, metrics_route, edges):
         app.include_router(router)
     boundary.install(app)
     return app

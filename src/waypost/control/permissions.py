@@ -14,12 +14,13 @@ class Permission(StrEnum):
     READ = "read"
     MANAGE = "manage"
     BLOCK = "block"
+    ERASE = "erase"
 
 
 PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
     {
-        Role.IAC: frozenset({Permission.MANAGE, Permission.BLOCK}),
-        Role.STANDARD: frozenset({Permission.SEND, Permission.READ, Permission.BLOCK}),
+        Role.IAC: frozenset({Permission.MANAGE, Permission.BLOCK, Permission.ERASE}),
+        Role.STANDARD: frozenset({Permission.SEND, Permission.READ, Permission.BLOCK, Permission.ERASE}),
         Role.READ_ONLY: frozenset({Permission.READ}),
         Role.SEND_ONLY: frozenset({Permission.SEND}),
     }

@@ -108,7 +108,14 @@ async def _run(  # noqa: PLR0917 -- the parts that `run` has opened
         parts.create_task(_watch(watched, stop))
         parts.create_task(
             run_pipeline(
-                settings, store, install.database, stop, counts=counts.pipeline, intake=intake, notices=notices
+                settings,
+                store,
+                install.database,
+                stop,
+                install.control_key,
+                counts=counts.pipeline,
+                intake=intake,
+                notices=notices,
             )
         )
         parts.create_task(

@@ -1,5 +1,7 @@
 """`control.key`: seals the secrets in the control database, so that a copy of it alone signs and decrypts nothing."""
 
+import hashlib
+import hmac
 import os
 import secrets
 import tempfile
@@ -20,6 +22,7 @@ class ControlKey:
 
     def __init__(self, key: bytes) -> None:
         self._cipher = AESGCM(key)
+        self._key = key
 
     def __repr__(self) -> str:
         return "ControlKey(***)"
@@ -42,6 +45,11 @@ class ControlKey:
                 f"{CONTROL_KEY_FILE} is not the key that sealed the secrets in the control database ({purpose}): "
                 f"restore the {CONTROL_KEY_FILE} that belongs to it"
             ) from error
+
+    def digest(self, value: bytes, purpose: str) -> bytes:
+        """32 bytes that tell values of one purpose apart, and nothing of them without the key (HMAC-SHA-256)."""
+        key = hmac.digest(self._key, f"digest: {purpose}".encode(), hashlib.sha256)
+        return hmac.digest(key, value, hashlib.sha256)
 
 
 def load_control_key(data: Path) -> ControlKey:

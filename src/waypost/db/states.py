@@ -21,6 +21,25 @@ class Role(StrEnum):
     SEND_ONLY = "send_only"
 
 
+class PrivacyMode(StrEnum):
+    """How much may be known of who clicks and opens: `waypost.links.token.Privacy`, and not at all."""
+
+    IDENTIFIED = "identified"
+    PSEUDONYMOUS = "pseudonymous"
+    ANONYMOUS = "anonymous"
+    OFF = "off"
+    """Nothing is tracked: for who does not consent."""
+
+
+class ErasureState(StrEnum):
+    """How far the erasure of an address is."""
+
+    REQUESTED = "requested"
+    ERASED = "erased"
+    """No row tells of it any more; free pages and old files may."""
+    PURGED = "purged"
+
+
 class ProfileState(StrEnum):
     """Only an active profile may send."""
 

@@ -19,8 +19,10 @@ from waypost.db.states import (
     DeliveryState,
     DkimAlgorithm,
     EndpointState,
+    ErasureState,
     NoticeState,
     OutboxTopic,
+    PrivacyMode,
     ProfileState,
     Role,
     SendState,
@@ -30,6 +32,7 @@ from waypost.db.states import (
 from waypost.db.types import Json, Number, SearchWords, UtcDateTime, ZlibJson, ZlibText, enum_of
 from waypost.events.notice import NoticeType
 from waypost.fleet.snapshot import BlockKind
+from waypost.links.token import IpPolicy
 
 # RFC 5321, section 4.5.3.1: 64 octets, "@", 255 octets.
 ADDRESS_CHARACTERS = 320
@@ -58,9 +61,12 @@ class Base(MappedAsDataclass, DeclarativeBase):
         DeliveryState: enum_of(DeliveryState),
         DkimAlgorithm: enum_of(DkimAlgorithm),
         EndpointState: enum_of(EndpointState),
+        ErasureState: enum_of(ErasureState),
+        IpPolicy: enum_of(IpPolicy),
         NoticeState: enum_of(NoticeState),
         NoticeType: enum_of(NoticeType),
         OutboxTopic: enum_of(OutboxTopic),
+        PrivacyMode: enum_of(PrivacyMode),
         ProfileState: enum_of(ProfileState),
         Role: enum_of(Role),
         SendState: enum_of(SendState),
@@ -87,6 +93,10 @@ class Account(Base, kw_only=True):
     """Why it was rejected or suspended; the owner sees it."""
     content_days: Mapped[int | None] = mapped_column(default=None)
     """How long the content of its messages is kept; None: the setting `control.content_days`."""
+    privacy_mode: Mapped[PrivacyMode | None] = mapped_column(default=None)
+    """Of messages that name none; None: identified."""
+    ip_policy: Mapped[IpPolicy | None] = mapped_column(default=None)
+    """Likewise; None: as the privacy mode has it."""
     created_at: Mapped[datetime]
     modified_at: Mapped[datetime]
 
@@ -367,6 +377,10 @@ class Send(Base, kw_only=True):
     subject: Mapped[str] = mapped_column(Text, default="")
     open_tracking: Mapped[bool] = mapped_column(default=False)
     click_tracking: Mapped[bool] = mapped_column(default=False)
+    privacy_mode: Mapped[PrivacyMode | None] = mapped_column(default=None)
+    """What its tokens tell of the reader; None: identified, accepted by the release before."""
+    ip_policy: Mapped[IpPolicy | None] = mapped_column(default=None)
+    """What is kept of her address; None: all of it, as above."""
     tags: Mapped[list[str]] = mapped_column(Json, default_factory=list)
     list_unsubscribe: Mapped[dict[str, Any] | None] = mapped_column(Json, default=None)
     """How this recipient gets off the list: the fields of `waypost.mime.Unsubscribe`."""
@@ -553,3 +567,36 @@ class WebhookAttempt(Base, kw_only=True):
     """One sentence; empty when it went well."""
     answer: Mapped[str] = mapped_column(Text)
     """The first bytes of the answer's body, as text."""
+
+
+class Erasure(Base, kw_only=True):
+    """A recipient's address whose every trace goes. Control inserts it; from then on only the pipeline writes it."""
+
+    __tablename__ = "erasures"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - the form SQLAlchemy asks for
+
+    number: Mapped[int] = mapped_column(Number, primary_key=True, init=False)
+    public_id: Mapped[UUID] = mapped_column(unique=True)
+    account: Mapped[int | None] = mapped_column(ForeignKey("accounts.number"), index=True)
+    """Whose mail to the address is meant; None: everybody's."""
+    sealed_address: Mapped[bytes | None] = mapped_column(repr=False)
+    """With `control.key`; None once it is erased."""
+    state: Mapped[ErasureState] = mapped_column(default=ErasureState.REQUESTED)
+    requested_by: Mapped[str] = mapped_column(String(ADDRESS_CHARACTERS))
+    """`cli`, or an account's e-mail address."""
+    requested_at: Mapped[datetime]
+    erased_at: Mapped[datetime | None] = mapped_column(default=None)
+    purged_at: Mapped[datetime | None] = mapped_column(default=None)
+    counts: Mapped[dict[str, int]] = mapped_column(Json, default_factory=dict)
+    """Rows that went or were made anonymous, by table."""
+
+
+class Tombstone(Base, kw_only=True):
+    """An erased send: what comes of it later is stored anonymous. Without `control.key` it says nothing of which."""
+
+    __tablename__ = "tombstones"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - the form SQLAlchemy asks for
+
+    number: Mapped[int] = mapped_column(Number, primary_key=True, init=False)
+    digest: Mapped[bytes] = mapped_column(unique=True)
+    """See `waypost.db.tombstones`."""

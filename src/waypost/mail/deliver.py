@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
+from uuid import UUID
 
 from waypost.config import Settings
 from waypost.db import UNAVAILABLE
@@ -70,6 +71,7 @@ class Deliverer:
         settings: mail, and what links need.
         keyring: the newest one mints link tokens.
         signers: sign messages.
+        pseudonym: what stands for a send id in pseudonymous mode.
         queue: where claims come from and outcomes go.
         relay: who delivers.
         clock: aware UTC now.
@@ -82,6 +84,7 @@ class Deliverer:
         settings: Settings,
         keyring: Callable[[], Keyring],
         signers: Signers,
+        pseudonym: Callable[[UUID], UUID],
         *,
         queue: Queue,
         relay: Relay,
@@ -92,6 +95,7 @@ class Deliverer:
         self._settings = settings
         self._keyring = keyring
         self._signers = signers
+        self._pseudonym = pseudonym
         self._queue = queue
         self._relay = relay
         self._clock = clock
@@ -170,7 +174,15 @@ class Deliverer:
         keyring = self._keyring()
         policy = sending_policy(keyring, unsubscribe_urls(job.send.list_unsubscribe))
         origin = link_origin(job.profile.link_domain, self._settings.links, self._settings.edge)
-        return render(job.send, content, job.profile, keyring=keyring, policy=policy, origin=origin)
+        return render(
+            job.send,
+            content,
+            job.profile,
+            keyring=keyring,
+            policy=policy,
+            origin=origin,
+            pseudonym=self._pseudonym,
+        )
 
     def _bounce(self, claim: Claim, composed: Composed | None, reason: str) -> Outcome:
         self._queue.failed(claim, composed, Step(SendState.BOUNCE, self._clock(), reason))
@@ -235,7 +247,8 @@ def _mailboxes(job: Job, content: Content) -> _Mailboxes | str:
     wanted = {
         "from_email_address": [[send.from_name, send.from_email_address]],
         "recipient_email_address": [recipient],
-        "to": named["to"],
+        # Whom it was to may be erased by now: a message without `To` is taken for spam.
+        "to": named["to"] or [recipient],
         "cc": named["cc"],
         "reply_to": [["", send.reply_to]] if send.reply_to else [],
     }

@@ -8,12 +8,14 @@ import ssl
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from waypost.config.settings import Settings
 from waypost.db import ControlKey, Database
+from waypost.db.pseudonym import pseudonym
 from waypost.events.ids import uuid7
 from waypost.links.keyring import Keyring
 from waypost.mail.deliver import Deliverer, Outcome
@@ -70,6 +72,7 @@ async def run(
         settings,
         keyring,
         Signers(control_key),
+        partial(pseudonym, control_key),
         queue=queue,
         relay=relay,
         clock=clock,

@@ -13,11 +13,13 @@ from datetime import datetime, timedelta
 from itertools import chain, islice
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 from msgspec import Struct
 
 from waypost.events.hit import Hit
 from waypost.fleet.courier import NotNow, Receipt
+from waypost.pipeline.anonymous import anonymous
 from waypost.pipeline.counts import Count, Counts
 from waypost.pipeline.enrich import Enricher
 from waypost.pipeline.hold import Hold
@@ -63,6 +65,7 @@ class Collector:
         now: Callable[[], datetime],
         keep_seconds: float = 0,
         stopping: Callable[[], bool] = lambda: False,
+        erased: Callable[[UUID | None], bool] = lambda _: False,
         tell: Callable[[Iterable[Hit]], None] = lambda _: None,
     ) -> None:
         """Do nothing yet.
@@ -75,6 +78,7 @@ class Collector:
             now: aware, UTC.
             keep_seconds: how long a stored segment is kept; 0: not at all.
             stopping: asked between batches.
+            erased: which sends are to leave no trace.
             tell: told of what is stored, and again when it is not known whether it was.
         """
         self._spool = spool
@@ -84,6 +88,7 @@ class Collector:
         self._now = now
         self._keep_seconds = keep_seconds
         self._stopping = stopping
+        self._erased = erased
         self._tell = tell
         self._ledgers: dict[Path, Ledger] = {}
         self._purge_at: datetime | None = None
@@ -212,14 +217,18 @@ class Collector:
             )
             for (name, number, hit, facts), verdict in zip(missing, verdicts, strict=True)
         ]
+        rows = [anonymous(row) if self._erased(row.hit.send_id) else row for row in rows]
         self._counts.add(Count.REPEATED, sum(map(len, records.values())) - len(rows))
         refused = insert_all(self._store.insert_hits, rows)
         self._counts.add(Count.STORED, len(rows) - len(refused))
         self._counts.add(Count.REFUSED, len(refused))
         untold = {(row.segment, row.record) for row in refused}
-        # Those that were stored before too: who stored them may have died before it told.
+        # Those that were stored before too: who stored them may have died before it told. None is of an erased send.
         self._tell(
-            hit for name, hits in records.items() for number, hit in hits.items() if (name, number) not in untold
+            hit
+            for name, hits in records.items()
+            for number, hit in hits.items()
+            if (name, number) not in untold and not self._erased(hit.send_id)
         )
         return Counter(row.segment for row in refused)
 

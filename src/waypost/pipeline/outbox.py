@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Final, Generic, TypeVar
+from uuid import UUID
 
 import msgspec
 from sqlalchemy import delete, select
@@ -45,9 +46,20 @@ class OutboxDrain:
         counts: Counts,
         *,
         now: Callable[[], datetime],
+        erased: Callable[[UUID | None], bool] = lambda _: False,
         tell: Callable[[Iterable[SendEventRow]], None] = lambda _: None,
     ) -> None:
-        """Do nothing yet; `now` is aware, UTC; `tell` is told of what is stored, maybe twice."""
+        """Do nothing yet.
+
+        Args:
+            database: the control database.
+            store: where facts go.
+            counts: raised as things happen.
+            now: aware, UTC.
+            erased: which sends are to leave no trace.
+            tell: told of what is stored, maybe twice.
+        """
+        self._erased = erased
         self._database = database
         self._store = store
         self._counts = counts
@@ -88,6 +100,8 @@ class OutboxDrain:
                 fact = fact_of(row.topic, row.payload)
             except msgspec.ValidationError as error:
                 self._keep(row.outbox_id, str(error))
+                continue
+            if self._erased(fact.send_id):
                 continue
             match fact:
                 case SendRecord():

@@ -12,7 +12,8 @@ from typing import Final
 from msgspec import Struct
 
 from waypost.config.settings import Settings
-from waypost.db.engine import Database
+from waypost.db import ControlKey, Database
+from waypost.db.tombstones import Tombstones
 from waypost.events.client_parser import ClientParser
 from waypost.geoip.locator import Locator
 from waypost.geoip.paths import database_paths
@@ -21,6 +22,7 @@ from waypost.pipeline.answer import Answering
 from waypost.pipeline.collector import Collector
 from waypost.pipeline.counts import Counts
 from waypost.pipeline.enrich import Enricher, client_step, location_step
+from waypost.pipeline.erasing import Erasing
 from waypost.pipeline.hold import hold, hold_segments
 from waypost.pipeline.intake import Intake
 from waypost.pipeline.outbox import OutboxDrain
@@ -68,6 +70,7 @@ async def run(
     store: EventStore,
     database: Database,
     stop: asyncio.Event,
+    control_key: ControlKey,
     *,
     counts: Counts | None = None,
     intake: Intake | None = None,
@@ -80,6 +83,7 @@ async def run(
         store: open; stays open.
         database: the control database, for its outbox.
         stop: set to end.
+        control_key: opens addresses that are to be erased, and tells erased sends.
         counts: raised as things happen, for metrics.
         intake: of segments that edges elsewhere hand over.
         notices: told of what is stored, for webhooks.
@@ -94,9 +98,10 @@ async def run(
             settings,
             store,
             database,
-            counts or Counts(),
-            intake or Intake(),
-            Teller(notices or Notices.open(settings, database)),
+            control_key,
+            counts=counts or Counts(),
+            intake=intake or Intake(),
+            teller=Teller(notices or Notices.open(settings, database)),
             stopping=stop.is_set,
         )
         sources = await loop.run_in_executor(thread, made)
@@ -106,14 +111,15 @@ async def run(
                 await _pause(stop, _seconds(settings.pipeline.poll_seconds, sources))
 
 
-def _sources(  # noqa: PLR0917 -- the parts that `run` has
+def _sources(
     settings: Settings,
     store: EventStore,
     database: Database,
+    control_key: ControlKey,
+    *,
     counts: Counts,
     intake: Intake,
     teller: Teller,
-    *,
     stopping: Callable[[], bool],
 ) -> tuple[Source, ...]:
     def say(databases: list[DatabaseState]) -> None:
@@ -122,6 +128,9 @@ def _sources(  # noqa: PLR0917 -- the parts that `run` has
     locator = Locator(database_paths(settings), say)
     parser = ClientParser()
     held = partial(hold_segments, database)
+    tombstones = Tombstones(database, control_key)
+    tombstones.look()
+    erasing = Erasing(database, store, control_key, tombstones, held, spool=_spool(settings), now=_now)
     enricher = Enricher([client_step(parser), location_step(locator)], counts)
     collector = Collector(
         _spool(settings),
@@ -131,9 +140,10 @@ def _sources(  # noqa: PLR0917 -- the parts that `run` has
         now=_now,
         keep_seconds=settings.spool.keep_seconds,
         stopping=stopping,
+        erased=tombstones.has,
         tell=teller.hits,
     )
-    outbox = OutboxDrain(database, store, counts, now=_now, tell=teller.send_events)
+    outbox = OutboxDrain(database, store, counts, now=_now, erased=tombstones.has, tell=teller.send_events)
     settler = Settler(store, counts, held, now=_now, changed=teller.changes, settled=teller.settled)
     return (
         # The outbox first: a click may be as fast as the send it belongs to.
@@ -144,6 +154,7 @@ def _sources(  # noqa: PLR0917 -- the parts that `run` has
         Source("history", Reenrichment(settings.data, store.history, parser, locator).work),
         Source("intake", lambda: collector.collect_offered(intake, held)),
         Source("verdicts of history", Reclassification(settings.data, store, held, now=_now).work),
+        Source("erasures", erasing.work),
         Source("verdicts", settler.settle),
     )
 

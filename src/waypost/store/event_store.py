@@ -19,6 +19,7 @@ from waypost.store.columns import (
     transpose,
 )
 from waypost.store.connection import Connection, connect
+from waypost.store.erasing import StoredErasing
 from waypost.store.export import Export
 from waypost.store.failures import failures
 from waypost.store.history import History
@@ -44,6 +45,7 @@ class EventStore:
         # Asking what is stored and inserting the rest must not interleave with another thread's.
         self._writing = threading.Lock()
         self.history = History(connection.writer)
+        self.erasing = StoredErasing(connection.writer)
         self._reader = Reader(connection.reader)
         self._glance = Glance(connection.glance)
         self.analysis = Analysis(self._reader, self._glance)

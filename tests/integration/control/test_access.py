@@ -48,6 +48,10 @@ class Household:
         new = {"kind": "link", "value": f"https://shop.example/{uuid4()}", "reason": "r"}
         return self.by_role[Role.IAC].post("/api/v1/link/block", new).json()["block_id"]
 
+    def erasure_id(self):
+        asked = {"recipient_email_address": "nobody@example.com"}
+        return self.by_role[Role.IAC].post("/api/v1/erasure", asked).json()["erasure_id"]
+
     def endpoint_id(self):
         new = {"url": "https://hooks.example/in"}
         answer = self.by_role[Role.IAC].post("/api/v1/webhook", new)
@@ -133,6 +137,7 @@ ROWS = {
     ("GET", "/oauth/me"): Row(ANY),
     ("GET", "/api/v1/account"): Row(ANY),
     ("PUT", "/api/v1/account/password"): Row(MANAGING, lambda _: {"password": "correct horse battery"}),
+    ("PUT", "/api/v1/account/privacy"): Row(MANAGING, lambda _: {"privacy_mode": "anonymous"}),
     ("POST", "/api/v1/account/api_key"): Row(MANAGING, lambda _: {"name": "k", "role": "read_only"}),
     ("GET", "/api/v1/account/api_key"): Row(MANAGING),
     ("GET", "/api/v1/account/api_key/{key_id}"): Row(MANAGING, of=Household.key_id),
@@ -159,6 +164,8 @@ ROWS = {
     ("POST", "/api/v1/link/block"): Row(BLOCKING, new_block),
     ("GET", "/api/v1/link/block"): Row(BLOCKING),
     ("DELETE", "/api/v1/link/block/{block_id}"): Row(BLOCKING, of=Household.block_id),
+    ("POST", "/api/v1/erasure"): Row(BLOCKING, lambda _: {"recipient_email_address": "nobody@example.com"}),
+    ("GET", "/api/v1/erasure/{erasure_id}"): Row(BLOCKING, of=Household.erasure_id),
     ("POST", HOOK): Row(MANAGING, new_endpoint),
     ("GET", HOOK): Row(READING | MANAGING),
     ("GET", f"{HOOK}/{{endpoint_id}}"): Row(READING | MANAGING, of=Household.endpoint_id),

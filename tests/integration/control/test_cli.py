@@ -250,3 +250,10 @@ def test_how_long_an_accounts_content_is_kept(waypost, account):
     )
     assert waypost("accounts", "keep", account).stdout == "Content of owner@shop.example is kept for 45 days.\n"
     assert "0" in waypost("accounts", "keep", account, "--content-days", "0", code=2).stderr
+
+
+def test_a_recipient_is_erased_once_a_core_runs(waypost, account):
+    asked = waypost("erase", "reader@inbox.example", "--account", account)
+    assert asked.stdout == "No core runs here: it is done as soon as one does.\n"
+    refused = waypost("erase", "reader@inbox.example", "--account", "nobody@shop.example", code=1)
+    assert "nobody@shop.example" in refused.output

@@ -43,6 +43,9 @@ def callers(served):
     return [of_roles[Role.STANDARD], of_roles[Role.IAC], served.operator().headers, {}, *of_roles.values()]
 
 
+ERASED = {"recipient_email_address": "nobody@example.com"}
+
+
 @pytest.fixture(scope="module")
 def ids(served):
     """What the paths may name: of an account nobody else uses, but for the operator."""
@@ -56,6 +59,7 @@ def ids(served):
         "profile_id": str(tenant.profile.public_id),
         "key_id": str(served.another_key(tenant.account, Role.READ_ONLY).api_key.public_id),
         "account_id": str(tenant.account.public_id),
+        "erasure_id": tenant.post("/api/v1/erasure", ERASED).json()["erasure_id"],
         "dimension": "country",
         "of": {role: served.as_role(tenant, role).headers for role in (Role.STANDARD, Role.IAC)},
     }

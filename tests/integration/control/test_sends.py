@@ -71,6 +71,8 @@ def test_an_accepted_send_is_answered_in_smtpds_form(api):
         "subject": "Hej 👋",
         "open_tracking": True,
         "click_tracking": True,
+        "privacy_mode": "identified",
+        "ip_policy": "full",
         "tags": ["a"],
         "state": "accepted",
         "state_category": "accepted",

@@ -111,6 +111,17 @@ def test_copies_name_the_recipient_and_cc_and_never_bcc_and_have_links_of_their_
     assert opened == {first, *copies}
 
 
+def test_a_copy_whose_recipient_was_erased_is_to_who_gets_it(install):
+    copy = install.accept("bob@example.net")
+    with install.database.writing() as session:
+        content = session.get_one(Content, session.get_one(Send, copy).content_id)
+        content.addressees = {"to": [], "cc": [["", "bob@example.net"], ["", "cy@example.net"]]}
+    install.work()
+    [(_, _, raw)] = install.relay.messages
+    message = message_from_bytes(raw, policy=policy.default)
+    assert (message.get_all("To"), message.get_all("Cc")) == (["bob@example.net"], ["bob@example.net, cy@example.net"])
+
+
 def test_bounces_go_to_an_address_that_names_the_send_on_the_bounce_domain(install):
     """Without a bounce domain they go to the author: the first test here."""
     install.change(Profile, bounce_domain="bounces.example.com")

@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from tests.unit.store.rows import hit, send_id
 
 from waypost.config import load
-from waypost.db import Database, create_engine, database_url, migrate
+from waypost.db import ControlKey, Database, create_engine, database_url, migrate
 from waypost.db.outbox import LinkRecord, SendEvent, SendRecord, rows
 from waypost.db.states import OutboxTopic, SendState
 from waypost.db.tables import Outbox
@@ -30,6 +30,7 @@ from waypost.spool.segments import SegmentWriter
 from waypost.store import EventLink
 
 NOW = datetime(2026, 3, 5, 12, tzinfo=UTC)
+CONTROL_KEY = ControlKey(b"k" * 32)
 
 
 @pytest.fixture
@@ -84,7 +85,7 @@ def drain(database, store, counts=None):
 async def running(settings, store, database, counts):
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as parts:
-        parts.create_task(run(settings, store, database, stop, counts=counts))
+        parts.create_task(run(settings, store, database, stop, CONTROL_KEY, counts=counts))
         yield
         stop.set()
 
@@ -153,7 +154,7 @@ def test_the_pipeline_ends_soon_after_it_is_told_to(settings, store, database):
 
 def test_a_second_pipeline_on_the_same_spool_is_refused(settings, store, database):
     with hold(settings.data / "spool"), pytest.raises(CollectorRunningError):
-        asyncio.run(run(settings, store, database, asyncio.Event()))
+        asyncio.run(run(settings, store, database, asyncio.Event(), CONTROL_KEY))
 
 
 class BrokenDelete:

@@ -9,8 +9,8 @@ from waypost.db.states import Role
 @pytest.mark.parametrize(
     ("role", "scopes"),
     [
-        (Role.IAC, ["block", "manage"]),
-        (Role.STANDARD, ["block", "read", "send"]),
+        (Role.IAC, ["block", "erase", "manage"]),
+        (Role.STANDARD, ["block", "erase", "read", "send"]),
         (Role.READ_ONLY, ["read"]),
         (Role.SEND_ONLY, ["send"]),
     ],

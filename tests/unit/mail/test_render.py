@@ -5,11 +5,12 @@ import msgspec
 import pytest
 
 from waypost.config import HostPort
+from waypost.db.states import PrivacyMode
 from waypost.db.tables import Content, Profile, Send
 from waypost.links.keyring import Keyring
 from waypost.links.policy import Policy
 from waypost.links.rewrite import pixel_markup
-from waypost.links.token import Kind, Payload, open_token
+from waypost.links.token import IpPolicy, Kind, Payload, open_token
 from waypost.links.url import parse_url
 from waypost.mail.render import UNTRACKED, Rendered, link_origin, render
 
@@ -17,6 +18,7 @@ NOW = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
 SEND_ID = UUID("0190f5fe-7c00-7a00-8000-0123456789ab")
 KEYRING = Keyring.new(bytes(range(64)))
 ORIGIN = "https://links.example.com"
+PSEUDONYM = UUID("019cb7d4-0000-7000-8000-00000000000a")
 HTML = '<body>\r\n<a href="https://example.net/?a=1&amp;b=2">A</a>\r\n<a href=mailto:x@example.net>M</a> \n</body>\r\n'
 
 
@@ -59,6 +61,7 @@ def rendered(html, text=None, policy=None, profile_changes=None, **changes) -> R
         keyring=KEYRING,
         policy=policy or Policy(),
         origin=ORIGIN,
+        pseudonym=lambda _: PSEUDONYM,
     )
 
 
@@ -143,3 +146,30 @@ def test_a_rewriting_failure_sends_the_message_untracked_and_says_so(fault, capl
 def test_links_are_https_but_on_development_domains(settings, link_domain, origin):
     edge = msgspec.structs.replace(settings.edge, listen=HostPort("127.0.0.1", 8026))
     assert link_origin(link_domain, settings.links, edge) == origin
+
+
+@pytest.mark.parametrize(
+    ("mode", "send_id"),
+    [
+        (None, SEND_ID),
+        (PrivacyMode.IDENTIFIED, SEND_ID),
+        (PrivacyMode.PSEUDONYMOUS, PSEUDONYM),
+        (PrivacyMode.ANONYMOUS, None),
+    ],
+)
+def test_links_and_pixel_say_no_more_of_the_reader_than_they_may(mode, send_id):
+    tracked = rendered(HTML, click_tracking=True, open_tracking=True, privacy_mode=mode, ip_policy=IpPolicy.TRUNCATED)
+    click = opened(click_url_in(tracked.html))
+    pixel = opened(tracked.html.split('src="')[1].split('"', maxsplit=1)[0])
+    assert (click.send_id, click.ip_policy, click.destination) == (
+        send_id,
+        IpPolicy.TRUNCATED,
+        "https://example.net/?a=1&b=2",
+    )
+    assert (pixel.send_id, pixel.ip_policy) == (send_id, IpPolicy.TRUNCATED)
+    assert click.privacy == (mode or PrivacyMode.IDENTIFIED)
+
+
+def test_a_reader_who_is_not_to_be_tracked_gets_what_was_submitted():
+    off = rendered(HTML, click_tracking=True, open_tracking=True, privacy_mode=PrivacyMode.OFF)
+    assert off == Rendered(HTML, None)

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter, Response
 
-from waypost.control.accounts.schema import AccountView, NewAccount, NewAccountView, NewPassword
-from waypost.control.accounts.service import sign_up
+from waypost.control.accounts.schema import AccountPrivacy, AccountView, NewAccount, NewAccountView, NewPassword
+from waypost.control.accounts.service import set_privacy, sign_up
 from waypost.control.context import ClientAddress, ControlParts
 from waypost.control.errors import Code, SignUpClosedError
 from waypost.control.keys.schema import ApiKeyView, CreatedApiKeyView
@@ -58,3 +58,17 @@ def put_password(control: ControlParts, principal: Manager, body: NewPassword) -
     """
     row = set_password(control.database, control.sources, principal.account.public_id, body.password)
     return ApiKeyView.of(row)
+
+
+@router.put(
+    "/privacy",
+    responses=refusals(
+        Code.BODY_MALFORMED, Code.FIELD_INVALID, Code.BEARER_INVALID, Code.ROLE_FORBIDS, Code.BODY_TOO_LARGE
+    ),
+)
+def set_account_privacy(control: ControlParts, principal: Manager, body: AccountPrivacy) -> AccountView:
+    """Say how much is known of readers whose message, and who themselves, name no privacy mode. Extension.
+
+    It holds for what is accepted from then on.
+    """
+    return AccountView.of(set_privacy(control.database, control.sources, principal.account.public_id, body))

@@ -8,8 +8,9 @@ from pydantic import BaseModel, Field
 from waypost.control.fields import EmailAddress, Name, Password, RequestModel
 from waypost.control.keys.schema import CreatedApiKeyView
 from waypost.control.times import unix_seconds
-from waypost.db.states import AccountState
+from waypost.db.states import AccountState, PrivacyMode
 from waypost.db.tables import Account
+from waypost.links.token import IpPolicy
 
 
 class NewAccount(RequestModel):
@@ -28,6 +29,19 @@ class NewPassword(RequestModel):
     password: Annotated[Password, Field(repr=False)]
 
 
+class AccountPrivacy(RequestModel):
+    """What holds for messages that say nothing else."""
+
+    privacy_mode: Annotated[
+        Annotated[PrivacyMode, Field(strict=False)] | None,
+        Field(description="How much is known of who clicks, see `POST /api/v1/email/send`; null: `identified`."),
+    ] = None
+    ip_policy: Annotated[
+        Annotated[IpPolicy, Field(strict=False)] | None,
+        Field(description="What is kept of readers' addresses; null: `full` when identified, else `truncated`."),
+    ] = None
+
+
 class AccountView(BaseModel):
     """An account."""
 
@@ -37,6 +51,8 @@ class AccountView(BaseModel):
     state: AccountState
     state_reason: Annotated[str | None, Field(description="Why it is rejected or suspended, in the operator's words.")]
     is_account_verified: Annotated[bool, Field(description="Whether it is approved, and so may send.")]
+    privacy_mode: Annotated[PrivacyMode | None, Field(description="Extension. See `PUT /api/v1/account/privacy`.")]
+    ip_policy: Annotated[IpPolicy | None, Field(description="Extension. Likewise.")]
     created_at_utc: Annotated[int, Field(description="Unix seconds.")]
     modified_at_utc: Annotated[int, Field(description="Unix seconds.")]
 
@@ -66,6 +82,8 @@ def account_fields(account: Account) -> dict[str, Any]:
         "state": account.state,
         "state_reason": account.rejected_reason,
         "is_account_verified": account.state is AccountState.APPROVED,
+        "privacy_mode": account.privacy_mode,
+        "ip_policy": account.ip_policy,
         "created_at_utc": unix_seconds(account.created_at),
         "modified_at_utc": unix_seconds(account.modified_at),
     }

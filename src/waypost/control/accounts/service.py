@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from waypost.control.accounts.schema import NewAccount
+from waypost.control.accounts.schema import AccountPrivacy, NewAccount
 from waypost.control.blocks.service import block_account
 from waypost.control.errors import ConflictError, NotFoundError
 from waypost.control.keys.schema import NewApiKey
@@ -132,6 +132,20 @@ def keep_content(database: Database, sources: Sources, account: UUID, days: int 
         if row is None:
             raise NotFoundError("account")
         row.content_days, row.modified_at = days, sources.now()
+    return row
+
+
+def set_privacy(database: Database, sources: Sources, account: UUID, said: AccountPrivacy) -> Account:
+    """Say what holds for messages that are accepted from now on and say nothing else.
+
+    Raises:
+        NotFoundError: there is no such account.
+    """
+    with database.writing() as session:
+        row = session.scalars(select(Account).where(Account.public_id == account).with_for_update()).one_or_none()
+        if row is None:
+            raise NotFoundError("account")
+        row.privacy_mode, row.ip_policy, row.modified_at = said.privacy_mode, said.ip_policy, sources.now()
     return row
 
 

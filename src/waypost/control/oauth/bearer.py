@@ -55,6 +55,8 @@ Reader = Annotated[Principal, Depends(_allowed(Permission.READ))]
 """One whose role may read."""
 Blocker = Annotated[Principal, Depends(_allowed(Permission.BLOCK))]
 """One whose role may switch links off."""
+Eraser = Annotated[Principal, Depends(_allowed(Permission.ERASE))]
+"""One whose role may erase recipients."""
 Manager = Annotated[Principal, Depends(_allowed(Permission.MANAGE))]
 """One whose role may manage profiles and keys."""
 ProfileReader = Annotated[Principal, Depends(_allowed(Permission.READ, Permission.MANAGE))]

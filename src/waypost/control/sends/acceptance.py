@@ -13,6 +13,7 @@ from waypost.control.fields import domain_of
 from waypost.control.links.planning import LinkPlan, plan_links
 from waypost.control.profiles.service import active_profile
 from waypost.control.sends.extras import stored_attachments
+from waypost.control.sends.privacy import Privacy, account_privacy, privacy_of
 from waypost.control.sends.rows import Kept, news, send_row, store, unsubscribe_of
 from waypost.control.sends.schema import Message, NewRecipient
 from waypost.control.sources import Sources
@@ -176,16 +177,27 @@ class Acceptance:
 
     def _write(self, session: Session, offered: Sequence[_Offered]) -> list[Taken | Exception]:
         profiles = _profiles(session, offered)
-        outcomes = [self._kept(each, profiles[each.account, each.domain]) for each in offered]
+        privacy = account_privacy(session, (each.account for each in offered))
+        outcomes = [self._kept(each, profiles[each.account, each.domain], privacy[each.account]) for each in offered]
         if kept := [each for each in outcomes if isinstance(each, Kept)]:
             store(session, kept)
         return [_taken(session, each, outcome) for each, outcome in zip(offered, outcomes, strict=True)]
 
-    def _kept(self, offered: _Offered, profile: Profile | NoActiveProfileError) -> Kept | NoActiveProfileError:
+    def _kept(
+        self, offered: _Offered, profile: Profile | NoActiveProfileError, account: Privacy
+    ) -> Kept | NoActiveProfileError:
         if isinstance(profile, NoActiveProfileError):
             return profile
         sends = [
-            send_row(self._sources, profile, offered.message, recipient, planned=offered.planned, now=offered.at)
+            send_row(
+                self._sources,
+                profile,
+                offered.message,
+                recipient,
+                planned=offered.planned,
+                privacy=privacy_of(offered.message, recipient, account),
+                now=offered.at,
+            )
             for recipient in offered.recipients
         ]
         facts = [fact for send in sends for fact in news(self._sources, send, profile, offered.planned)]

@@ -53,7 +53,9 @@ from waypost.control.sends.service import (
 )
 from waypost.control.sends.words import wanted_words
 from waypost.control.times import unix_seconds
+from waypost.db.states import PrivacyMode
 from waypost.db.tables import Delivery, Send
+from waypost.links.token import IpPolicy
 from waypost.store.rows import Clicks
 
 _PATH = "/api/v1/email/send"
@@ -64,7 +66,9 @@ SendId = Annotated[UUID, Path(description="`send_id` of the send.")]
 MAX_QUERY_CHARACTERS = 256
 
 _COLUMNS = Send.__table__.columns.keys()
-_SHOWN_AS_THEY_ARE = [name for name in _COLUMNS if name in SendView.model_fields]
+_SHOWN_AS_THEY_ARE = [
+    name for name in _COLUMNS if name in SendView.model_fields and name not in {"privacy_mode", "ip_policy"}
+]
 
 _SENDING = refusals(
     Code.BODY_MALFORMED, Code.FIELD_INVALID, Code.NO_ACTIVE_PROFILE, Code.BEARER_INVALID, Code.ROLE_FORBIDS,
@@ -265,7 +269,11 @@ def _view_of(
         modified_at_utc=unix_seconds(row["modified_at"]),
         delivery=delivery,
         clicks=clicks,
-        link_report=_report(link_report),
+        # A release before this one wrote neither.
+        privacy_mode=row["privacy_mode"] or PrivacyMode.IDENTIFIED,
+        ip_policy=row["ip_policy"] or IpPolicy.FULL,
+        # Of a batch, the report is that of those who may be tracked.
+        link_report=None if row["privacy_mode"] is PrivacyMode.OFF else _report(link_report),
         content_expired=row["content_id"] is None,
     )
 

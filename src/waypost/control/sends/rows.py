@@ -9,11 +9,12 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from waypost.control.links.planning import LinkPlan
+from waypost.control.sends.privacy import Privacy
 from waypost.control.sends.schema import Message, NewRecipient
 from waypost.control.sends.search import entry_of
 from waypost.control.sources import Sources
 from waypost.db import outbox
-from waypost.db.states import DeliveryState, SendState
+from waypost.db.states import DeliveryState, PrivacyMode, SendState
 from waypost.db.tables import Base, Content, ContentAttachment, Delivery, Outbox, Profile, SearchEntry, Send
 
 _TABLES = Base.metadata.tables
@@ -49,9 +50,17 @@ class Kept:
 
 
 def send_row(
-    sources: Sources, profile: Profile, message: Message, recipient: NewRecipient, *, planned: LinkPlan, now: datetime
+    sources: Sources,
+    profile: Profile,
+    message: Message,
+    recipient: NewRecipient,
+    *,
+    planned: LinkPlan,
+    privacy: Privacy,
+    now: datetime,
 ) -> dict[str, Any]:
     """Values of a row of `Send`, whose `content_id` is still to be set."""
+    tracks = privacy.mode is not PrivacyMode.OFF
     return {
         "send_id": sources.event_id(now),
         "send_key": sources.ksuid(now),
@@ -64,9 +73,11 @@ def send_row(
         "recipient_email_address": recipient.recipient_email_address,
         "recipient_name": recipient.recipient_name or "",
         "subject": message.subject or "",
-        "open_tracking": message.open_tracking,
+        "open_tracking": message.open_tracking and tracks,
         # R18: what failed to plan is not tried again at delivery.
-        "click_tracking": message.click_tracking and planned.error is None,
+        "click_tracking": message.click_tracking and tracks and planned.error is None,
+        "privacy_mode": privacy.mode,
+        "ip_policy": privacy.ip_policy,
         "tags": recipient.tags or [],
         "list_unsubscribe": unsubscribe_of(message),
         "state": SendState.ACCEPTED,

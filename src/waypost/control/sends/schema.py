@@ -22,7 +22,8 @@ from waypost.control.fields import (
 from waypost.control.links.schema import RewriteReport
 from waypost.control.responses import ErrorBody
 from waypost.control.sends.extras import Attachments, Headers, NewUnsubscribe
-from waypost.db.states import SendState
+from waypost.db.states import PrivacyMode, SendState
+from waypost.links.token import IpPolicy
 
 # A message for as many fits into one request with 10 KB of tags for each.
 MAX_RECIPIENTS = 1000
@@ -56,6 +57,19 @@ def _untrue(value: object) -> bool:
     return value is False
 
 
+_PRIVACY_MODE = (
+    "Extension. `identified`: clicks and opens lead to the recipient. `pseudonymous`: they tell readers apart, and "
+    "lead to no address. `anonymous`: they tell nothing of who. `off`: nothing is tracked, for want of consent. "
+    "Without it, the more general one: that of the message, then that of the account."
+)
+_IP_POLICY = (
+    "Extension. What is kept of readers' addresses: `full`, `truncated` (/24 or /48) or `none`. Without it, the more "
+    "general one and, where there is none, `full` when identified and `truncated` otherwise."
+)
+OptionalPrivacyMode = Annotated[Annotated[PrivacyMode, Field(strict=False)] | None, Field(description=_PRIVACY_MODE)]
+OptionalIpPolicy = Annotated[Annotated[IpPolicy, Field(strict=False)] | None, Field(description=_IP_POLICY)]
+
+
 class Message(RequestModel):
     """What every recipient of a message gets."""
 
@@ -70,6 +84,8 @@ class Message(RequestModel):
     attachments: Attachments | None = None
     headers: Headers | None = None
     list_unsubscribe: Annotated[NewUnsubscribe | None, Field(description="Extension.")] = None
+    privacy_mode: OptionalPrivacyMode = None
+    ip_policy: OptionalIpPolicy = None
 
     @model_validator(mode="after")
     def _has_content(self) -> Self:
@@ -98,6 +114,8 @@ class NewRecipient(Addressee):
     """Who gets it."""
 
     tags: Annotated[list[Tag], Field(max_length=MAX_TAGS)] | None = None
+    privacy_mode: OptionalPrivacyMode = None
+    ip_policy: OptionalIpPolicy = None
 
 
 class NewSend(NewRecipient, Message):
@@ -197,6 +215,8 @@ class SendView(BaseModel):
     subject: str
     open_tracking: bool
     click_tracking: bool
+    privacy_mode: Annotated[PrivacyMode, Field(description="Extension.")]
+    ip_policy: Annotated[IpPolicy, Field(description="Extension.")]
     tags: list[str]
     state: SendState
     state_category: SendState
