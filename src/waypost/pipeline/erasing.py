@@ -20,7 +20,7 @@ from waypost.db.pseudonym import pseudonym
 from waypost.db.states import ErasureState
 from waypost.db.tables import Erasure
 from waypost.db.tombstones import Tombstones
-from waypost.pipeline.verdicts import Hold
+from waypost.pipeline.hold import Hold
 from waypost.spool.names import DONE_SUFFIX
 from waypost.store import EventStore
 
