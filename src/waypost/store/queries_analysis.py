@@ -37,17 +37,16 @@ MEASURES: Final = {
 }
 
 
-def _aggregates(*, unique: bool) -> str:
+def _aggregates(*, unique: bool) -> list[str]:
     """Each measure now and before, in order; the unique ones come last."""
-    return ", ".join(
+    return [
         aggregate.format(f"{period} AND {condition}")
         for aggregate, condition in MEASURES.values()
         if unique or aggregate.startswith("countIf")
         for period in (_NOW, _BEFORE)
-    )
+    ]
 
 
-_ALL: Final = _aggregates(unique=True)
 _PERIOD: Final = """
 account = {account:UInt64}
   AND occurred_at >= {previous_from:DateTime64(6, 'UTC')} AND occurred_at < {to:DateTime64(6, 'UTC')}"""
@@ -72,6 +71,7 @@ _HOUR: Final = (
     f"substring({_OFFSET}, 1, 3), ':', substring({_OFFSET}, 4, 2))"
 )
 _DAY: Final = "formatDateTime(at, '%Y-%m-%d', {time_zone:String})"
+TAG: Final = "tag"
 # dimension: (what rows are grouped by, how that is shown); the second is worked out for the groups only.
 KEYS: Final = {
     "country": ("country", "at"),
@@ -81,18 +81,11 @@ KEYS: Final = {
     "browser": ("browser", "at"),
     "os": ("os", "at"),
     "link": ("destination", "at"),
-    "tag": ("tag", "at"),
     "hour": (_HOUR_BEGINS, _HOUR),
     "day": (f"toStartOfDay({_MOVED}, {{time_zone:String}})", _DAY),
 }
-# Only the tags of sends that were opened or followed are read: those of all would take longer than the counting.
-_TAGS: Final = f"""
-ANY LEFT JOIN
-(
-    SELECT send_id, tags FROM sends
-    WHERE account = {{account:UInt64}} AND send_id IN (SELECT send_id FROM events WHERE {_PERIOD} AND {HITS})
-) AS sent USING send_id
-LEFT ARRAY JOIN tags AS tag"""  # noqa: S608 -- put together from this module's constants
+# No tag has a control character.
+_BETWEEN_TAGS: Final = "char(0)"
 IN_ORDER_OF_TIME: Final = frozenset({"hour", "day"})
 
 
@@ -108,32 +101,35 @@ GROUP BY event
 
 def domains(filters: str) -> str:
     """The recipients' domain, then how many sends reached a state now and before."""
+    domain = "lower(substring(recipient_email_address, position(recipient_email_address, '@') + 1))"
     return f"""
-SELECT domain, sum(now), sum(before)
-FROM
-(
-    SELECT send_id, countIf({_NOW}) AS now, countIf({_BEFORE}) AS before
-    FROM events
-    WHERE {_PERIOD} AND outcome = '' AND {filters}
-    GROUP BY send_id
-) AS reached
-ANY LEFT JOIN
-(
-    SELECT send_id, lower(substring(recipient_email_address, position(recipient_email_address, '@') + 1)) AS domain
-    FROM sends
-    WHERE account = {{account:UInt64}}
-      AND send_id IN (SELECT send_id FROM events WHERE {_PERIOD} AND outcome = '' AND {filters})
-) AS sent USING send_id
-GROUP BY domain
-ORDER BY 2 DESC, 3 DESC, domain
+SELECT of_send AS key, countIf({_NOW}), countIf({_BEFORE})
+FROM {_with_send(domain, f"{_PERIOD} AND outcome = '' AND {filters}")}
+GROUP BY key
+ORDER BY 2 DESC, 3 DESC, key
 LIMIT {{limit:UInt32}}
 """  # noqa: S608 -- as above
+
+
+def _with_send(column: str, condition: str) -> str:
+    """Events, and beside each of them `of_send`, a text of its send's record, empty without one.
+
+    Only the sends of these events are read. The join goes by hashes of ids, and copies numbers of texts instead of
+    texts: a third of what ids and texts cost.
+    """
+    return f"""(SELECT *, cityHash64(send_id) AS sent FROM events WHERE {condition}) AS happened
+ANY LEFT JOIN
+(
+    SELECT cityHash64(send_id) AS sent, toLowCardinality({column}) AS of_send
+    FROM sends
+    WHERE account = {{account:UInt64}} AND sent IN (SELECT cityHash64(send_id) FROM events WHERE {condition})
+) AS records USING sent"""  # noqa: S608 -- as above
 
 
 def by_event(filters: str) -> str:
     """Clicks and opens: the event, then each measure now and before."""
     return f"""
-SELECT event, {_ALL}
+SELECT event, {", ".join(_aggregates(unique=True))}
 FROM events
 WHERE {_PERIOD} AND {HITS} AND {filters}
 GROUP BY event
@@ -142,19 +138,40 @@ GROUP BY event
 
 def by_key(dimension: str, filters: str, *, unique: bool) -> str:
     """The key, then each measure now and before; the key with the highest total first, or the earliest."""
+    if dimension == TAG:
+        return _by_tag(filters, unique=unique)
     grouped_by, shown = KEYS[dimension]
     order = "at" if dimension in IN_ORDER_OF_TIME else "2 DESC, 3 DESC, at"
     return f"""
-SELECT {shown} AS key, {_aggregates(unique=unique)}
-FROM events {_TAGS if dimension == "tag" else ""}
+SELECT {shown} AS key, {", ".join(_aggregates(unique=unique))}
+FROM events
 WHERE {_PERIOD} AND {HITS} AND {filters}
 GROUP BY {grouped_by} AS at ORDER BY {order} LIMIT {{limit:UInt32}}
 """  # noqa: S608 -- as above
 
 
+def _by_tag(filters: str, *, unique: bool) -> str:
+    """By all tags of a send together first. A send has its tags once, so that what is unique adds up."""
+    measures = [f"{aggregate} AS m{number}" for number, aggregate in enumerate(_aggregates(unique=unique))]
+    sums = [f"sum(m{number})" for number in range(len(measures))]
+    return f"""
+SELECT tag AS key, {", ".join(sums)}
+FROM
+(
+    SELECT of_send, {", ".join(measures)}
+    FROM {_with_send(f"arrayStringConcat(tags, {_BETWEEN_TAGS})", f"{_PERIOD} AND {HITS} AND {filters}")}
+    GROUP BY of_send
+)
+ARRAY JOIN splitByChar({_BETWEEN_TAGS}, toString(of_send)) AS tag
+GROUP BY key
+ORDER BY 2 DESC, 3 DESC, key
+LIMIT {{limit:UInt32}}
+"""  # noqa: S608 -- as above
+
+
 def overall(filters: str, *, unique: bool) -> str:
     """Each measure now and before, over all keys: uniques of several keys do not add up."""
-    return f"SELECT {_aggregates(unique=unique)} FROM events WHERE {_PERIOD} AND {HITS} AND {filters}"  # noqa: S608 -- as above
+    return f"SELECT {', '.join(_aggregates(unique=unique))} FROM events WHERE {_PERIOD} AND {HITS} AND {filters}"  # noqa: S608 -- as above
 
 
 CLICKS: Final = f"""

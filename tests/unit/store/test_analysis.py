@@ -213,6 +213,16 @@ def test_a_send_with_two_tags_counts_for_both_and_once_in_the_totals(store, acco
     assert found.overall[Measure.TOTAL].current == 3
 
 
+def test_what_is_unique_adds_up_over_sends_that_share_a_tag(store, account):
+    one, other = send_id(), send_id()
+    store.insert_sends([send_row(account, one, tags=("a", "b, c")), send_row(account, other, tags=("d", "a"))])
+    put(store, account, (one, PERSON, {}), (one, PERSON, {}), (other, PERSON, {}), (other, MACHINE, {}))
+    found = by(store, account, Dimension.TAG, unique=True).by_key
+    assert {tag: now(measures)[Measure.UNIQUE_SEND] for tag, measures in found.items()} == {"a": 2, "b, c": 1, "d": 1}
+    assert [now(found["a"])[measure] for measure in (Measure.TOTAL, Measure.HUMAN, Measure.MACHINE)] == [4, 3, 1]
+    assert found["a"][Measure.UNIQUE_SEND_MACHINE] == found["d"][Measure.UNIQUE_SEND_MACHINE] == PeriodCount(1, 0)
+
+
 @pytest.mark.parametrize(
     ("filters", "expected"),
     [
