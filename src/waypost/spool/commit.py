@@ -9,6 +9,7 @@ by the wait limit, whichever comes first; meanwhile more batches queue up and ar
 
 import asyncio
 import logging
+import signal
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
@@ -22,6 +23,8 @@ QUEUE_HITS_MAX = 10_000
 _WRITE_HITS_MAX = 1_000
 """In one write: about 1 MB."""
 _STOP_SECONDS = 5.0
+_STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
+
 BRIEF_SECONDS = 0.001
 """A sync takes 0.15 ms on the disks seen so far. Nobody notices a millisecond, and only an idle writer is waited for: a
 slow disk is not waited for twice."""
@@ -156,6 +159,8 @@ class GroupCommit:
         return thread
 
     def _run(self) -> None:
+        # The kernel may hand a signal of the process to any thread: not to the one that is writing to the disk.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
         stopping = False
         while not stopping:
             batches, stopping = self._take()

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import signal
 import threading
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -246,6 +247,25 @@ def test_a_dead_writer_thread_is_replaced_and_nobody_waits_for_it(
     run(writer, counters, scenario)
     assert stored(spool) == [1, 2]
     assert counters[Count.ANSWERED] == counters[Count.KEPT] == 2
+
+
+def test_a_signal_to_the_process_never_interrupts_the_writer(
+    make_writer: MakeWriter, make_hit: MakeHit, counters: Counters, files, monkeypatch
+) -> None:
+    blocked = []
+    write = files.write
+
+    def look_and_write(*args: Any) -> int:
+        blocked.append(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+        return write(*args)
+
+    monkeypatch.setattr(files, "write", look_and_write)
+
+    async def scenario(group: GroupCommit) -> None:
+        await append(group, make_hit(1))
+
+    run(make_writer(), counters, scenario)
+    assert {signal.SIGINT, signal.SIGTERM} <= set.intersection(*blocked)
 
 
 def test_closing_keeps_what_was_appended_and_seals(
