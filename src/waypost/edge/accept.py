@@ -8,6 +8,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
+from typing import cast
 
 from waypost.edge.http1 import Connection, OpenConnections
 
@@ -70,7 +71,8 @@ class Acceptor:
                 self._pause(str(error))
                 return
             client.setblocking(False)  # noqa: FBT003 -- as above
-            arriving = self._loop.create_task(self._loop.connect_accepted_socket(self._make, client))
+            make = cast("Callable[[], asyncio.Protocol]", self._make)
+            arriving = self._loop.create_task(self._loop.connect_accepted_socket(make, client))
             self._arriving.add(arriving)
             arriving.add_done_callback(self._arriving.discard)
 

@@ -80,7 +80,7 @@ class GroupCommit:
         self._queue: SimpleQueue[_Batch | None] = SimpleQueue()
         self._queued_hits = 0
         self._lock = Lock()
-        self._thread = self._start()
+        self._writer = self._start()
 
     def append(self, hit: Hit, release: Release) -> None:
         """Keep a hit, and call `release` when its reader may be answered, after `wait_seconds` at the latest."""
@@ -96,8 +96,8 @@ class GroupCommit:
         """Keep what was appended, seal the segment, end the thread. Nothing may be appended any more."""
         self._hand_over()
         self._queue.put(None)
-        await asyncio.to_thread(self._thread.join, _STOP_SECONDS)
-        if self._thread.is_alive():
+        await asyncio.to_thread(self._writer.join, _STOP_SECONDS)
+        if self._writer.is_alive():
             log.error("the disk did not answer in %s s: hits in memory are abandoned", _STOP_SECONDS)
 
     def _hand_over(self) -> None:
@@ -121,9 +121,9 @@ class GroupCommit:
             self._settle([batch], outcome)
             return
         batch.timer = self._loop.call_later(self._wait_seconds, self._expire, batch)
-        if not self._thread.is_alive():
+        if not self._writer.is_alive():
             log.error("the spool's writer thread had died; starting another")
-            self._thread = self._start()
+            self._writer = self._start()
 
     def _release(self, batch: _Batch, outcome: Count) -> None:
         releases, batch.releases = batch.releases, None

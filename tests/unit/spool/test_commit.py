@@ -230,7 +230,7 @@ def test_a_dead_writer_thread_is_replaced_and_nobody_waits_for_it(
     died = threading.Event()
 
     async def scenario(group: GroupCommit) -> None:
-        first = group._thread
+        first = group._writer
         with monkeypatch.context() as patched:
 
             def die() -> None:
@@ -241,7 +241,7 @@ def test_a_dead_writer_thread_is_replaced_and_nobody_waits_for_it(
             await append(group, make_hit(1))
             await asyncio.to_thread(first.join)
         outcomes = await append(group, make_hit(2))
-        assert group._thread is not first
+        assert group._writer is not first
         assert outcomes in ([Count.KEPT], [Count.UNSYNCED])
 
     run(writer, counters, scenario)
