@@ -2,13 +2,15 @@
 
 Hits that arrive in one turn of the event loop travel to the thread as one batch, and those within a millisecond of the
 batch before as the next one: a sync costs as much CPU as a redirect, however many share it. The loop stands still for
-the moment a good disk takes (BRIEF_SECONDS at most): two threads that take turns cost half of what two that compete for
-the interpreter do, and the next batch is larger. A batch that takes longer is settled by the thread when it is done, or
-by the wait limit, whichever comes first; meanwhile more batches queue up and are taken together.
+the moment a good disk takes (BRIEF_MILLISECONDS at most): two threads that take turns cost half of what two that
+compete for the interpreter do, and the next batch is larger. A batch that takes longer is settled by the thread when it
+is done, or by the wait limit, whichever comes first; meanwhile more batches queue up and are taken together.
 """
 
 import asyncio
 import logging
+import os
+import select
 import signal
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
@@ -25,7 +27,7 @@ _WRITE_HITS_MAX = 1_000
 _STOP_SECONDS = 5.0
 _STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
 
-BRIEF_SECONDS = 0.001
+BRIEF_MILLISECONDS = 1
 """A sync takes 0.15 ms on the disks seen so far. Nobody notices a millisecond, and only an idle writer is waited for: a
 slow disk is not waited for twice."""
 
@@ -41,19 +43,16 @@ log = logging.getLogger(__name__)
 class _Batch:
     """Hits of one turn of the event loop. `_lock` of GroupCommit guards what both threads touch."""
 
-    __slots__ = ("detached", "done", "hits", "outcome", "owed", "releases", "timer", "written")
+    __slots__ = ("awaited", "hits", "outcome", "owed", "releases", "timer", "written")
 
     def __init__(self) -> None:
         self.hits: list[Hit] = []
         self.releases: list[Release] | None = []
         """None once released."""
         self.timer: asyncio.TimerHandle | None = None
-        self.done = Lock()
-        """Held until there is an outcome."""
-        self.done.acquire()
         self.outcome: Count | None = None
-        self.detached = False
-        """The event loop no longer stands waiting: it wants to be called."""
+        self.awaited = False
+        """The event loop looks for the outcome itself; else it is to be called."""
         self.written = False
         self.owed = False
 
@@ -80,6 +79,11 @@ class GroupCommit:
         self._queue: SimpleQueue[_Batch | None] = SimpleQueue()
         self._queued_hits = 0
         self._lock = Lock()
+        self._done = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        """Written when there is an outcome. Not a lock: who is woken by one finds the interpreter taken."""
+        self._poll = select.poll()
+        self._poll.register(self._done, select.POLLIN)
+        self._brief = min(BRIEF_MILLISECONDS, wait_seconds * 1000)
         self._writer = self._start()
 
     def append(self, hit: Hit, release: Release) -> None:
@@ -99,6 +103,8 @@ class GroupCommit:
         await asyncio.to_thread(self._writer.join, _STOP_SECONDS)
         if self._writer.is_alive():
             log.error("the disk did not answer in %s s: hits in memory are abandoned", _STOP_SECONDS)
+            return
+        os.close(self._done)
 
     def _hand_over(self) -> None:
         batch, self._gathering = self._gathering, None
@@ -111,19 +117,25 @@ class GroupCommit:
             return
         idle = not self._queued_hits
         self._queued_hits += len(batch.hits)
+        batch.awaited = idle
         self._queue.put(batch)
         if idle:
-            batch.done.acquire(timeout=min(BRIEF_SECONDS, self._wait_seconds))
-        with self._lock:
-            outcome = batch.outcome  # looked at once: detached, the thread settles it
-            batch.detached = outcome is None
-        if outcome is not None:
-            self._settle([batch], outcome)
-            return
+            outcome = self._await_briefly(batch)
+            if outcome is not None:
+                self._settle([batch], outcome)
+                return
         batch.timer = self._loop.call_later(self._wait_seconds, self._expire, batch)
         if not self._writer.is_alive():
             log.error("the spool's writer thread had died; starting another")
             self._writer = self._start()
+
+    def _await_briefly(self, batch: _Batch) -> Count | None:
+        """The outcome of a batch; None when it takes too long, and then the thread has it settled."""
+        if self._poll.poll(self._brief):
+            os.eventfd_read(self._done)
+        with self._lock:
+            batch.awaited = batch.outcome is not None
+            return batch.outcome
 
     def _release(self, batch: _Batch, outcome: Count) -> None:
         releases, batch.releases = batch.releases, None
@@ -186,6 +198,7 @@ class GroupCommit:
     def _keep(self, batches: list[_Batch]) -> None:
         hits = [hit for batch in batches for hit in batch.hits]
         written = False
+        outcome = None
         try:
             outcome = self._segments.write(hits)
             written = True
@@ -194,17 +207,22 @@ class GroupCommit:
                 outcome = self._segments.sync()
         except Exception:
             log.exception("the spool's writer failed")
+            outcome = None
             self._segments.abandon(unwritten=0 if written else len(hits))
             self._mark_written(batches)
-            outcome = Count.LOST_WRITER
+        finally:
+            # Whatever has failed: a batch without an outcome would be waited for without end.
+            self._tell(batches, outcome or Count.LOST_WRITER)
+
+    def _tell(self, batches: list[_Batch], outcome: Count) -> None:
         with self._lock:
             for batch in batches:
                 batch.outcome = outcome
-            detached = [batch for batch in batches if batch.detached]
-        for batch in batches:
-            batch.done.release()
-        if detached:
-            self._loop.call_soon_threadsafe(self._settle, detached, outcome)
+            unawaited = [batch for batch in batches if not batch.awaited]
+        if len(unawaited) < len(batches):
+            os.eventfd_write(self._done, 1)
+        if unawaited:
+            self._loop.call_soon_threadsafe(self._settle, unawaited, outcome)
 
     def _mark_written(self, batches: list[_Batch]) -> None:
         """Written, or counted lost: either way a kill loses them no more."""

@@ -223,6 +223,29 @@ def test_a_bug_in_the_writer_loses_its_batch_and_no_more(
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_bug_in_giving_up_ends_the_writer_and_still_nobody_waits(
+    make_writer: MakeWriter, make_hit: MakeHit, counters: Counters, spool, clock, monkeypatch
+) -> None:
+    writer = make_writer()
+
+    async def scenario(group: GroupCommit) -> None:
+        first = group._writer
+        with monkeypatch.context() as patched:
+            patched.setattr("waypost.spool.segments.encode_record", lambda *_: 1 / 0)
+            patched.setattr(writer, "abandon", lambda **_: 1 / 0)
+            assert await append(group, make_hit(1)) == [Count.LOST_WRITER]
+            await asyncio.to_thread(first.join)
+        assert group._queued_hits == 0
+        clock.seconds += 1
+        # The thread is found dead when the next click comes.
+        assert await append(group, make_hit(2)) in ([Count.KEPT], [Count.UNSYNCED])
+        assert group._writer is not first
+
+    run(writer, counters, scenario, wait=5)
+    assert stored(spool) == [2]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_dead_writer_thread_is_replaced_and_nobody_waits_for_it(
     make_writer: MakeWriter, make_hit: MakeHit, counters: Counters, spool, monkeypatch
 ) -> None:
