@@ -5,9 +5,15 @@ PYTHON := $(firstword $(foreach python,python3.11 python3.12 python3.13 python3.
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 READY := .venv/.ready
+COMPILED := build/compiled
+COMPILED_READY := $(COMPILED)/.ready
+CAN_COMPILE := command -v cc >/dev/null && \
+  test -f "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h"
+COMPILED_TESTS := tests/unit/edge tests/unit/events tests/unit/links/test_token.py tests/unit/links/test_golden_tokens.py \
+  tests/unit/links/test_siv.py tests/unit/spool tests/integration/edge
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fix lock bench bench-links bench-edge bench-pipeline bench-api bench-storage bench-search bench-mail bench-verdict bench-analysis fuzz torture conformance
+.PHONY: help setup demo test test-compiled compiled check fix lock bench bench-links bench-edge bench-pipeline bench-api bench-storage bench-search bench-mail bench-verdict bench-analysis fuzz torture conformance
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -19,6 +25,13 @@ demo: $(READY)  ## the whole product on this machine: send, deliver, click, read
 
 test: check  ## everything: linters, types, tests
 	$(BIN)/pytest --ignore=tests/conformance
+	@if $(CAN_COMPILE); then $(MAKE) --no-print-directory test-compiled; else \
+	  echo "not tested: the compiled edge, for there is no C compiler, or there are no headers of Python"; fi
+
+test-compiled: compiled  ## the tests of the edge again, over its compiled modules
+	PYTHONPATH=$(CURDIR)/$(COMPILED) $(BIN)/pytest $(COMPILED_TESTS)
+
+compiled: $(COMPILED_READY)  ## the modules of a redirect compiled by mypyc, in build/compiled (docs/adr/0019-compiled-edge.md)
 
 check: $(READY)  ## linters and types
 	$(BIN)/ruff check
@@ -38,7 +51,7 @@ bench: bench-links bench-edge bench-pipeline bench-api bench-storage bench-mail 
 bench-links: $(READY)  ## rewriting, link length, sealing, growth: tables, and a plot in bench/results; over SHARED=DIR/corpus
 	$(BIN)/python -m bench.links $(if $(SHARED),$(SHARED)/corpus)
 
-bench-edge: $(READY)  ## a redirect beside nginx's: CPU, latency, TLS, memory; a plot in bench/results; QUICK=1 to try it
+bench-edge: compiled  ## a redirect beside nginx's: CPU, latency, TLS, memory; a plot in bench/results; QUICK=1 to try it
 	$(BIN)/python -m bench.edge $(if $(QUICK),--quick)
 
 bench-pipeline: $(READY)  ## events a second from sealed segment to queryable row, on one core
@@ -71,6 +84,13 @@ torture: $(READY)  ## break everything and count: all gates of reliability or G=
 conformance: $(READY)  ## the corpus and suites of SHARED=DIR
 	@test -d "$(SHARED)" || { echo "make conformance SHARED=DIR: DIR is the folder with corpus/ and suites/"; exit 2; }
 	SHARED="$(abspath $(SHARED))" $(BIN)/pytest tests/conformance
+
+$(COMPILED_READY): $(READY) hatch_build.py $(shell find src -name '*.py')
+	@$(CAN_COMPILE) || { echo "a C compiler and the headers of Python are needed: apt-get install gcc python3-dev"; exit 1; }
+	@rm -rf $(COMPILED) build/wheel
+	HATCH_BUILD_HOOK_ENABLE_CUSTOM=true $(BIN)/uv build --quiet --wheel --out-dir build/wheel
+	@$(BIN)/python -m zipfile -e build/wheel/waypost-*.whl $(COMPILED)
+	@touch $@
 
 $(READY): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: apt-get install python3"; exit 1; }

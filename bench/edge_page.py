@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench.edge_servers import FRONTED, GRANIAN, GROUP, NGINX, PROCESS
+from bench.edge_servers import COMPILED_GROUP, COMPILED_PROCESS, FRONTED, GRANIAN, GROUP, NGINX, PROCESS
 
 PAGE = Path(__file__).parent.parent / "docs" / "reliability.md"
 MARKS = ("<!-- speed: `make bench-edge` writes it -->\n", "\n<!-- end of speed -->")
-_SERVERS = (NGINX, GRANIAN, PROCESS, GROUP, FRONTED)
+_SERVERS = (NGINX, GRANIAN, PROCESS, GROUP, FRONTED, COMPILED_PROCESS, COMPILED_GROUP)
 
 
 def page(text: str, results: Mapping[str, dict]) -> str:
@@ -20,7 +20,7 @@ def page(text: str, results: Mapping[str, dict]) -> str:
 def _table(results: Mapping[str, dict]) -> str:
     """Markdown: what a redirect costs, then the gates."""
     servers = ["| one worker on one core | CPU a redirect | of nginx's | a second |", "|---|---:|---:|---:|"]
-    for name in _SERVERS:
+    for name in (name for name in _SERVERS if name in results["redirect"]):
         each = results["redirect"][name]
         servers.append(
             f"| {name} | {each['cpu_us']['median']:.1f} µs | {each['cpu_ratio']['median']:.1f} "

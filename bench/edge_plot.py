@@ -11,13 +11,26 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 from bench.edge_figures import QUANTILES
 from bench.edge_gates import GATES, WAIT_MS, Gate
-from bench.edge_servers import FRONTED, GROUP, NGINX, PROCESS
+from bench.edge_servers import COMPILED_GROUP, COMPILED_PROCESS, FRONTED, GROUP, NGINX, PROCESS
 from matplotlib.axes import Axes
 from matplotlib.ticker import ScalarFormatter
 
 OURS, OTHERS, GATE, LINES = "#1a73e8", "#9aa0a6", "#d93025", "#5f6368"
-COLOURS = {NGINX: OTHERS, PROCESS: "#8ab4f8", GROUP: OURS, FRONTED: "#669df6"}
+COLOURS = {
+    NGINX: OTHERS,
+    PROCESS: "#8ab4f8",
+    GROUP: OURS,
+    FRONTED: "#669df6",
+    COMPILED_PROCESS: "#81c995",
+    COMPILED_GROUP: "#1e8e3e",
+}
 SHORT = {NGINX: "nginx", PROCESS: "Waypost, process", GROUP: "Waypost, group"}
+BEHIND_CADDY = {
+    NGINX: "nginx",
+    GROUP: "group",
+    COMPILED_PROCESS: "process,\ncompiled",
+    COMPILED_GROUP: "group,\ncompiled",
+}
 
 
 def plot(results: Mapping[str, dict], path: Path) -> None:
@@ -62,7 +75,12 @@ def _cpu(axes: Axes, redirect: Mapping[str, dict]) -> None:
     for row, each in enumerate(redirect.values()):
         axes.text(each["cpu_ratio"]["high"] + 0.15, row, f"{each['cpu_us']['median']:.1f} µs", va="center", fontsize=9)
     rows = {name: row for row, name in enumerate(redirect)}
-    for name, gate in ((PROCESS, "P1 CPU of a redirect, process"), (GROUP, "P1 CPU of a redirect, group")):
+    for name, gate in (
+        (PROCESS, "P1 CPU of a redirect, process"),
+        (GROUP, "P1 CPU of a redirect, group"),
+        (COMPILED_PROCESS, "P1 CPU of a redirect, process, compiled"),
+        (COMPILED_GROUP, "P1 CPU of a redirect, group, compiled"),
+    ):
         low, high = rows[name] - 0.42, rows[name] + 0.42
         axes.vlines(_gate(gate).limit, low, high, color=GATE)
         axes.vlines(_gate(gate).stretch, low, high, color=GATE, linestyles="dotted")
@@ -90,19 +108,19 @@ def _latency(axes: Axes, latency: Mapping[str, dict]) -> None:
 
 def _tls(axes: Axes, tls: Mapping[str, dict]) -> None:
     spreads = [each["per_core_second"] for each in tls.values()]
-    names = [SHORT[name] for name in tls]
+    names = [BEHIND_CADDY[name] for name in tls]
     _bars(
         axes, names, [each["median"] for each in spreads], [COLOURS[name] for name in tls], "{:,.0f}", _errors(spreads)
     )
-    limit = tls[NGINX]["per_core_second"]["median"] * _gate("P2 throughput behind Caddy").limit
+    limit = tls[NGINX]["per_core_second"]["median"] * _gate(f"P2 throughput behind Caddy, {GROUP}").limit
     axes.axhline(limit, color=GATE, linewidth=1)
     axes.set_title("Behind Caddy: new TLS\nconnections a second of CPU")
 
 
 def _tls_p99(axes: Axes, tls: Mapping[str, dict]) -> None:
-    names = [SHORT[name] for name in tls]
+    names = [BEHIND_CADDY[name] for name in tls]
     _bars(axes, names, [each["ms"]["p99"] for each in tls.values()], [COLOURS[name] for name in tls], "{:.1f}")
-    axes.axhline(tls[NGINX]["ms"]["p99"] + _gate("P2 p99 behind Caddy").limit, color=GATE, linewidth=1)
+    axes.axhline(tls[NGINX]["ms"]["p99"] + _gate(f"P2 p99 behind Caddy, {GROUP}").limit, color=GATE, linewidth=1)
     axes.set_title(f"Behind Caddy: p99 in ms\nat {tls[NGINX]['rate']:,.0f} connections a second")
 
 

@@ -1,7 +1,8 @@
 """P1: what a redirect costs beside nginx's: kept-alive HTTP, one worker on one core, every click written.
 
-The gates are for readers who connect themselves, as wrk does. A last line is for those behind the TLS front, each with
-an address of her own that the edge has to read and judge.
+Waypost runs in both forms: as Python, and with the modules compiled that a redirect goes through. The gates are for
+readers who connect themselves, as wrk does. A last line is for those behind the TLS front, each with an address of her
+own that the edge has to read and judge.
 """
 
 from contextlib import ExitStack
@@ -26,9 +27,12 @@ def run(folder: Path, rounds: int, seconds: int, say: Say) -> dict[str, dict]:
                 edge_servers.bare(folder, SERVER_CORE),
                 edge_servers.worker(folder, SERVER_CORE, edge_servers.PROCESS),
                 edge_servers.worker(folder, SERVER_CORE, edge_servers.GROUP),
+                edge_servers.worker(folder, SERVER_CORE, edge_servers.COMPILED_PROCESS),
+                edge_servers.worker(folder, SERVER_CORE, edge_servers.COMPILED_GROUP),
             )
         ]
-        servers.append(replace(servers[-1], name=edge_servers.FRONTED, fronted=True))
+        group = next(server for server in servers if server.name == edge_servers.GROUP)
+        servers.append(replace(group, name=edge_servers.FRONTED, fronted=True))
         return edge_rounds.take_turns(servers, clicks, rounds, seconds, say)
 
 

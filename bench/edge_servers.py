@@ -36,6 +36,10 @@ BARE = "ours, bare"
 PROCESS = "waypost, process"
 GROUP = "waypost, group"
 FRONTED = "waypost, group, asked by a front"
+COMPILED_PROCESS = "waypost compiled, process"
+COMPILED_GROUP = "waypost compiled, group"
+COMPILED = Path(__file__).parent.parent / "build" / "compiled"
+"""`make compiled` leaves there what is compiled of Waypost (docs/adr/0019-compiled-edge.md), and the rest."""
 
 STATIC_DESTINATION = "https://www.example.com/shop/products/12345?utm_source=newsletter&utm_campaign=spring"
 _NGINX = """
@@ -189,10 +193,24 @@ def _install(folder: Path, name: str, *, workers: int, listeners: bool) -> Insta
     shutil.copy(keyring_path(folder), keyring)
     settings = {
         "WAYPOST_SPOOL__DURABILITY": name.rpartition(" ")[2],
+        **_where_from(name),
         # An Install's own is shorter, for those who wait for segments.
         "WAYPOST_SPOOL__SEGMENT_SECONDS": str(load(None, {}, home).spool.segment_seconds),
     }
     return Install(home, settings, workers=workers, listeners=listeners)
+
+
+def _where_from(name: str) -> dict[str, str]:
+    """The environment that makes Python import Waypost in the form that the name says.
+
+    Raises:
+        NotMeasuredError: nothing is compiled.
+    """
+    if "compiled" not in name:
+        return {}
+    if not list(COMPILED.glob("waypost/edge/http1.*.so")):
+        raise NotMeasuredError(f"{COMPILED} has no compiled modules: make compiled")
+    return {"PYTHONPATH": str(COMPILED)}
 
 
 @contextlib.contextmanager

@@ -5,11 +5,14 @@ session of the connection before, which a new reader cannot. So wrk asks a secon
 a connection with a full handshake for each request. It may well be the one that is busy all the time: throughput is
 therefore told by what a second of the front's and the origin's CPU does, too, and that is what the gate is about.
 
-Latency is that of readers who come at random (bench/edge_readers.py), at half of the rate that the front before nginx
-did: the same readers for both.
+Latency is that of readers who come at random (bench/edge_readers.py), the same ones for all, at a quarter of the rate
+that the front before nginx did. At half of it the core of front and nginx was not half busy and nginx's 99th percentile
+was tens of milliseconds: it was those who ask, with their handshakes and threads, who had a queue. How busy their core
+is stands beside the figures.
 """
 
 import json
+import resource
 import subprocess
 import sys
 import urllib.parse
@@ -23,10 +26,13 @@ from bench.edge_figures import QUANTILES, percentiles, quantile, ratios, spread
 from bench.edge_load import Clicks, NotAnsweredError, as_fast_as_it_goes, write_clicks
 from bench.edge_machine import LOAD_CORE, SERVER_CORE, pinned
 from bench.edge_rounds import WARM_SECONDS, Say, between, check_redirects
-from bench.edge_servers import GROUP, NGINX, Server
+from bench.edge_servers import COMPILED_GROUP, COMPILED_PROCESS, GROUP, NGINX, Server
 
 ROOT = Path(__file__).parent.parent
 CONNECTIONS = 32
+NAMES = (NGINX, GROUP, COMPILED_PROCESS, COMPILED_GROUP)
+RATE = 0.25
+"""Of what the front before nginx can do."""
 
 
 @dataclass(frozen=True)
@@ -98,12 +104,28 @@ def measure(chain: Chain, clicks: Clicks, seconds: int) -> Round:
     return Round(answered.per_second, front / answered.requests * 1e6, origin / answered.requests * 1e6)
 
 
-def at_a_rate(server: Server, clicks: Clicks, rate: float, seconds: float) -> tuple[list[float], list[float]]:
-    """Milliseconds that each click took since it was due, and how late each was sent.
+@dataclass(frozen=True)
+class Steady:
+    """Readers at a fixed rate.
+
+    Attributes:
+        took_ms: each click, since it was due.
+        late_ms: after that, each was sent.
+        asking_cores: used by those who ask.
+    """
+
+    took_ms: list[float]
+    late_ms: list[float]
+    asking_cores: float
+
+
+def at_a_rate(server: Server, clicks: Clicks, rate: float, seconds: float) -> Steady:
+    """Ask at a rate.
 
     Raises:
         NotAnsweredError: not every answer was a redirect.
     """
+    asking = server.cpu_seconds() + _children_seconds()
     port = str(urllib.parse.urlsplit(server.url).port)
     done = subprocess.run(
         [
@@ -117,7 +139,13 @@ def at_a_rate(server: Server, clicks: Clicks, rate: float, seconds: float) -> tu
     told = json.loads(done.stdout)
     if told["wrong"]:
         raise NotAnsweredError(f"{server.name}: {len(told['wrong'])} clicks failed, the first: {told['wrong'][0]}")
-    return told["took_ms"], told["late_ms"]
+    asking = server.cpu_seconds() + _children_seconds() - asking
+    return Steady(told["took_ms"], told["late_ms"], asking / seconds)
+
+
+def _children_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def run(folder: Path, rounds: int, seconds: int, say: Say) -> dict[str, dict]:
@@ -125,39 +153,40 @@ def run(folder: Path, rounds: int, seconds: int, say: Say) -> dict[str, dict]:
     clicks = write_clicks(folder, edge_servers.new_keyring(folder))
     with ExitStack() as running:
         chains = []
-        for start in (edge_servers.nginx(folder, SERVER_CORE), edge_servers.worker(folder, SERVER_CORE)):
+        starts = [edge_servers.nginx(folder, SERVER_CORE)]
+        starts += [edge_servers.worker(folder, SERVER_CORE, name) for name in NAMES[1:]]
+        for start in starts:
             chain = running.enter_context(chained(folder, running.enter_context(start)))
             check_redirects(chain.browsers, clicks)
             if rounds > 1:
                 measure(chain, clicks, WARM_SECONDS)
             chains.append(chain)
-        turns: dict[str, list[Round]] = {NGINX: [], GROUP: []}
+        turns: dict[str, list[Round]] = {name: [] for name in NAMES}
         for number in range(1, rounds + 1):
             for chain in chains:
                 turn = measure(chain, clicks, seconds)
                 turns[chain.origin.name].append(turn)
                 say(f"round {number} of {rounds}, {chain.origin.name}: {turn.per_second:,.0f} new connections a second")
-        rate = spread([turn.per_second for turn in turns[NGINX]])["median"] / 2
-        took: dict[str, list[float]] = {NGINX: [], GROUP: []}
-        late: dict[str, list[float]] = {NGINX: [], GROUP: []}
+        rate = spread([turn.per_second for turn in turns[NGINX]])["median"] * RATE
+        steady: dict[str, list[Steady]] = {name: [] for name in NAMES}
         for number in range(1, rounds + 1):
             for chain in chains:
                 name = chain.origin.name
-                times, lateness = at_a_rate(chain.browsers, clicks, rate, seconds)
-                took[name] += times
-                late[name] += lateness
+                each = at_a_rate(chain.browsers, clicks, rate, seconds)
+                steady[name].append(each)
                 chain.origin.tidy()
-                p99 = quantile(times, 0.99)
+                p99 = quantile(each.took_ms, 0.99)
                 say(f"round {number} of {rounds}, {name}: p99 {p99:.2f} ms at {rate:,.0f} a second")
     return {
         name: {
             **figures(turns[name], turns[NGINX]),
             "rate": rate,
-            "requests": len(took[name]),
-            "ms": percentiles(took[name]),
-            "late_p99_ms": quantile(late[name], 0.99),
+            "requests": sum(len(each.took_ms) for each in steady[name]),
+            "ms": percentiles([took for each in steady[name] for took in each.took_ms]),
+            "late_p99_ms": quantile([late for each in steady[name] for late in each.late_ms], 0.99),
+            "asking_cores": spread([each.asking_cores for each in steady[name]])["median"],
         }
-        for name in (NGINX, GROUP)
+        for name in NAMES
     }
 
 
@@ -190,7 +219,7 @@ def show(measured: dict[str, dict]) -> None:
         )
     print(f"\nMilliseconds at {measured[NGINX]['rate']:,.0f} clicks a second, from when each was due")
     columns = (*QUANTILES, "max")
-    print(f"{'':32}" + "".join(f"{column:>9}" for column in columns) + f"{'sent late, p99':>16}")
+    print(f"{'':32}" + "".join(f"{column:>9}" for column in columns) + f"{'sent late, p99':>16}{'asking cores':>14}")
     for name, each in measured.items():
         times = "".join(f"{each['ms'][column]:>9.2f}" for column in columns)
-        print(f"{name:32}{times}{each['late_p99_ms']:>16.2f}")
+        print(f"{name:32}{times}{each['late_p99_ms']:>16.2f}{each['asking_cores']:>14.2f}")

@@ -9,7 +9,17 @@ from bench.edge_gates import GATES, rows
 from bench.edge_load import NotAnsweredError, read_h2load, read_wrk, write_clicks
 from bench.edge_plot import plot
 from bench.edge_rounds import Round, figures
-from bench.edge_servers import BARE, FRONTED, GRANIAN, GROUP, NGINX, PROCESS, NotMeasuredError
+from bench.edge_servers import (
+    BARE,
+    COMPILED_GROUP,
+    COMPILED_PROCESS,
+    FRONTED,
+    GRANIAN,
+    GROUP,
+    NGINX,
+    PROCESS,
+    NotMeasuredError,
+)
 from bench.edge_tls import Round as TlsRound
 from bench.edge_tls import figures as tls_figures
 
@@ -118,22 +128,23 @@ def result(ours=1.0):
     """A whole result in which Waypost takes `ours` times what nginx takes."""
     nginx = Round(cpu_us=10, per_second=100_000, cores=1, p99_ms=1, unsynced=0)
     us = Round(cpu_us=10 * ours, per_second=100_000 / ours, cores=1, p99_ms=ours, unsynced=0)
-    by_name = {NGINX: nginx, GRANIAN: us, BARE: us, PROCESS: us, GROUP: us, FRONTED: us}
+    others = (GRANIAN, BARE, PROCESS, GROUP, COMPILED_PROCESS, COMPILED_GROUP, FRONTED)
+    by_name = {NGINX: nginx} | dict.fromkeys(others, us)
     redirect = {name: figures([each, each], [nginx, nginx]) for name, each in by_name.items()}
-    latency = {
+    steady = {
         name: {"rate": 1000, "requests": 100, "held": 1.0, "unsynced": 0, "ms": percentiles([5 * ours] * 100)}
-        for name in (NGINX, PROCESS, GROUP)
+        for name in (NGINX, PROCESS, GROUP, COMPILED_PROCESS, COMPILED_GROUP)
     }
-    by_tls = {
-        NGINX: TlsRound(per_second=1_000, front_us=900, origin_us=100),
-        GROUP: TlsRound(per_second=1_000 / ours, front_us=900 * ours, origin_us=100 * ours),
-    }
+    by_tls = {NGINX: TlsRound(per_second=1_000, front_us=900, origin_us=100)} | dict.fromkeys(
+        (GROUP, COMPILED_PROCESS, COMPILED_GROUP),
+        TlsRound(per_second=1_000 / ours, front_us=900 * ours, origin_us=100 * ours),
+    )
     return {
         "machine": {"CPU": "a good one", "cores": 2, "kernel": "6.1", "Python": "3.11"},
         "redirect": redirect,
-        "latency": latency,
+        "latency": {name: steady[name] for name in (NGINX, PROCESS, GROUP)},
         "workers": {"1": redirect, "2": redirect},
-        "tls": {name: {**latency[name], **tls_figures([each], [by_tls[NGINX]])} for name, each in by_tls.items()},
+        "tls": {name: {**steady[name], **tls_figures([each], [by_tls[NGINX]])} for name, each in by_tls.items()},
         "memory": {"worker_peak_mb": 50 * ours, "idle_mb": 400 * ours, "idle_processes": 4},
     }
 
