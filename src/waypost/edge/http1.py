@@ -174,6 +174,8 @@ class Connection:
             pass  # answered and closed by on_headers_complete
         except HttpParserError:
             self._refuse(BAD_REQUEST)
+        if not self._head_bytes and not data.endswith(b"\r\n\r\n"):
+            self._next_head(data)
         if self._head_bytes > HEAD_BYTES_MAX:
             self._refuse(HEAD_TOO_LARGE)
         if len(self._pending) > PIPELINE_MAX:
@@ -270,6 +272,15 @@ class Connection:
         if now > self.deadline and not self._pending:
             self._transport.abort()
 
+    def _next_head(self, data: bytes) -> None:
+        """A head was completed in these bytes: what stands behind the last one begins another."""
+        end = data.rfind(b"\r\n\r\n")
+        # Not there: a part of it came before.
+        begun = data[end + 4 :] if end >= 0 else data[data.find(b"\n") + 1 :]
+        self._head_bytes = len(begun.lstrip(b"\r\n"))
+        if self._head_bytes:
+            self.deadline = self._monotonic() + HEAD_SECONDS
+
     def _refuse(self, answer: Answer) -> None:
         """Answer what cannot be parsed, in its turn, and close."""
         if self._last_request:
@@ -296,7 +307,7 @@ class Connection:
             self.deadline = self._monotonic() + LINGER_SECONDS
             self._transport.write_eof()
             return
-        self.deadline = self._monotonic() + IDLE_SECONDS
+        self.deadline = self._monotonic() + (HEAD_SECONDS if self._head_bytes else IDLE_SECONDS)
         if self._paused:
             self._regulate()
 

@@ -1,8 +1,8 @@
 """Group commit: many hits, one write, one sync, on a thread of its own, and no reader waits longer than agreed.
 
-Hits that arrive in one turn of the event loop travel to the thread as one batch, and those within a millisecond of the
-batch before as the next one: a sync costs as much CPU as a redirect, however many share it. The loop stands still for
-the moment a good disk takes (BRIEF_MILLISECONDS at most): two threads that take turns cost half of what two that
+Hits that arrive in one turn of the event loop travel to the thread as one batch, and those within SPACING_SECONDS of
+the batch before as the next one: a sync costs as much CPU as a redirect, however many share it. The loop stands still
+for the moment a good disk takes (BRIEF_MILLISECONDS at most): two threads that take turns cost half of what two that
 compete for the interpreter do, and the next batch is larger. A batch that takes longer is settled by the thread when it
 is done, or by the wait limit, whichever comes first; meanwhile more batches queue up and are taken together.
 """
@@ -31,7 +31,7 @@ BRIEF_MILLISECONDS = 1
 """A sync takes 0.15 ms on the disks seen so far. Nobody notices a millisecond, and only an idle writer is waited for: a
 slow disk is not waited for twice."""
 
-SPACING_SECONDS = 0.001
+SPACING_SECONDS = 0.002
 """Between batches. The first click after a pause is not held up at all."""
 
 Release = Callable[[Count], None]

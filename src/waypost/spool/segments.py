@@ -6,6 +6,7 @@ place: a file still named `.open`, which `recover` cuts, completes and seals. Th
 
 import errno
 import logging
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ from waypost.spool.counters import COUNTERS_NAME, Count, Counters
 from waypost.spool.errors import SpoolInUseError, UnreadableSegmentError
 from waypost.spool.files import Files
 from waypost.spool.framing import (
+    FRAME_BYTES,
     SegmentHeader,
     encode_header,
     encode_record,
@@ -112,6 +114,8 @@ class SegmentWriter:
         self._segment_bytes = segment_bytes
         self._segment_seconds = segment_seconds
         self._max_bytes = max_bytes
+        self._waiting_bytes_max = math.inf
+        """Of sealed segments: those of the last look, and those sealed since. The reader only takes away."""
         self._files = files
         self._monotonic = monotonic
         self._now = now
@@ -247,7 +251,8 @@ class SegmentWriter:
         except OSError as error:
             # Everything is in the file; at worst a power loss brings back its old name, and recovery renames it again.
             log.warning("the directory of %s could not be synced: %s", segment.path.name, error)
-        if self._max_bytes:
+        self._waiting_bytes_max += segment.size + FRAME_BYTES
+        if self._max_bytes and self._waiting_bytes_max > self._max_bytes:
             self._drop_oldest()
 
     def _drop_oldest(self) -> None:
@@ -259,6 +264,7 @@ class SegmentWriter:
             self._finish_dropping()
             sizes = [(path, self._files.size(path)) for path in self._files.names(self._directory, SEALED_SUFFIX)]
             excess = sum(size for _, size in sizes) - self._max_bytes
+            self._waiting_bytes_max = self._max_bytes + excess
             for path, size in sizes:
                 if excess <= 0:
                     break
@@ -269,6 +275,7 @@ class SegmentWriter:
                 self._counters.dropped(is_gone=True)
                 self._files.unlink(dropped)
                 excess -= size
+                self._waiting_bytes_max -= size
                 log.error("segment %s was deleted unread, with %d clicks: spool.max_bytes is reached", path.stem, hits)
         except FileNotFoundError:
             return  # the reader took one meanwhile, so there is less; the next seal looks again
@@ -393,6 +400,7 @@ class SegmentWriter:
         finally:
             self._files.close(descriptor)
         self._files.rename(path, path.with_suffix(SEALED_SUFFIX))
+        self._waiting_bytes_max = math.inf  # to be looked at
         self._files.sync_directory(self._directory)
         log.info("segment %s of a failed or killed edge recovered: %d records", path.stem, len(found.frames))
 

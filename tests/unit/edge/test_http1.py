@@ -311,6 +311,35 @@ def test_a_client_that_does_not_close_after_the_last_answer_is_closed(client: Cl
     assert client.wire.closed
 
 
+@pytest.mark.parametrize("split", [0, 1, 2, 3])
+def test_the_beginning_of_the_next_head_in_the_same_bytes_counts(client: Client, split: int) -> None:
+    """Wherever the end of the head before is cut in two, against the limit of bytes and of time, and for a stop."""
+    at = len(GET) - split
+    client.send(GET[:at])
+    client.send(GET[at:] + b"GET /" + b"x" * (HEAD_BYTES_MAX - 5))
+    assert client.wire.sent.count(b"HTTP/1.1 ") == 1
+    assert client.connection.deadline == HEAD_SECONDS
+    client.connection.drain()
+    assert not client.wire.closed
+    client.seconds = 1.0
+    assert client.send(b"x").startswith(b"HTTP/1.1 431 ")
+
+
+def test_blank_lines_behind_a_request_are_no_head(client: Client) -> None:
+    client.send(GET + b"\r\n\r\n")
+    client.send(GET + b"\r\n")
+    client.connection.drain()
+    assert client.wire.closed
+
+
+def test_a_late_answer_gives_the_next_head_no_more_time(client: Client) -> None:
+    client.hold = True
+    client.send(GET + b"GET /c/y")
+    client.seconds = 5.0
+    client.waiting[0]()
+    assert client.connection.deadline == 5.0 + HEAD_SECONDS
+
+
 def test_draining_answers_what_was_asked_and_what_a_fresh_connection_is_about_to_ask() -> None:
     idle, busy, fresh = Client(), Client(), Client()
     idle.send(GET)

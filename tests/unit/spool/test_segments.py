@@ -401,6 +401,31 @@ def test_beyond_the_bound_the_oldest_segments_go_and_their_clicks_are_counted_as
     assert not list(spool.glob("*.drop"))
 
 
+def test_segments_are_not_looked_at_one_by_one_while_they_are_far_from_the_bound(
+    make_writer: MakeWriter, make_hit: MakeHit, files, monkeypatch
+) -> None:
+    looked_at = []
+    size = files.size
+    monkeypatch.setattr(files, "size", lambda path: looked_at.append(path) or size(path))
+    writer = make_writer(segment_bytes=1, max_bytes=1_000_000)
+    for number in range(20):
+        keep(writer, make_hit(number))
+    assert len(looked_at) == 1  # at the first seal, when what lay there was not known
+
+
+def test_what_is_known_of_waiting_segments_is_never_less_than_they_are(
+    make_writer: MakeWriter, make_hit: MakeHit, spool
+) -> None:
+    writer = make_writer(segment_bytes=1, max_bytes=3000)
+    for number in range(20):
+        keep(writer, make_hit(number))
+        assert writer._waiting_bytes_max == sum(path.stat().st_size for path in sealed_segments(spool))
+    sealed_segments(spool)[0].unlink()  # the reader took one
+    for number in range(20):
+        keep(writer, make_hit(number))
+        assert sum(path.stat().st_size for path in sealed_segments(spool)) <= writer._waiting_bytes_max <= 3000
+
+
 def test_a_segment_killed_while_it_was_dropped_does_not_stay(make_writer: MakeWriter, spool) -> None:
     spool.mkdir()
     (spool / "edge-0.019cb7d4-0d59-7000-8000-000000000001.drop").write_bytes(b"counted already")
