@@ -36,7 +36,7 @@ SPACING_SECONDS = 0.002
 """Between batches. The first click after a pause is not held up at all."""
 
 _ONE = ((1).to_bytes(8, sys.byteorder),)
-"""What an eventfd takes. By `writev`: `make torture` has each `write` of this thread fail, and means those to the disk."""
+"""What an eventfd takes. By `writev`: `make torture` has each `write` of this thread fail, and means the disk's."""
 
 Release = Callable[[Count], None]
 """Called once, in the event loop, when the reader may be answered: with KEPT, UNSYNCED or one of LOST."""
