@@ -22,9 +22,15 @@ class Compiled(BuildHookInterface):
             return
         build_data["pure_python"] = False
         build_data["infer_tag"] = True
-        build = Path(self.directory) / "mypyc"
+        self._made = tempfile.TemporaryDirectory()
+        build = Path(self._made.name)
         for made in compile_modules(Path(self.root) / "src", self.config["modules"], build):
             build_data["force_include"][str(made)] = str(made.relative_to(build))
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002 -- the hook's signature
+        """They are in the wheel now."""
+        if version != "editable":
+            self._made.cleanup()
 
 
 def compile_modules(source: Path, modules: list[str], build: Path) -> list[Path]:
@@ -33,14 +39,13 @@ def compile_modules(source: Path, modules: list[str], build: Path) -> list[Path]
     Args:
         source: the folder that `waypost` is in.
         modules: their paths from there.
-        build: made; for what is made.
+        build: for what is made.
     """
     # Not there yet when hatchling loads this file to ask what it needs.
     from mypyc.build import mypycify  # noqa: PLC0415
     from setuptools import Distribution  # noqa: PLC0415
     from setuptools.command.build_ext import build_ext  # noqa: PLC0415
 
-    build.mkdir(parents=True, exist_ok=True)
     before = Path.cwd()
     with tempfile.TemporaryDirectory() as scratch:
         os.chdir(source)  # a module's name is its path from here
