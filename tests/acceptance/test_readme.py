@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from demo.product import Product, free_port
+from demo.product import Product
 from tests.debian import require
+from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -64,7 +65,7 @@ def mail_folder(tmp_path):
 def relay_port(mail_folder):
     """The relay of the tour, started as the tour starts it."""
     (line,) = re.findall(r"^    (aiosmtpd .*) &$", README, re.MULTILINE)
-    port = free_port()
+    (port,) = free_ports(1)
     command = line.replace("2525", str(port)).replace("/tmp/waypost-mail", str(mail_folder)).split()
     relay = subprocess.Popen([Path(sys.executable).parent / command[0], *command[1:]])
     yield port
@@ -76,7 +77,7 @@ def test_the_tour_of_the_whole_product_ends_with_a_click_that_the_api_tells_of(f
     for program in ("curl", "jq"):
         require(program, binary=program)
     tour = "sleep 2\n".join(blocks("sh")[1:])
-    product = Product(folder, relay_port)
+    product = Product(folder, relay_port, ports=free_ports(3))
     # The newcomer's ports and files may be taken on this machine, so the installation has others.
     for theirs, ours in {"http://127.0.0.1:8025": product.origin, "/tmp/waypost-mail": str(mail_folder)}.items():
         assert theirs in tour
