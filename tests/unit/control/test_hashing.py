@@ -15,10 +15,10 @@ def test_the_hash_is_argon2id_and_salted():
 @pytest.mark.parametrize(
     ("secret_hash", "secret", "matches"),
     [
-        (HASH, "s3cret", True),
-        (HASH, "S3cret", False),
-        (HASH, "", False),
-        (HASH, "\x00", False),
+        pytest.param(HASH, "s3cret", True, id="the secret"),
+        pytest.param(HASH, "S3cret", False, id="in another case"),
+        pytest.param(HASH, "", False, id="empty"),
+        pytest.param(HASH, "\x00", False, id="a zero byte"),
         pytest.param(None, "", False, id="an unknown key has no secret, not even the empty one"),
         pytest.param("not a hash", "s3cret", False, id="damaged"),
     ],
