@@ -6,6 +6,9 @@ UV_VERSION := 0.13.9
 BIN := .venv/bin
 READY := .venv/.ready
 
+# Tests start hundreds of processes: without bytecode on the disk each would compile the product anew, for seconds.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check fix lock bench bench-links bench-edge bench-pipeline bench-api bench-storage bench-search bench-mail bench-verdict bench-analysis fuzz torture conformance
 
