@@ -30,7 +30,7 @@ def test_a_restart_keeps_data_keys_and_clicks_that_waited(product, sink):
     assert (product.data / "keyring.json").read_bytes() == keyring
     assert readers.request(link, "127.0.0.6", {}).location == "https://www.shop.example/"
     installation.api = Api(product.origin, *installation.credentials)
-    eventually(lambda: len(installation.clicks(send_id)) >= 2, seconds=30)
+    eventually(lambda: len(installation.clicks(send_id)) >= 2)
     assert [event["ip"] for event in installation.clicks(send_id)] == ["127.0.0.5", "127.0.0.6"]
 
 

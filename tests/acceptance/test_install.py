@@ -64,7 +64,7 @@ def test_with_the_edge_extra_an_edge_serves_what_the_command_line_sealed(tmp_pat
     }
     with subprocess.Popen([waypost, "edge", *options], env=os.environ | listen, stderr=subprocess.DEVNULL) as edge:
         try:
-            eventually(lambda: location(port, path) == "https://www.shop.example/orders/7", seconds=10)
+            eventually(lambda: location(port, path) == "https://www.shop.example/orders/7")
         finally:
             edge.terminate()
     assert edge.returncode == 0
