@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import select
 from tests.ports import free_ports
 from tests.rsa_key import rsa_private_key
@@ -24,6 +25,7 @@ from waypost.control.accounts.schema import NewAccount
 from waypost.control.accounts.service import create_account, decide
 from waypost.control.app import create_app
 from waypost.control.install import open_install
+from waypost.control.keys import hashing
 from waypost.control.keys.schema import NewApiKey
 from waypost.control.keys.service import CreatedApiKey, create_api_key
 from waypost.control.limits import Limits
@@ -280,6 +282,12 @@ def on_postgresql(tmp_path_factory, store, postgresql):
 def served(request):
     """One of the two, which stay while tests change from one to the other."""
     return request.getfixturevalue(f"on_{request.param}")
+
+
+@pytest.fixture(autouse=True)
+def secrets_are_hashed_cheaply(monkeypatch):
+    """At full cost, which `unit/control/test_hashing.py` has, a key and a login would be most of what a test takes."""
+    monkeypatch.setattr(hashing, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from waypost.control.keys.hashing import hash_secret, secret_matches
 HASH = hash_secret("s3cret")
 
 
-def test_the_hash_is_argon2id_and_salted():
-    assert HASH.startswith("$argon2id$")
+def test_the_hash_is_argon2id_at_the_cost_that_owasp_asks_for_and_salted():
+    assert HASH.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert hash_secret("s3cret") != HASH
 
 
