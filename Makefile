@@ -5,6 +5,8 @@ PYTHON := $(firstword $(foreach python,python3.11 python3.12 python3.13 python3.
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 READY := .venv/.ready
+# Processes that run tests: two for each core of CI, for tests wait about as long as they compute.
+N := 4
 
 # Tests start hundreds of processes: without bytecode on the disk each would compile the product anew, for seconds.
 unexport PYTHONDONTWRITEBYTECODE
@@ -20,8 +22,10 @@ setup: $(READY)  ## virtual environment with the locked dependencies, in .venv
 demo: $(READY)  ## the whole product on this machine: send, deliver, click, read back; EXIT=1 stops when done
 	@$(BIN)/python -m demo $(if $(EXIT),--exit)
 
-test: check  ## everything: linters, types, tests
-	$(BIN)/pytest --ignore=tests/conformance
+# In this order, for the longest file is in the first folder and the shortest are in the last.
+test: check  ## everything: linters, types, tests, these in N=4 processes
+	$(BIN)/pytest tests/torture tests/acceptance tests/integration tests/unit \
+	  --numprocesses $(N) --dist loadfile --no-loadscope-reorder
 
 check: $(READY)  ## linters and types
 	$(BIN)/ruff check
