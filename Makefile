@@ -12,6 +12,13 @@ CAN_COMPILE := command -v cc >/dev/null && \
 COMPILED_TESTS := tests/unit/edge tests/unit/events tests/unit/links/test_token.py tests/unit/links/test_golden_tokens.py \
   tests/unit/links/test_siv.py tests/unit/spool tests/integration/edge
 
+# Processes that run tests: two for each core of CI, for tests wait about as long as they compute.
+N := 4
+IN_PROCESSES := --numprocesses $(N) --dist loadfile --no-loadscope-reorder
+
+# Tests start hundreds of processes: without bytecode on the disk each would compile the product anew, for seconds.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-compiled compiled check fix lock bench bench-links bench-edge bench-pipeline bench-api bench-storage bench-search bench-mail bench-verdict bench-analysis fuzz torture conformance
 
@@ -23,13 +30,14 @@ setup: $(READY)  ## virtual environment with the locked dependencies, in .venv
 demo: $(READY)  ## the whole product on this machine: send, deliver, click, read back; EXIT=1 stops when done
 	@$(BIN)/python -m demo $(if $(EXIT),--exit)
 
-test: check  ## everything: linters, types, tests
-	$(BIN)/pytest --ignore=tests/conformance
+# In this order, for the longest file is in the first folder and the shortest are in the last.
+test: check  ## everything: linters, types, tests, these in N=4 processes
+	$(BIN)/pytest tests/torture tests/acceptance tests/integration tests/unit $(IN_PROCESSES)
 	@if $(CAN_COMPILE); then $(MAKE) --no-print-directory test-compiled; else \
 	  echo "not tested: the compiled edge, for there is no C compiler, or there are no headers of Python"; fi
 
 test-compiled: compiled  ## the tests of the edge again, over its compiled modules
-	PYTHONPATH=$(CURDIR)/$(COMPILED) $(BIN)/pytest $(COMPILED_TESTS)
+	PYTHONPATH=$(CURDIR)/$(COMPILED) $(BIN)/pytest $(COMPILED_TESTS) $(IN_PROCESSES)
 
 compiled: $(COMPILED_READY)  ## the modules of a redirect compiled by mypyc, in build/compiled (docs/adr/0019-compiled-edge.md)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.edge_load import HOST
 from bench.edge_servers import NotMeasuredError, Server, running
 from tests.debian import require
-from torture.processes import free_ports
+from tests.ports import free_ports
 
 from waypost.cli.caddyfile import Front, caddyfile_of
 from waypost.config import load

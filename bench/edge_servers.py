@@ -17,8 +17,9 @@ from pathlib import Path
 from bench.edge_machine import pinned
 from bench.edge_usage import cpu_seconds
 from tests.debian import require
+from tests.ports import free_ports
 from torture.oracle import counted
-from torture.processes import WAYPOST, Install, free_ports
+from torture.processes import WAYPOST, Install
 
 from waypost.config import load
 from waypost.keyfile import create_keyring, keyring_path, load_keyring

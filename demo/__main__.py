@@ -14,7 +14,7 @@ from demo.product import NotReadyError, Product, free_port
 from demo.sink import Sink
 
 FOLDER = Path("demo-data")
-PORTS = (8025, 8026)
+PORTS = (8025, 8026, 0)
 SENDING_DOMAIN = "post.example"
 OWNER = "owner@post.example"
 PROBLEMS_SHOWN = 5

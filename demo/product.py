@@ -27,17 +27,21 @@ class Product:
         folder: where `data`, `waypost.toml` and `waypost.log` go.
         relay_port: of the SMTP server on this machine that takes what is sent.
         waypost: the command and its first arguments.
-        ports: wanted for API and edge; others are taken where they are not free.
+        ports: wanted for API, edge and the edge's internal listener; others are taken where they are not free.
     """
 
     def __init__(
-        self, folder: Path, relay_port: int, *, waypost: Sequence[str] = WAYPOST, ports: tuple[int, int] = (0, 0)
+        self,
+        folder: Path,
+        relay_port: int,
+        *,
+        waypost: Sequence[str] = WAYPOST,
+        ports: tuple[int, int, int] = (0, 0, 0),
     ) -> None:
         self.data = folder / "data"
         self.log = folder / "waypost.log"
         self.config = folder / "waypost.toml"
-        self.api_port, self.edge_port = (free_port(port) for port in ports)
-        self.internal_port = free_port()
+        self.api_port, self.edge_port, self.internal_port = (free_port(port) for port in ports)
         self.origin = f"http://127.0.0.1:{self.api_port}"
         self.process: subprocess.Popen[str] | None = None
         self._waypost = waypost

@@ -5,7 +5,7 @@ import itertools
 import hypothesis
 import pytest
 
-from waypost.store import EventStore
+from waypost.store import EventStore, reading
 
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("repeatable")
@@ -18,9 +18,12 @@ def pytest_addoption(parser):
 @pytest.fixture(scope="session")
 def store(tmp_path_factory):
     """The event store of this test run: chDB allows one per process, so tests keep apart by `account`."""
-    opened = EventStore.open("", tmp_path_factory.mktemp("store"))
-    yield opened
-    opened.close()
+    with pytest.MonkeyPatch.context() as patience:
+        # While other tests have the processors, even a look at clicks takes longer than readers of lists should wait.
+        patience.setattr(reading, "GLANCE_SECONDS", 60)
+        opened = EventStore.open("", tmp_path_factory.mktemp("store"))
+        yield opened
+        opened.close()
 
 
 _accounts = itertools.count(1)

@@ -25,8 +25,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from tests.debian import require
+from tests.ports import free_ports
 
-from torture.processes import Install, free_ports
+from torture.processes import Install
 from waypost.cli.caddyfile import Front, caddyfile_of
 from waypost.config import load
 from waypost.fleet.snapshot import PublishedDomain, Snapshot

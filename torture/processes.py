@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from tests.ports import free_ports
+
 from waypost.config import HostPort
 from waypost.edge.app import listening_socket
 from waypost.keyfile import create_keyring, keyring_path, load_keyring
@@ -233,12 +235,3 @@ class Install:
         if done.returncode:
             raise NotStartedError(f"{' '.join(command)}: {done.stderr}")
         return done.stdout
-
-
-def free_ports(count: int) -> tuple[int, ...]:
-    """Ports of this machine that nobody has."""
-    with contextlib.ExitStack() as held:
-        probes = [held.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return tuple(probe.getsockname()[1] for probe in probes)

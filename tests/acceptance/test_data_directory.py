@@ -7,13 +7,14 @@ from demo import readers
 from demo.api import Api
 from demo.product import NotReadyError, Product
 from tests.acceptance.operator import Installation, eventually
+from tests.ports import free_ports
 
 HTML = '<a href="https://www.shop.example/">Shop</a>'
 
 
 @pytest.fixture
 def product(tmp_path, sink):
-    product = Product(tmp_path, sink.port)
+    product = Product(tmp_path, sink.port, ports=free_ports(3))
     yield product
     product.stop()
 
@@ -29,7 +30,7 @@ def test_a_restart_keeps_data_keys_and_clicks_that_waited(product, sink):
     assert (product.data / "keyring.json").read_bytes() == keyring
     assert readers.request(link, "127.0.0.6", {}).location == "https://www.shop.example/"
     installation.api = Api(product.origin, *installation.credentials)
-    eventually(lambda: len(installation.clicks(send_id)) >= 2, seconds=30)
+    eventually(lambda: len(installation.clicks(send_id)) >= 2)
     assert [event["ip"] for event in installation.clicks(send_id)] == ["127.0.0.5", "127.0.0.6"]
 
 
@@ -68,14 +69,14 @@ def test_the_first_start_prints_the_operator_s_credential_and_no_other_does(prod
 def test_a_second_one_on_the_same_data_is_refused(product, tmp_path, sink):
     product.start()
     with pytest.raises(NotReadyError, match=r"waypost already runs on .* \(process \d+\)"):
-        Product(tmp_path, sink.port).start()
+        Product(tmp_path, sink.port, ports=free_ports(3)).start()
 
 
 def test_ports_that_another_installation_has_are_refused(product, tmp_path, sink):
     """Edges share their port: half of the readers would meet an edge without the key of their link."""
     product.start()
     (tmp_path / "other").mkdir()
-    other = Product(tmp_path / "other", sink.port)
+    other = Product(tmp_path / "other", sink.port, ports=free_ports(3))
     other.config.write_text(other.config.read_text().replace(f":{other.edge_port}", f":{product.edge_port}"))
     with pytest.raises(NotReadyError, match=f"in use: 127.0.0.1:{product.edge_port}. Give edge.listen another"):
         other.start()

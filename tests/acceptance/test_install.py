@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from demo.product import Product, free_port
+from demo.product import Product
 from tests.acceptance.operator import Installation, eventually
+from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,7 +38,7 @@ def test_with_the_server_extra_everything_runs_from_any_directory(tmp_path, sink
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
-    product = Product(tmp_path, sink.port, waypost=[waypost])
+    product = Product(tmp_path, sink.port, waypost=[waypost], ports=free_ports(3))
     try:
         product.start()
         _, links = Installation(product, sink).send("installed@inbox.example", '<a href="https://shop.example/">x</a>')
@@ -56,14 +57,14 @@ def test_with_the_edge_extra_an_edge_serves_what_the_command_line_sealed(tmp_pat
     subprocess.run([waypost, "keys", "create", *options], check=True)
     html = subprocess.run([waypost, *rewrite, *options], check=True, capture_output=True, text=True).stdout
     path = re.search(r'https://links\.example\.com(/c/[^"]+)', html)[1]
-    port = free_port()
+    port, internal_port = free_ports(2)
     listen = {
         "WAYPOST_EDGE__LISTEN": f"127.0.0.1:{port}",
-        "WAYPOST_EDGE__INTERNAL_LISTEN": f"127.0.0.1:{free_port()}",
+        "WAYPOST_EDGE__INTERNAL_LISTEN": f"127.0.0.1:{internal_port}",
     }
     with subprocess.Popen([waypost, "edge", *options], env=os.environ | listen, stderr=subprocess.DEVNULL) as edge:
         try:
-            eventually(lambda: location(port, path) == "https://www.shop.example/orders/7", seconds=10)
+            eventually(lambda: location(port, path) == "https://www.shop.example/orders/7")
         finally:
             edge.terminate()
     assert edge.returncode == 0

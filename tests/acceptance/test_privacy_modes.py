@@ -20,7 +20,7 @@ def stored(installation, url):
         with urlopen(request, timeout=10) as answer:
             return [event for event in map(json.loads, answer) if event["link"]["url"] == url]
 
-    eventually(lambda: len(clicks()) == 2, seconds=10)
+    eventually(lambda: len(clicks()) == 2)
     return clicks()
 
 

@@ -60,6 +60,6 @@ def test_a_click_is_told_as_the_api_shows_it(receiver, installation):
     time.sleep(LEARN_SECONDS)
     send_id, [link] = installation.send("told@inbox.example", HTML)
     assert readers.request(link, "127.0.0.9", {"User-Agent": "Mozilla/5.0"}).status == 302
-    eventually(lambda: set(told()) == {"delivered", "click"}, seconds=10)
+    eventually(lambda: set(told()) == {"delivered", "click"})
     assert [told()["click"]] == installation.clicks(send_id)
     assert json.loads(receiver.got[0][0])["data"]["recipient_email_address"] == "told@inbox.example"

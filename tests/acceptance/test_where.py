@@ -51,17 +51,17 @@ def test_a_reader_is_nowhere_without_a_database_and_in_london_with_one_then_and_
     # The edge takes this machine for a TLS front, and believes what it says of the client.
     reader = {"X-Forwarded-For": "81.2.69.142", "User-Agent": "Mozilla/5.0"}
     assert readers.request(link, "127.0.0.9", reader).status == 302
-    eventually(lambda: places(installation, send_id) == [UNKNOWN], seconds=5)
-    eventually(lambda: len(warnings(installation)) == 2, seconds=5)
+    eventually(lambda: places(installation, send_id) == [UNKNOWN])
+    eventually(lambda: len(warnings(installation)) == 2)
 
     options = installation.product._options
     installation.product.command("geoip", "update", *options)
-    eventually(lambda: warnings(installation) == [], seconds=5)
+    eventually(lambda: warnings(installation) == [])
     assert 'waypost_geoip_database_age_seconds{database="' in internal(installation, "/metrics")
     assert readers.request(link, "127.0.0.9", reader).status == 302
-    eventually(lambda: places(installation, send_id) == [UNKNOWN, IN_LONDON], seconds=5)
+    eventually(lambda: places(installation, send_id) == [UNKNOWN, IN_LONDON])
     assert readers.request(link, "127.0.0.9", {"User-Agent": "Mozilla/5.0"}).status == 302
-    eventually(lambda: places(installation, send_id) == [UNKNOWN, IN_LONDON, UNKNOWN], seconds=5)
+    eventually(lambda: places(installation, send_id) == [UNKNOWN, IN_LONDON, UNKNOWN])
 
     said = installation.product.command("events", "enrich", *options[:2])
     assert said == "1 of 1 looked up, by client, location."

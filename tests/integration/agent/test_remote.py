@@ -105,24 +105,24 @@ def test_it_fetches_its_keyring_redirects_and_hands_its_clicks_over_with_the_cor
     edge(far)
     keyring = load_keyring(keyring_path(core.data))
     assert load_keyring(keyring_path(far.data)) == keyring
-    eventually(far.is_green, seconds=10)
+    eventually(far.is_green)
     sealer = sealer_of(core)
     tokens = [sealer.click(SEND, number, f"https://shop.example/{number}") for number in range(60)]
     assert {far.click(token) for token in tokens[:20]} == {302}
-    eventually(lambda: account(far.worker).stored == 20, seconds=20)
+    eventually(lambda: account(far.worker).stored == 20)
 
     core.running.kill()
     assert {far.click(token) for token in tokens[20:40]} == {302}
-    eventually(lambda: len(sealed_segments(far.worker)) > 0, seconds=10)
+    eventually(lambda: len(sealed_segments(far.worker)) > 0)
     time.sleep(1)
     assert account(far.worker).stored == 20
     assert far.is_green()  # a core that is down takes no edge out of rotation
 
     core.begin()
     assert {far.click(token) for token in tokens[40:]} == {302}
-    eventually(lambda: account(far.worker).stored == 60, seconds=30)
+    eventually(lambda: account(far.worker).stored == 60)
     assert account(far.worker).difference == 0
-    eventually(lambda: 'waypost_clicks_stored_total{worker="far-0"} 60.0' in far.metrics(), seconds=5)
+    eventually(lambda: 'waypost_clicks_stored_total{worker="far-0"} 60.0' in far.metrics())
 
 
 def test_every_edge_obeys_a_block_within_five_seconds_and_after_a_restart_without_the_core(core, machine):
@@ -133,7 +133,7 @@ def test_every_edge_obeys_a_block_within_five_seconds_and_after_a_restart_withou
     token = sealer_of(core).click(SEND, 0, "https://evil.example/")
     for each in machines:
         each.running.wait_ready()
-        eventually(each.is_green, seconds=10)
+        eventually(each.is_green)
         assert each.click(token) == 302
     operate(core, "block", "add", "host", "evil.example", "--reason", "phishing")
     eventually(lambda: {each.click(token) for each in machines} == {410}, seconds=5)
@@ -146,11 +146,11 @@ def test_every_edge_obeys_a_block_within_five_seconds_and_after_a_restart_withou
 
 def test_an_edge_restored_from_a_backup_opens_new_links_and_obeys_new_blocks_from_its_first_answer_on(core, far):
     started = edge(far)
-    eventually(far.is_green, seconds=10)
+    eventually(far.is_green)
     files = (keyring_path(far.data), snapshot_path(far.data))
     backup = [path.read_bytes() for path in files]
     operate(core, "keys", "add")
-    eventually(lambda: operate(core, "keys", "promote", "2").exit_code == 0, seconds=60)
+    eventually(lambda: operate(core, "keys", "promote", "2").exit_code == 0)
     operate(core, "block", "add", "host", "evil.test", "--reason", "phishing")
     started.stop()
     for path, old in zip(files, backup, strict=True):
@@ -169,7 +169,7 @@ def test_with_a_keyring_alone_and_a_core_that_says_nothing_it_soon_redirects_and
         assert far.click(sealer_of(core).click(SEND, 0, "https://shop.example/")) == 302
         assert "gives no news: no answer in 3 s" in started.log.read_text()
         red = "there is no snapshot yet: what is blocked is unknown here"
-        eventually(lambda: red in far.readiness().get("problems", ()), seconds=10)
+        eventually(lambda: red in far.readiness().get("problems", ()))
 
 
 def test_without_keyring_and_core_it_says_what_to_do(core, far):
@@ -183,7 +183,7 @@ def test_without_keyring_and_core_it_says_what_to_do(core, far):
 
 def test_a_rolling_restart_under_load_fails_no_reader_and_loses_no_click(core, far):
     started = edge(far, "--workers", "2")
-    eventually(far.is_green, seconds=10)
+    eventually(far.is_green)
     sealer = sealer_of(core)
     before = pids(far)
     started.process.send_signal(signal.SIGUSR1)
@@ -196,9 +196,9 @@ def test_a_rolling_restart_under_load_fails_no_reader_and_loses_no_click(core, f
         assert time.monotonic() < end
     assert set(answers) == {302}
     workers = [far.spool / f"far-{number}" for number in range(2)]
-    eventually(lambda: sum(account(each).stored for each in workers) == len(answers), seconds=20)
+    eventually(lambda: sum(account(each).stored for each in workers) == len(answers))
     assert [account(each).difference for each in workers] == [0, 0]
-    eventually(far.is_green, seconds=10)
+    eventually(far.is_green)
 
 
 def pids(far):

@@ -164,7 +164,7 @@ def test_stored_segments_are_not_kept_longer_because_the_core_is_away(core, sett
     ship = shipper(settings, lambda: float(next(ticks)))
     ship.start()
     try:
-        eventually(lambda: settled_segments(worker, Settled.STORED) == [], seconds=10)
+        eventually(lambda: settled_segments(worker, Settled.STORED) == [])
     finally:
         ship.stop()
     assert len(sealed_segments(worker)) == 1

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from demo.product import free_port
+from tests.ports import free_ports
 
 from waypost.keyfile import create_keyring, keyring_path
 from waypost.telemetry import readiness
@@ -15,7 +15,7 @@ from waypost.telemetry import readiness
 @pytest.mark.parametrize(("parent", "lines"), [([], 1), (["--parent", str(os.getpid())], 0)])
 def test_an_edge_alone_says_where_it_serves_and_a_child_leaves_that_to_waypost_up(tmp_path, parent, lines):
     create_keyring(keyring_path(tmp_path))
-    address = f"127.0.0.1:{free_port()}"
+    address = f"127.0.0.1:{free_ports(1)[0]}"
     with socket_of(tmp_path) as ready:
         edge = subprocess.Popen(
             [sys.executable, "-m", "waypost", "edge-worker", "--data", str(tmp_path), *parent],
@@ -51,7 +51,7 @@ def test_a_socket_that_systemd_passes_outlives_the_whole_service_and_nobody_is_r
     with socket.create_server(("127.0.0.1", 0)) as passed:
         environment = {
             "WAYPOST_EDGE__LISTEN": f"127.0.0.1:{passed.getsockname()[1]}",
-            "WAYPOST_EDGE__INTERNAL_LISTEN": f"127.0.0.1:{free_port()}",
+            "WAYPOST_EDGE__INTERNAL_LISTEN": f"127.0.0.1:{free_ports(1)[0]}",
         }
         waypost = (sys.executable, "-m", "waypost", "edge", "--workers", "2", "--data", str(tmp_path))
         for _ in range(2):

@@ -62,7 +62,7 @@ def test_after_a_loss_of_the_event_store_every_click_is_stored_again_and_none_tw
     core = install.core()
     eventually(lambda: account(install.worker_spool()).stored == 80 and nothing_waits(install), seconds=90)
     assert "80 records, handed back" in install.run("spool", "replay", "--stored")  # and now nothing is lost
-    eventually(lambda: nothing_waits(install), seconds=20)
+    eventually(lambda: nothing_waits(install))
     edge.stop()
     core.stop()
     assert stored(install.data) == Counter(range(80))

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import select
+from tests.ports import free_ports
 from tests.rsa_key import rsa_private_key
 
 from waypost.config import load
@@ -23,6 +25,7 @@ from waypost.control.accounts.schema import NewAccount
 from waypost.control.accounts.service import create_account, decide
 from waypost.control.app import create_app
 from waypost.control.install import open_install
+from waypost.control.keys import hashing
 from waypost.control.keys.schema import NewApiKey
 from waypost.control.keys.service import CreatedApiKey, create_api_key
 from waypost.control.limits import Limits
@@ -217,9 +220,7 @@ class Api:
 @contextlib.contextmanager
 def serving(app):
     """The app behind its real server, in a loop of its own; its origin."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        listen = HostPort("127.0.0.1", probe.getsockname()[1])
+    listen = HostPort("127.0.0.1", *free_ports(1))
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve(app, listen, stop)))
     thread.start()
@@ -243,10 +244,9 @@ def wait_until_it_listens(listen, seconds=10):
             time.sleep(0.01)
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def served(request, tmp_path_factory, store):
-    data = tmp_path_factory.mktemp("data")
-    url = "" if request.param == "sqlite" else request.getfixturevalue("postgresql").new_database()
+@contextlib.contextmanager
+def new_api(data, url, store):
+    """The API over the control database at `url`, an empty one, with what is below `data`."""
     settings = load(None, {"WAYPOST_DB__URL": url}, data)
     clock, fake = Clock(), FakeStore(real=store)
     sources = Sources(clock, os.urandom, rsa_private_key)
@@ -264,6 +264,30 @@ def served(request, tmp_path_factory, store):
         limits = app.state.control.limits
         yield Api(client, install.database, fake, clock, sources, keyring, install.control_key, data, limits)
     install.database.close()
+
+
+@pytest.fixture(scope="session")
+def on_sqlite(tmp_path_factory, store):
+    with new_api(tmp_path_factory.mktemp("data"), "", store) as api:
+        yield api
+
+
+@pytest.fixture(scope="session")
+def on_postgresql(tmp_path_factory, store, postgresql):
+    with new_api(tmp_path_factory.mktemp("data"), postgresql.new_database(), store) as api:
+        yield api
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def served(request):
+    """One of the two, which stay while tests change from one to the other."""
+    return request.getfixturevalue(f"on_{request.param}")
+
+
+@pytest.fixture(autouse=True)
+def secrets_are_hashed_cheaply(monkeypatch):
+    """At full cost, which `unit/control/test_hashing.py` has, a key and a login would be most of what a test takes."""
+    monkeypatch.setattr(hashing, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 @pytest.fixture

@@ -24,12 +24,19 @@ EXPORT = f"{ANALYSIS}/export"
 SEND = "/api/v1/email/send"
 
 
-@pytest.fixture
-def events(api, store):
-    """The API over the real store instead of the fake."""
-    fake, api.store = api.store, store
-    with api.served_anew() as client:
+@pytest.fixture(scope="module")
+def over_real_store(served, store):
+    """A client of the API over the real store instead of the fake."""
+    fake, served.store = served.store, store
+    with served.served_anew() as client:
+        served.store = fake
         yield client
+
+
+@pytest.fixture
+def events(api, over_real_store, store):
+    fake, api.store = api.store, store
+    yield over_real_store
     api.store = fake
 
 

@@ -33,7 +33,7 @@ def test_a_key_and_its_secret_get_a_token_in_smtpds_form(api):
     assert set(body) == {
         "token_type", "access_token", "refresh_token", "expires_in", "expires_at", "scope", "Scope",
     }  # fmt: skip
-    assert (body["token_type"], body["scope"], body["Scope"]) == ("bearer", *[["block", "read", "send"]] * 2)
+    assert (body["token_type"], body["scope"], body["Scope"]) == ("bearer", *[["block", "erase", "read", "send"]] * 2)
     assert body["expires_in"] == pytest.approx(3600, abs=1)
     assert body["expires_at"] == pytest.approx(api.clock.now.timestamp() * 1000 + 3_600_000, abs=1000)
     assert answer.headers["Cache-Control"] == "no-store"

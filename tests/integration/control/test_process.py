@@ -6,6 +6,7 @@ import socket
 import httpx
 import pytest
 from fastapi import FastAPI
+from tests.ports import free_ports
 
 from waypost.config.values import HostPort
 from waypost.control.process import serve
@@ -27,12 +28,6 @@ def an_app():
     return app
 
 
-def a_free_port(family=socket.AF_INET, host="127.0.0.1"):
-    with socket.socket(family) as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
-
-
 async def answered(client, path, seconds=5):
     """The answer, once something listens."""
     async with asyncio.timeout(seconds):
@@ -46,8 +41,7 @@ async def answered(client, path, seconds=5):
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
 def test_it_listens_where_it_is_told_and_stops_when_asked_even_with_idle_connections(host):
     async def run():
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listen = HostPort(host, a_free_port(family, host))
+        listen = HostPort(host, *free_ports(1))
         stop = asyncio.Event()
         serving = asyncio.create_task(serve(an_app(), listen, stop))
         async with httpx.AsyncClient(base_url=f"http://{listen}") as client:
@@ -64,7 +58,7 @@ def test_it_listens_where_it_is_told_and_stops_when_asked_even_with_idle_connect
 
 def test_a_request_under_way_is_finished_before_it_stops():
     async def run():
-        app, stop, listen = an_app(), asyncio.Event(), HostPort("127.0.0.1", a_free_port())
+        app, stop, listen = an_app(), asyncio.Event(), HostPort("127.0.0.1", *free_ports(1))
         app.state.begun = asyncio.Event()
         serving = asyncio.create_task(serve(app, listen, stop))
         async with httpx.AsyncClient(base_url=f"http://{listen}") as client:
@@ -94,14 +88,14 @@ def test_it_can_be_told_to_stop_before_it_has_begun():
         stop = asyncio.Event()
         stop.set()
         async with asyncio.timeout(5):
-            await serve(an_app(), HostPort("127.0.0.1", a_free_port()), stop)
+            await serve(an_app(), HostPort("127.0.0.1", *free_ports(1)), stop)
 
     asyncio.run(run())
 
 
 def test_when_it_is_cancelled_it_stops_listening():
     async def run():
-        listen = HostPort("127.0.0.1", a_free_port())
+        listen = HostPort("127.0.0.1", *free_ports(1))
         serving = asyncio.create_task(serve(an_app(), listen, asyncio.Event()))
         async with httpx.AsyncClient(base_url=f"http://{listen}") as client:
             await answered(client, "/now")
@@ -116,7 +110,7 @@ def test_when_it_is_cancelled_it_stops_listening():
 
 def test_clients_that_keep_their_connections_keep_nobody_else_out():
     async def run():
-        listen = HostPort("127.0.0.1", a_free_port())
+        listen = HostPort("127.0.0.1", *free_ports(1))
         stop = asyncio.Event()
         serving = asyncio.create_task(serve(an_app(), listen, stop))
         async with httpx.AsyncClient(base_url=f"http://{listen}") as client:

@@ -15,9 +15,10 @@ from uuid import UUID
 
 import pytest
 from tests.debian import require
+from tests.ports import free_ports
 from tests.unit.edge.test_repair import SEEN_IN_MAIL
 from torture.front import LOOPBACK, Authority, CaddyFront, Site, publish
-from torture.processes import WAYPOST, Install, Started, free_ports
+from torture.processes import WAYPOST, Install, Started
 
 from waypost.events.hit import Hit
 from waypost.links.token import Sealer

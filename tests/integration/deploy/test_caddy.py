@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 import pytest
 from cryptography import x509
 from tests.debian import require
+from tests.ports import free_ports
 from torture.front import Authority, CaddyFront, Site, publish, wait_for
-from torture.processes import free_ports
 
 from waypost.cli.caddyfile import Front, caddyfile_of
 from waypost.config import load

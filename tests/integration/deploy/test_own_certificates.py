@@ -5,8 +5,8 @@ import ssl
 import warnings
 
 import pytest
+from tests.ports import free_ports
 from torture.front import LOOPBACK, Site, wait_for
-from torture.processes import free_ports
 
 from .conftest import DOMAIN, HEADERS, is_redirect
 from .own_certificates import SERVERS, running

@@ -7,8 +7,9 @@ from uuid import UUID
 
 import pytest
 from tests.knot import running
+from tests.ports import free_ports
 from torture.front import CaddyFront, Site
-from torture.processes import WAYPOST, Install, free_ports
+from torture.processes import WAYPOST, Install
 
 from waypost.config import load
 from waypost.control.install import open_database

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from tests.debian import require
+from tests.ports import free_ports
 from torture.front import Authority, CaddyFront, Site, may_be_had, wait_for
-from torture.processes import WAYPOST, Install, free_ports
+from torture.processes import WAYPOST, Install
 
 from waypost.agent.core import check_configured
 from waypost.cli.caddyfile import Front

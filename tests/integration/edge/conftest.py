@@ -12,6 +12,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from tests.ports import free_ports
 
 from waypost.keyfile import create_keyring, keyring_path, load_keyring
 from waypost.links.token import Sealer
@@ -20,18 +21,12 @@ WAYPOST = [str(Path(sys.executable).with_name("waypost"))]
 SEND = UUID("019cb7d4-0d59-7000-8000-000000000001")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @dataclass
 class Edges:
     """A data directory, its port, and the workers started on it."""
 
     data: Path
-    port: int = field(default_factory=free_port)
+    port: int = field(default_factory=lambda: free_ports(1)[0])
     environment: dict[str, str] = field(default_factory=dict)
     descriptors_max: int | None = None
     """Descriptors a worker may have; none: as many as the tests."""

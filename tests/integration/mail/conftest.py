@@ -1,7 +1,6 @@
 """Relays, certificates and installs for tests of mail."""
 
 import ipaddress
-import socket
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from tests.integration.mail.install import Install, account_and_profile
 from tests.integration.mail.scripted_relay import ScriptedRelay
+from tests.ports import free_ports
 
 from waypost.config import Secret, StartTls, load
 
@@ -25,9 +25,7 @@ def relay():
 
 @pytest.fixture
 def unused_tcp_port():
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        return bound.getsockname()[1]
+    return free_ports(1)[0]
 
 
 @pytest.fixture

@@ -130,7 +130,7 @@ class Install:
                     await self.idle()
                 stop.set()
 
-        asyncio.run(asyncio.wait_for(running(), 20))
+        asyncio.run(asyncio.wait_for(running(), 120))
 
     async def idle(self) -> None:
         due = Delivery.next_attempt_at <= self.clock()

@@ -3,7 +3,6 @@
 import asyncio
 import re
 import smtplib
-import socket
 from email import message_from_bytes, policy
 
 import pytest
@@ -12,6 +11,7 @@ from sqlalchemy import select
 from tests.integration.mail.opendkim import opendkim
 from tests.integration.mail.postfix import postfix
 from tests.integration.mail.scripted_relay import serving
+from tests.ports import free_ports
 
 from waypost.config import StartTls
 from waypost.control.profiles.dkim import dkim_record
@@ -27,14 +27,6 @@ CHANGES = [
     (b"\r\nFrom: all@", b"\r\nReply-To: x@example.org\r\nFrom: all@"),
     (b"cid:logo", b"cid:lego"),
 ]
-
-
-@pytest.fixture
-def unused_tcp_ports():
-    with socket.socket() as first, socket.socket() as second:
-        for bound in (first, second):
-            bound.bind(("127.0.0.1", 0))
-        return first.getsockname()[1], second.getsockname()[1]
 
 
 def accept_one_with_everything(install):
@@ -80,10 +72,8 @@ def deliver_again(port, raw):
 
 
 @pytest.mark.parametrize("new_database", ["sqlite"], indirect=True)  # neither of the two sees the difference
-def test_an_independent_verifier_behind_postfix_accepts_both_signatures_of_every_message(
-    install, relay, certificate, unused_tcp_ports
-):
-    port, milter_port = unused_tcp_ports
+def test_an_independent_verifier_behind_postfix_accepts_both_signatures_of_every_message(install, relay, certificate):
+    port, milter_port = free_ports(2)
     install.change(Profile, sending_domain=DOMAIN, bounce_domain=f"bounces.{DOMAIN}")
     with install.database.reading() as session:
         records = [dkim_record(DOMAIN, key) for key in session.scalars(select(DkimKey))]

@@ -87,7 +87,7 @@ class Install:
             self.tombstones,
             lambda names: hold_segments(database, names),
             spool=data / "spool",
-            now=lambda: self.now,
+            now=lambda: max(self.now, datetime.now(UTC)),
         )
         with database.writing() as session:
             account = Account(

@@ -2,7 +2,7 @@
 
 import pytest
 from tests.knot import running
-from torture.processes import free_ports
+from tests.ports import free_ports
 
 
 @pytest.fixture(scope="session")

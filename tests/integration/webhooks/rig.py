@@ -142,7 +142,7 @@ class _Rising:
         return self.at
 
 
-async def until(condition, seconds=10):
+async def until(condition, seconds=60):
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 -- what is waited for is in a database
             await asyncio.sleep(0.02)

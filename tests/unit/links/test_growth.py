@@ -81,30 +81,35 @@ INPUTS = {
 }
 
 
+ATTEMPTS = 3
+
+
 def seconds(html):
-    """Processor time for a plan, what it renders and its report: the least of three.
+    """Processor time for a plan, what it renders and its report.
 
     Without the collection of cycles, which walks whatever other tests left in this process.
     """
-    times = []
     gc.disable()
     try:
-        for _ in range(3):
-            start = time.process_time()
-            p = plan(html + ">", POLICY)
-            p.render(lambda _: "https://links.example.com/c/token", pixel_url="https://links.example.com/o/token.gif")
-            p.report()
-            times.append(time.process_time() - start)
+        start = time.process_time()
+        p = plan(html + ">", POLICY)
+        p.render(lambda _: "https://links.example.com/c/token", pixel_url="https://links.example.com/o/token.gif")
+        p.report()
+        return time.process_time() - start
     finally:
         gc.enable()
-    return min(times)
+
+
+def takes_less(html, limit):
+    """Whether the least of three attempts does: the first one that does settles it."""
+    return any(seconds(html) < limit for _ in range(ATTEMPTS))
 
 
 @pytest.mark.parametrize("name", INPUTS)
 def test_time_grows_as_the_input_does(name):
     once, repeated, count = INPUTS[name]
-    short, long = (seconds(once + repeated * times) for times in (count // 4, count))
-    assert long < 8 * short + 0.02
+    short = min(seconds(once + repeated * (count // 4)) for _ in range(ATTEMPTS))
+    assert takes_less(once + repeated * count, 8 * short + 0.02)
 
 
 @pytest.mark.parametrize(
@@ -119,4 +124,4 @@ def test_time_grows_as_the_input_does(name):
     ],
 )
 def test_hostile_input_takes_less_than_a_second(html):
-    assert seconds(html) < 1
+    assert takes_less(html, 1)

@@ -4,7 +4,7 @@ import contextlib
 
 import pytest
 from tests.knot import running
-from torture.processes import free_ports
+from tests.ports import free_ports
 
 # Each takes the same port, as name servers do, and so has an address of its own.
 FIRST, SECOND = "127.0.0.1", "127.0.0.2"
