@@ -77,6 +77,7 @@ class _Link:
             spool_root(settings.data),
             settings.edge.name,
             keep_seconds=settings.spool.keep_seconds,
+            quarantine_days=settings.spool.quarantine_days,
             wall=time.time,
             monotonic=time.monotonic,
             chance=chance,

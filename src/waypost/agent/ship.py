@@ -24,6 +24,7 @@ from waypost.spool import (
     QUARANTINE_SUFFIX,
     Ledger,
     purge_done,
+    purge_quarantined,
     replayed_segments,
     sealed_segments,
     segment_id,
@@ -63,6 +64,7 @@ class Shipper:
         spool: directory that holds those of all workers.
         edge: name of this machine's edge: segments recorded under another are not its to deliver.
         keep_seconds: how long a stored segment is kept; 0: not at all.
+        quarantine_days: how long one is kept that was set aside; 0: for ever.
         wall: seconds since 1970.
         monotonic: seconds.
         chance: from 0 to 1, drawn anew at each call.
@@ -75,6 +77,7 @@ class Shipper:
         edge: str,
         *,
         keep_seconds: float,
+        quarantine_days: int,
         wall: Callable[[], float],
         monotonic: Callable[[], float],
         chance: Callable[[], float],
@@ -83,6 +86,7 @@ class Shipper:
         self._spool = spool
         self._edge = edge
         self._keep_seconds = keep_seconds
+        self._quarantine_days = quarantine_days
         self._wall = wall
         self._monotonic = monotonic
         self._chance = chance
@@ -203,6 +207,8 @@ class Shipper:
         if self._monotonic() - self._purged_at >= PURGE_SECONDS:
             self._purged_at = self._monotonic()
             purge_done(self._spool, self._wall(), self._keep_seconds)
+            if purged := purge_quarantined(self._spool, self._wall(), self._quarantine_days):
+                log.warning("%d quarantined segments are deleted: spool.quarantine_days have passed", purged)
 
     def _run(self) -> None:
         failures = 0

@@ -1,27 +1,57 @@
 """`waypost accounts`: who may send."""
 
 import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import click
+from msgspec.structs import asdict
 
+from waypost.cli.ask import answer_to
 from waypost.cli.control_database import control_database, named_account
 from waypost.cli.options import config_option, data_option
 from waypost.cli.publish import publish
 from waypost.cli.tables import table
-from waypost.control.accounts.schema import NewAccount, NewPassword
-from waypost.control.accounts.service import create_account, decide, keep_content, list_accounts, list_decisions
+from waypost.config import Settings
+from waypost.control.accounts.schema import MAX_DAYS, NewAccount, NewPassword
+from waypost.control.accounts.service import create_account, decide, list_accounts, list_decisions
+from waypost.control.accounts.service import keep as keep_for
 from waypost.control.keys.service import set_password
-from waypost.control.operators.schema import MAX_CONTENT_DAYS, Rejection
+from waypost.control.operators.schema import Rejection
 from waypost.control.sources import SYSTEM
 from waypost.db.states import AccountState
+from waypost.db.tables import Account
+from waypost.pipeline.answer import Question
+from waypost.pipeline.retention import keep_of
 
 _DECIDED_BY = "cli"
+_DEFAULT: Final = "default"
+_KEPT: Final = (
+    ("content_days", "content and link reports"),
+    ("event_days", "events and sends"),
+    ("address_days", "readers' addresses"),
+    ("user_agent_days", "user agents and other headers"),
+)
+
+
+def _days_from(least: int) -> Callable[[str], int | str]:
+    """A number of days, or `default`."""
+
+    def days(value: str) -> int | str:
+        if value == _DEFAULT:
+            return value
+        if value.isdecimal() and least <= int(value) <= MAX_DAYS:
+            return int(value)
+        raise click.BadParameter(f"{value} is neither a number from {least} to {MAX_DAYS} nor `{_DEFAULT}`")
+
+    return days
 
 
 @click.group()
 def accounts() -> None:
-    """Create, list, approve, reject and suspend accounts, set their passwords, and say how long content is kept.
+    """Create, list, approve, reject and suspend accounts, set their passwords, and say how long what is theirs is kept.
 
     An account may send once it is approved and has an active sending profile. ACCOUNT is its id or e-mail address.
     """
@@ -79,20 +109,41 @@ def suspend(data: Path, config: Path | None, account: str, *, reason: str, block
 @data_option
 @config_option
 @click.argument("account")
-@click.option(
-    "--content-days",
-    type=click.IntRange(1, MAX_CONTENT_DAYS),
-    help="How many days; without it as the setting control.content_days has it.",
-)
-def keep(data: Path, config: Path | None, account: str, content_days: int | None) -> None:
-    """Say how long the content of an account's messages is kept, with its link reports.
+@click.option("--content-days", type=_days_from(1), help="Of its messages' content and link reports.")
+@click.option("--event-days", type=_days_from(0), help="Of clicks, opens and states; old sends go with them.")
+@click.option("--address-days", type=_days_from(0), help="Of readers' addresses; places stay.")
+@click.option("--user-agent-days", type=_days_from(0), help="Of readers' user agents and other headers; clients stay.")
+@click.option("--dry-run", is_flag=True, help="Change nothing; say what is stored of readers would go.")
+def keep(data: Path, config: Path | None, account: str, *, dry_run: bool, **said: int | str | None) -> None:
+    """Say how many days what an account sends, and what is stored of its readers, is kept; without options, show it.
 
-    What is older goes within the hour, for good; what is still to be delivered is kept until it is.
+    `default` is as the settings have it, control.content_days and [retention]. 0 is for ever. Content that is older
+    goes within the hour, the rest within a day, for good; what is still to be delivered is kept until it is.
     """
+    days = {name: None if value == _DEFAULT else int(value) for name, value in said.items() if value is not None}
     with control_database(config, data) as (settings, database):
-        kept = keep_content(database, SYSTEM, named_account(database, account).public_id, content_days)
-    days = settings.control.content_days if kept.content_days is None else kept.content_days
-    click.echo(f"Content of {kept.email} is kept for {days} days.")
+        kept = named_account(database, account)
+        if days and not dry_run:
+            kept = keep_for(database, SYSTEM, kept.public_id, days)
+    if dry_run:
+        _dry_run(data, settings, kept, days)
+        return
+    defaults = asdict(settings.retention) | {"content_days": settings.control.content_days}
+    table(("KEPT", "DAYS", ""), [(what, *_shown(getattr(kept, name), defaults[name])) for name, what in _KEPT])
+
+
+def _dry_run(data: Path, settings: Settings, account: Account, said: Mapping[str, int | None]) -> None:
+    days = [said.get(name, getattr(account, name)) for name in asdict(settings.retention)]
+    now = datetime.now(UTC)
+    wanted = keep_of((account.number,), settings.retention, days, now)
+    going = answer_to(data, Question(asked_at=now, limit=1, keep=wanted)).going
+    for what, rows in asdict(going).items() if going else ():
+        click.echo(f"{rows:>11,}  {what.replace('_', ' ')}")
+
+
+def _shown(own: int | None, default: int) -> tuple[str, str]:
+    days = default if own is None else own
+    return str(days) if days else "for ever", "by default" if own is None else ""
 
 
 @accounts.command()

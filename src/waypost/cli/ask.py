@@ -28,15 +28,16 @@ def answer_to(data: Path, question: Question) -> Question:
     until = time.monotonic() + _WAIT_SECONDS
     try:
         asked = _put(data, question, until)
-        while time.monotonic() < until:
-            there = QUESTION.read(data)
-            if there is None or there.asked_at != asked.asked_at:
-                asked = _put(data, question, until)  # somebody else's took its place
-            elif there.is_over:
-                QUESTION.path(data).unlink(missing_ok=True)
-                return _checked(there)
-            time.sleep(_LOOK_SECONDS)
-        QUESTION.call_off(data)
+        try:
+            while time.monotonic() < until:
+                there = QUESTION.read(data)
+                if there is None or there.asked_at != asked.asked_at:
+                    asked = _put(data, question, until)  # somebody else's took its place
+                elif there.is_over:
+                    return _checked(there)
+                time.sleep(_LOOK_SECONDS)
+        finally:
+            QUESTION.call_off(data, asked)  # when it is interrupted too: it may name a reader
     except (OSError, msgspec.DecodeError) as error:
         raise click.ClickException(f"{error}. Run this as the user that Waypost runs as.") from error
     raise click.ClickException("the core has not answered within a minute: its log says what it does")

@@ -50,4 +50,9 @@ def _done(database: Database, asked: Erasure) -> Erasure:
 def _report(erasure: Erasure) -> None:
     for table, rows in sorted(erasure.counts.items()):
         click.echo(f"{rows:>9,}  {table}")
+    if erasure.quarantined_segments:
+        click.echo(
+            f"{erasure.quarantined_segments:,} segments that could not be read are set aside (`waypost spool status`). "
+            "They may hold a trace of her until they are deleted, after spool.quarantine_days."
+        )
     click.echo("Erased. What is left in free pages and old files of the stores goes within 24 hours.")

@@ -71,7 +71,8 @@ def _enriched(job: EnrichJob) -> str:
 
 def _reclassified(job: ReclassifyJob) -> str:
     changes = "".join(f"\n  {count:>11,}  {change}" for change, count in sorted(job.changes.items()))
-    return f"{job.events_done:,} judged again: {'these changed.' if changes else 'none changed.'}{changes}"
+    kept = f" {job.kept:,} keep theirs: what it rests on is not kept any more." if job.kept else ""
+    return f"{job.events_done:,} looked at: {'these changed.' if changes else 'none changed.'}{kept}{changes}"
 
 
 def _utc(since: datetime | None) -> datetime | None:

@@ -1,20 +1,29 @@
 """`waypost who`: did she click?"""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import click
+from sqlalchemy import or_, select
 
 from waypost.cli.ask import answer_to
 from waypost.cli.control_database import control_database, named_account
 from waypost.cli.options import config_option, data_option
 from waypost.cli.printable import one_line
 from waypost.cli.tables import table
+from waypost.config.settings import RetentionSettings
+from waypost.db import Database
+from waypost.db.states import PrivacyMode
+from waypost.db.tables import Send
 from waypost.pipeline.answer import Question
+from waypost.pipeline.retention import keeps_of
 from waypost.store.lookup import FirstClick, SentTo
+from waypost.store.retention import EPOCH
 
 _SENDS_MAX = 10_000
+_UNTOLD = "the links were not tracked, do not tell who follows them, or what they told is not kept any more"
 
 
 @click.command()
@@ -29,15 +38,18 @@ def who(data: Path, config: Path | None, address: str, *, account: str | None, l
     """Did ADDRESS click? Every send to it, newest first, with its clicks by people and by machines.
 
     Where and with what is that of the first click by a person, or of the first one when there is none by a person. HEAD
-    requests and prefetches are no clicks.
+    requests and prefetches are no clicks. `?` is a send of which nobody can say.
     """
-    number = account_number(config, data, account)
-    question = Question(asked_at=datetime.now(UTC), address=address, account=number, limit=limit)
-    sends = answer_to(data, question).sends
-    click.echo(one_line(_in_short(address, sends)))
+    now = datetime.now(UTC)
+    with control_database(config, data) as (settings, database):
+        number = None if account is None else named_account(database, account).number
+        sends = answer_to(data, Question(asked_at=now, address=address, account=number, limit=limit)).sends
+        untold = _untold(database, settings.retention, sends, now)
+    click.echo(one_line(_in_short(address, sends, untold)))
     if sends:
         table(
-            ("SENT", "SEND", "CLICKS", "HUMAN", "MACHINE", "FIRST", "WHERE", "WITH", "TAGS"), [_row(e) for e in sends]
+            ("SENT", "SEND", "CLICKS", "HUMAN", "MACHINE", "FIRST", "WHERE", "WITH", "TAGS"),
+            [_row(each, told=each.clicks > 0 or each.send.send_id not in untold) for each in sends],
         )
 
 
@@ -53,7 +65,25 @@ def account_number(config: Path | None, data: Path, account: str | None) -> int 
         return named_account(database, account).number
 
 
-def _in_short(address: str, sends: Sequence[SentTo]) -> str:
+def _untold(database: Database, settings: RetentionSettings, sends: Sequence[SentTo], now: datetime) -> frozenset[UUID]:
+    """Sends of which nobody can say that no link was followed.
+
+    Their links were not tracked, or do not tell whose they are, or what was stored of them is too old to be kept.
+    """
+    ids = [each.send.send_id for each in sends]
+    hidden = or_(~Send.click_tracking, Send.privacy_mode != PrivacyMode.IDENTIFIED)
+    with database.reading() as session:
+        found = set(session.scalars(select(Send.send_id).where(Send.send_id.in_(ids), hidden)))
+    kept_since = {
+        account: keep.events_before for keep in keeps_of(database, settings, now) for account in keep.accounts
+    }
+    found.update(
+        each.send.send_id for each in sends if each.send.accepted_at < kept_since.get(each.send.account, EPOCH)
+    )
+    return frozenset(found)
+
+
+def _in_short(address: str, sends: Sequence[SentTo], untold: Collection[UUID]) -> str:
     if not sends:
         return f"Nothing that is stored was sent to {address}."
     human = [each for each in sends if each.human]
@@ -61,19 +91,22 @@ def _in_short(address: str, sends: Sequence[SentTo]) -> str:
         return f"Yes: {address} clicked in {len(human)} of {len(sends)} shown."
     if any(each.clicks > each.machine for each in sends):
         return f"Perhaps: who clicked in what was sent to {address} is in doubt."
+    silent = sum(each.send.send_id in untold for each in sends)
+    if silent == len(sends):
+        return f"Not known: {_UNTOLD} ({silent} shown)."
+    but = f" Of {silent} others it is not known: {_UNTOLD}." if silent else ""
     if any(each.clicks for each in sends):
-        return f"No: machines followed links of what was sent to {address}, and no person is known to."
-    return f"No: nobody followed a link of the {len(sends)} shown that were sent to {address}."
+        return f"No: machines followed links of what was sent to {address}, and no person is known to.{but}"
+    return f"No: nobody followed a link of the {len(sends) - silent} shown that were sent to {address}.{but}"
 
 
-def _row(sent: SentTo) -> tuple[str, ...]:
+def _row(sent: SentTo, *, told: bool) -> tuple[str, ...]:
     first = sent.first
+    counts = (sent.clicks, sent.human, sent.machine)
     return (
         f"{sent.send.accepted_at:%Y-%m-%d %H:%M}",
         str(sent.send.send_id),
-        str(sent.clicks),
-        str(sent.human),
-        str(sent.machine),
+        *(str(count) if told else "?" for count in counts),
         f"{first.at:%Y-%m-%d %H:%M:%S}" if first else "",
         _where(first) if first else "",
         " on ".join(filter(None, (first.browser, first.os))) if first else "",

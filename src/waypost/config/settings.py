@@ -106,6 +106,7 @@ class SpoolSettings(Struct, frozen=True):
     max_bytes: Annotated[int, _range(0, 1 << 50, "bytes")]
     # At most a day: a segment holds personal data that may have been asked to be erased.
     keep_seconds: Annotated[int, _range(0, 86_400, "seconds")]
+    quarantine_days: Annotated[int, _range(0, 3650, "days")]
 
 
 class ControlSettings(Struct, frozen=True):
@@ -133,6 +134,14 @@ class PipelineSettings(Struct, frozen=True):
     """From the spool to the event store."""
 
     poll_seconds: Annotated[float, _range(0.01, 60, "seconds")]
+
+
+class RetentionSettings(Struct, frozen=True):
+    """How long what tells of readers is kept, of accounts that say nothing else."""
+
+    event_days: Annotated[int, _range(0, 3650, "days")]
+    address_days: Annotated[int, _range(0, 3650, "days")]
+    user_agent_days: Annotated[int, _range(0, 3650, "days")]
 
 
 class GeoipSettings(Struct, frozen=True):
@@ -182,6 +191,7 @@ class Settings(Struct, frozen=True):
     db: DbSettings
     store: StoreSettings
     pipeline: PipelineSettings
+    retention: RetentionSettings
     geoip: GeoipSettings
     mail: MailSettings
     webhooks: WebhooksSettings

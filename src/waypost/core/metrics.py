@@ -16,7 +16,7 @@ from waypost.control.verification.findings import Verdict
 from waypost.control.verification.process import FAILED
 from waypost.db import Database
 from waypost.db.states import AccountState, DeliveryState, ProfileState
-from waypost.db.tables import Account, Delivery, Outbox, Profile, ProfileCheck
+from waypost.db.tables import Account, Delivery, Outbox, Profile, ProfileCheck, RetentionRun
 from waypost.mail.deliver import UNTRACKED, Outcome
 from waypost.mail.queue import HELD
 from waypost.pipeline.counts import Counts
@@ -70,6 +70,7 @@ class _Taken(Collector):
             yield from _mail(session, self._now)
             yield from _accounts_and_profiles(session, self._now)
             yield from _outbox(session, self._now)
+            yield from _retention(session, self._now)
             yield from _webhooks(figures(session, self._now), self._now)
 
 
@@ -136,6 +137,21 @@ def _outbox(session: Session, now: datetime) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "waypost_outbox_oldest_age_seconds", "How long the oldest fact waits for the event store.", _age(oldest, now)
     )
+
+
+def _retention(session: Session, now: datetime) -> Iterator[Metric]:
+    succeeded = select(func.max(RetentionRun.finished_at)).where(RetentionRun.problem == "")
+    since = session.scalars(succeeded).one() or session.scalars(select(func.min(RetentionRun.started_at))).one()
+    yield GaugeMetricFamily(
+        "waypost_retention_age_seconds",
+        "Since the last run of retention that came to its end, or since the first began when none did.",
+        _age(since, now),
+    )
+    newest = session.scalars(select(RetentionRun).order_by(RetentionRun.number.desc()).limit(1)).one_or_none()
+    rows = GaugeMetricFamily("waypost_retention_rows", "What the newest run let go, by what.", labels=["what"])
+    for what, count in sorted(newest.counts.items()) if newest else ():
+        rows.add_metric([what], count)
+    yield rows
 
 
 def _webhooks(queue: Figures, now: datetime) -> Iterator[Metric]:

@@ -34,6 +34,16 @@ def erase_sends(
     A content that other recipients share stays, without the address among those whom its header names. Notices for
     webhooks go by the pseudonyms of the sends, too.
     """
+    counts, shared = delete_sends(session, send_ids, pseudonyms)
+    for content in session.scalars(select(Content).where(Content.content_id.in_(shared))):
+        _take_out(content, address.lower())
+    return counts
+
+
+def delete_sends(
+    session: Session, send_ids: Collection[UUID], pseudonyms: Collection[UUID] = ()
+) -> tuple[Counter[str], Collection[int]]:
+    """Delete sends with all that hangs on them. Returns the number of rows by table, and contents that others share."""
     counts: Counter[str] = Counter()
     mine = Send.send_id.in_(send_ids)
     contents = set(session.scalars(select(Send.content_id).where(mine, Send.content_id.is_not(None))))
@@ -43,13 +53,11 @@ def erase_sends(
     notices = delete(WebhookNotice).where(WebhookNotice.send_id.in_([*send_ids, *pseudonyms]))
     counts["webhook_notices"] += len(session.execute(notices.returning(WebhookNotice.number)).all())
     shared = set(session.scalars(select(Send.content_id).where(Send.content_id.in_(contents))))
-    for content in session.scalars(select(Content).where(Content.content_id.in_(shared))):
-        _take_out(content, address.lower())
     gone = session.execute(
         delete(Content).where(Content.content_id.in_(contents - shared)).returning(Content.content_id)
     )
     counts["contents"] += len(gone.all())
-    return counts
+    return counts, {content_id for content_id in shared if content_id is not None}
 
 
 def _take_out(content: Content, address: str) -> None:

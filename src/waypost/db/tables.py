@@ -93,6 +93,12 @@ class Account(Base, kw_only=True):
     """Why it was rejected or suspended; the owner sees it."""
     content_days: Mapped[int | None] = mapped_column(default=None)
     """How long the content of its messages is kept; None: the setting `control.content_days`."""
+    event_days: Mapped[int | None] = mapped_column(default=None)
+    """How long its events are kept, and its sends with them; 0: for ever; None: the setting `retention.event_days`."""
+    address_days: Mapped[int | None] = mapped_column(default=None)
+    """Of readers' addresses; likewise."""
+    user_agent_days: Mapped[int | None] = mapped_column(default=None)
+    """Of their user agents and other headers; likewise."""
     privacy_mode: Mapped[PrivacyMode | None] = mapped_column(default=None)
     """Of messages that name none; None: identified."""
     ip_policy: Mapped[IpPolicy | None] = mapped_column(default=None)
@@ -524,6 +530,7 @@ class WebhookNotice(Base, kw_only=True):
         ),
         Index("ix_webhook_notices_occurred_at", "occurred_at"),
         Index("ix_webhook_notices_event_id", "event_id"),
+        Index("ix_webhook_notices_send_id", "send_id"),
         {"sqlite_autoincrement": True},
     )
 
@@ -589,6 +596,8 @@ class Erasure(Base, kw_only=True):
     purged_at: Mapped[datetime | None] = mapped_column(default=None)
     counts: Mapped[dict[str, int]] = mapped_column(Json, default_factory=dict)
     """Rows that went or were made anonymous, by table."""
+    quarantined_segments: Mapped[int | None] = mapped_column(default=None)
+    """Of this machine's spool when it was erased: nobody can say whose records are in them."""
 
 
 class Tombstone(Base, kw_only=True):
@@ -600,3 +609,19 @@ class Tombstone(Base, kw_only=True):
     number: Mapped[int] = mapped_column(Number, primary_key=True, init=False)
     digest: Mapped[bytes] = mapped_column(unique=True)
     """See `waypost.db.tombstones`."""
+
+
+class RetentionRun(Base, kw_only=True):
+    """What was let go on a day because its time had passed. Only the pipeline writes it."""
+
+    __tablename__ = "retention_runs"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - the form SQLAlchemy asks for
+
+    number: Mapped[int] = mapped_column(Number, primary_key=True, init=False)
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None] = mapped_column(default=None)
+    """None while it goes on."""
+    counts: Mapped[dict[str, int]] = mapped_column(Json, default_factory=dict)
+    """Rows that went or lost something, by what; what a crash had done twice is counted twice."""
+    problem: Mapped[str] = mapped_column(Text, default="")
+    """Why it was given up; empty when it was not."""

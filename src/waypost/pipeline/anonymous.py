@@ -17,6 +17,7 @@ def anonymous(row: HitRow) -> HitRow:
         location=Location(country=row.location.country),
         verdict=replace(row.verdict, final=True),
         unenriched=(),
+        cleared=("client_address", "user_agent"),
     )
 
 

@@ -30,7 +30,7 @@ from waypost.spool.errors import UnreadableSegmentError
 from waypost.spool.framing import Segment, decode_segment
 from waypost.spool.ledger import Ledger
 from waypost.spool.names import DONE_SUFFIX, QUARANTINE_SUFFIX, segment_id
-from waypost.spool.reader import purge_done, read_segment, replayed_segments, sealed_segments
+from waypost.spool.reader import purge_done, purge_quarantined, read_segment, replayed_segments, sealed_segments
 from waypost.store import EventStore, HitRow, SegmentSpan
 
 log = logging.getLogger(__name__)
@@ -64,6 +64,7 @@ class Collector:
         *,
         now: Callable[[], datetime],
         keep_seconds: float = 0,
+        quarantine_days: int = 0,
         stopping: Callable[[], bool] = lambda: False,
         erased: Callable[[UUID | None], bool] = lambda _: False,
         tell: Callable[[Iterable[Hit]], None] = lambda _: None,
@@ -77,6 +78,7 @@ class Collector:
             counts: raised as things happen.
             now: aware, UTC.
             keep_seconds: how long a stored segment is kept; 0: not at all.
+            quarantine_days: how long one is kept that was set aside; 0: for ever.
             stopping: asked between batches.
             erased: which sends are to leave no trace.
             tell: told of what is stored, and again when it is not known whether it was.
@@ -87,6 +89,7 @@ class Collector:
         self._counts = counts
         self._now = now
         self._keep_seconds = keep_seconds
+        self._quarantine_days = quarantine_days
         self._stopping = stopping
         self._erased = erased
         self._tell = tell
@@ -260,8 +263,10 @@ class Collector:
         self._purge_at = now + timedelta(seconds=_PURGE_SECONDS)
         try:
             purge_done(self._spool, now.timestamp(), self._keep_seconds)
+            if purged := purge_quarantined(self._spool, now.timestamp(), self._quarantine_days):
+                log.warning("%d quarantined segments are deleted: spool.quarantine_days have passed", purged)
         except OSError as error:
-            log.error("stored segments cannot be deleted: %s", error)  # noqa: TRY400 -- the disk's error
+            log.error("old segments cannot be deleted: %s", error)  # noqa: TRY400 -- the disk's error
 
     def _skip(self, path: Path, error: Exception) -> None:
         """Leave a segment where it is, and say so once."""

@@ -21,7 +21,7 @@ from waypost.db.states import ErasureState
 from waypost.db.tables import Erasure
 from waypost.db.tombstones import Tombstones
 from waypost.pipeline.hold import Hold
-from waypost.spool.names import DONE_SUFFIX
+from waypost.spool.names import DONE_SUFFIX, QUARANTINE_SUFFIX
 from waypost.store import EventStore
 
 log = logging.getLogger(__name__)
@@ -99,6 +99,7 @@ class Erasing:
             row = session.get_one(Erasure, erasure.number)
             row.state, row.erased_at, row.sealed_address = ErasureState.ERASED, self._now(), None
             row.counts = dict(counts)
+            row.quarantined_segments = len(list(self._spool.glob(f"*/*{QUARANTINE_SUFFIX}")))
         log.info("an address is erased: %d sends, %d events", len(send_ids), erased.events)
 
     def _from_control(self, address: str, send_ids: Collection[UUID], account: int | None) -> Counter[str]:

@@ -77,11 +77,13 @@ class JobFile(Generic[SomeJob]):
         """Say how far a job is; False when it was called off."""
         return self._change(data, lambda there: job if there and there.asked_at == job.asked_at else there) == job
 
-    def call_off(self, data: Path) -> SomeJob | None:
-        """Do no more of the job there; what it was, if it was not over."""
+    def call_off(self, data: Path, job: SomeJob | None = None) -> SomeJob | None:
+        """Do no more of the job there, or of this one if it is there; what it was, if it was not over."""
         path = self.path(data)
         with changing(path):
             there = self.read(data)
+            if job is not None and (there is None or there.asked_at != job.asked_at):
+                return None
             path.unlink(missing_ok=True)
         return there if there is not None and not there.is_over else None
 

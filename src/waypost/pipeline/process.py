@@ -28,6 +28,7 @@ from waypost.pipeline.intake import Intake
 from waypost.pipeline.outbox import OutboxDrain
 from waypost.pipeline.reclassify import Reclassification
 from waypost.pipeline.reenrich import Reenrichment
+from waypost.pipeline.retention import Retention
 from waypost.pipeline.tell import Teller
 from waypost.pipeline.verdicts import Settler
 from waypost.store import EventStore
@@ -79,7 +80,7 @@ async def run(
     """Run until `stop` is set; then finish the batch in hand and return.
 
     Args:
-        settings: `pipeline` and `data` are used.
+        settings: `pipeline`, `retention` and `data` are used.
         store: open; stays open.
         database: the control database, for its outbox.
         stop: set to end.
@@ -139,6 +140,7 @@ def _sources(
         counts,
         now=_now,
         keep_seconds=settings.spool.keep_seconds,
+        quarantine_days=settings.spool.quarantine_days,
         stopping=stopping,
         erased=tombstones.has,
         tell=teller.hits,
@@ -150,12 +152,13 @@ def _sources(
         Source("outbox", outbox.drain),
         Source("geoip databases", locator.look),
         Source("spool", collector.collect),
-        Source("questions", Answering(settings.data, store.lookup, now=_now).work),
+        Source("questions", Answering(settings.data, store, now=_now).work),
         Source("history", Reenrichment(settings.data, store.history, parser, locator).work),
         Source("intake", lambda: collector.collect_offered(intake, held)),
         Source("verdicts of history", Reclassification(settings.data, store, held, now=_now).work),
         Source("erasures", erasing.work),
         Source("verdicts", settler.settle),
+        Source("retention", Retention(database, store, settings.retention, held, now=_now).work),
     )
 
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -14,7 +14,7 @@ from waypost.pipeline.hold import Hold
 from waypost.pipeline.job import Job, JobFile, JobState, JobWatch
 from waypost.pipeline.verdicts import LOCK, Change, judge
 from waypost.store import EventStore
-from waypost.store.verdicts import Position, StoredHit
+from waypost.store.verdicts import Page, Position, StoredHit, Subject
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +30,8 @@ class ReclassifyJob(Job, frozen=True, kw_only=True):
     """The last one that was."""
     changes: dict[str, int] = field(default_factory=dict)
     """How many hits of which class became which: `human to machine`."""
+    kept: int = 0
+    """Hits that keep their verdict because it, or that on another of their send, rests on what was cleared."""
 
 
 RECLASSIFY: Final = JobFile("reclassify.json", ReclassifyJob)
@@ -85,6 +87,7 @@ class Reclassification:
             after=page.hits[-1],
             events_done=job.events_done + len(page.hits),
             changes=dict(Counter(job.changes) + Counter(map(_named, changes))),
+            kept=job.kept + _kept(page, hits),
         )
         RECLASSIFY.update(self._data, done)
         return len(page.hits)
@@ -92,6 +95,13 @@ class Reclassification:
 
 def _is_final(hit: StoredHit) -> bool:
     return hit.verdict is not None and hit.verdict.final
+
+
+def _kept(page: Page, hits: Mapping[Subject, Sequence[StoredHit]]) -> int:
+    """Of the hits on a page: a send may lie on two."""
+    on_page = {each.event_id for each in page.hits}
+    cleared = [of_one for of_one in hits.values() if any(hit.cleared for hit in of_one)]
+    return sum(hit.evidence.event_id in on_page for of_one in cleared for hit in of_one)
 
 
 def _named(change: Change) -> str:

@@ -43,6 +43,8 @@ class Change(Struct, frozen=True):
     """None: there was none."""
     verdict: Verdict
     """What it is now."""
+    identified: bool = True
+    """Whether it is known whose send it is: a pseudonym leads to none."""
 
     @property
     def after(self) -> VerdictClass:
@@ -125,18 +127,25 @@ class Settler:
 def judge(
     hits: Mapping[Subject, Sequence[StoredHit]], sends: Mapping[UUID, SendFacts], now: datetime
 ) -> tuple[list[Judged], list[Change]]:
-    """Final verdicts on hits that have none, or another one; and those of another class than before."""
-    known = [(subject, hit) for subject, of_one in hits.items() for hit in of_one]
+    """Final verdicts on hits that have none, or another one; and those of another class than before.
+
+    Where a hit of a subject was cleared (`waypost.store.retention`), final verdicts stay: they rest on more than is
+    known now.
+    """
+    known = [(subject, hit) for subject, of_one in hits.items() for hit in of_one if not hit.cleared]
+    cleared = {subject for subject, of_one in hits.items() if any(hit.cleared for hit in of_one)}
     evidence = [(subject.send_id, hit.evidence) for subject, hit in known]
     over = max([now, *(settled_at([each]) for _, each in evidence)])  # the clock of an edge may be ahead
     judged: list[Judged] = []
     changes: list[Change] = []
     for (subject, hit), after in zip(known, classify_batch(evidence, sends, over), strict=True):
-        if after == hit.verdict:
+        if after == hit.verdict or (subject in cleared and hit.verdict is not None and hit.verdict.final):
             continue
         event_id = hit.evidence.event_id
         judged.append(Judged(subject.account, subject.send_id, event_id, hit.evidence.occurred_at, after))
         before = hit.verdict.verdict_class if hit.verdict else None
         if before is not after.verdict_class:
-            changes.append(Change(subject.account, subject.send_id, hit.evidence, before, after))
+            # Who clicks follows a tracked link of the send: where none is known there is no record of a send.
+            identified = subject.send_id is not None and subject.send_id in sends and sends[subject.send_id].links > 0
+            changes.append(Change(subject.account, subject.send_id, hit.evidence, before, after, identified=identified))
     return judged, changes

@@ -4,7 +4,7 @@ from waypost.spool.errors import SpoolError, SpoolInUseError, UnreadableSegmentE
 from waypost.spool.framing import Damage, DamageReason, Segment
 from waypost.spool.ledger import Ledger
 from waypost.spool.names import DONE_SUFFIX, QUARANTINE_SUFFIX, segment_id
-from waypost.spool.reader import purge_done, read_segment, replayed_segments, sealed_segments
+from waypost.spool.reader import purge_done, purge_quarantined, read_segment, replayed_segments, sealed_segments
 
 __all__ = [
     "DONE_SUFFIX",
@@ -17,6 +17,7 @@ __all__ = [
     "SpoolInUseError",
     "UnreadableSegmentError",
     "purge_done",
+    "purge_quarantined",
     "read_segment",
     "replayed_segments",
     "sealed_segments",

@@ -8,7 +8,9 @@ time behind the sealed ones: the clicks of this minute do not wait for those of 
 from pathlib import Path
 
 from waypost.spool.framing import FRAME_BYTES, Segment, decode_segment, records_in, trailer_records
-from waypost.spool.names import DONE_SUFFIX, REPLAY_SUFFIX, SEALED_SUFFIX, segment_id
+from waypost.spool.names import DONE_SUFFIX, QUARANTINE_SUFFIX, REPLAY_SUFFIX, SEALED_SUFFIX, segment_id
+
+_DAY_SECONDS = 86_400
 
 
 def sealed_segments(directory: Path) -> list[Path]:
@@ -72,6 +74,30 @@ def purge_done(directory: Path, now: float, keep_seconds: float) -> int:
         try:
             # The time of its last change of name; a clock that was set back must not keep it for ever.
             if abs(now - path.stat().st_ctime) > keep_seconds:
+                path.unlink()
+                purged += 1
+        except FileNotFoundError:
+            continue  # it was handed back meanwhile, to be read again
+    return purged
+
+
+def purge_quarantined(directory: Path, now: float, keep_days: int) -> int:
+    """Delete segments that were set aside longer than `keep_days` ago. Returns how many.
+
+    They stay counted as quarantined. A clock that was set back deletes none: after an upgrade they may be good.
+
+    Args:
+        directory: of one edge, or the one that holds the directories of all edges.
+        now: seconds since 1970, as file times are.
+        keep_days: since they were set aside; 0: for ever.
+
+    Raises:
+        OSError: one cannot be deleted.
+    """
+    purged = 0
+    for path in oldest_first(directory, QUARANTINE_SUFFIX) if keep_days else ():
+        try:
+            if now - path.stat().st_ctime > keep_days * _DAY_SECONDS:
                 path.unlink()
                 purged += 1
         except FileNotFoundError:

@@ -104,6 +104,7 @@ HIT_COLUMNS: Final[tuple[Column[HitRow], ...]] = (
     Column("asn", attrgetter("location.asn")),
     Column("as_organisation", attrgetter("location.as_organisation")),
     Column("unenriched", attrgetter("unenriched")),
+    Column("cleared", attrgetter("cleared")),
     Column("verdict", attrgetter("verdict.verdict_class")),
     Column("verdict_score", attrgetter("verdict.score")),
     Column("verdict_reasons", attrgetter("verdict.reasons")),

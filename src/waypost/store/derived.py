@@ -33,7 +33,8 @@ CLIENT: Final = Derived(
     # A user agent takes 150 bytes, a hash that no two share 16. Only an open can be an image proxy's.
     key=f"hex(sipHash128(event, user_agent, {_HINTS}))",
     inputs=f"any(event), any(user_agent), any([{_HINTS}])",
-    condition=_HITS,
+    # Without its headers a hit has no client, and would lose the one it has.
+    condition=f"{_HITS} AND NOT has(cleared, 'user_agent')",
     columns=(
         ("browser", "String"),
         ("browser_version", "String"),
@@ -49,6 +50,7 @@ LOCATION: Final = Derived(
     step="location",
     key="client_address",
     inputs="client_address",
+    # Likewise: an address that was cleared is empty.
     condition=f"{_HITS} AND client_address != ''",
     columns=(
         ("country", "String"),

@@ -31,6 +31,8 @@ _DESTINATION: Final = """
         ''
     )
 """
+# Of a hit, whatever it had: what was worked out from it is not worked out again.
+_CLEARED: Final = "if(outcome = '', [], ['client_address', 'user_agent'])"
 _MINE: Final = """
     account IN (SELECT account FROM {database}.erasing)
     AND toUInt128(send_id) IN (SELECT toUInt128(send_id) FROM {database}.erasing)
@@ -74,8 +76,8 @@ class StoredErasing:
             [[slim]] = self._query(f"SELECT uniqExact(send_id) FROM sends WHERE {mine}")  # noqa: S608 -- as above
             self._engine.command(
                 f"""
-                INSERT INTO events ({_KEPT}, send_id, destination, verdict_final)
-                SELECT {_KEPT}, toUUID('{NO_SEND}'), {_DESTINATION}, 1 FROM events
+                INSERT INTO events ({_KEPT}, send_id, destination, verdict_final, cleared)
+                SELECT {_KEPT}, toUUID('{NO_SEND}'), {_DESTINATION}, 1, {_CLEARED} FROM events
                 WHERE {mine} AND event_id NOT IN (
                     SELECT event_id FROM events
                     WHERE account IN (SELECT account FROM {database}.erasing) AND send_id = toUUID('{NO_SEND}')

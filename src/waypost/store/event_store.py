@@ -26,6 +26,7 @@ from waypost.store.history import History
 from waypost.store.lookup import Lookup
 from waypost.store.migrate import migrate, shipped
 from waypost.store.reading import Glance, Reader
+from waypost.store.retention import StoredRetention
 from waypost.store.rows import Event, HitRow, SegmentSpan, SendEventRow, SendRow
 from waypost.store.verdicts import StoredVerdicts
 
@@ -46,6 +47,7 @@ class EventStore:
         self._writing = threading.Lock()
         self.history = History(connection.writer)
         self.erasing = StoredErasing(connection.writer)
+        self.retention = StoredRetention(connection.writer)
         self._reader = Reader(connection.reader)
         self._glance = Glance(connection.glance)
         self.analysis = Analysis(self._reader, self._glance)

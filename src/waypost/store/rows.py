@@ -33,6 +33,8 @@ class HitRow(Struct, frozen=True, kw_only=True, gc=False):
     """Provisional: from what was read with it."""
     unenriched: tuple[str, ...] = ()
     """Names of the enrichment steps that failed for it; they can be run again over history."""
+    cleared: tuple[str, ...] = ()
+    """Columns that had something, which is not kept: what was worked out from it is not worked out again."""
 
 
 class SendEventRow(Struct, frozen=True, kw_only=True):

@@ -56,7 +56,7 @@ _OF_NONE: Final = f"""
 _HITS: Final = """
 SELECT account, send_id, event_id, event, outcome, occurred_at, link_index, destination, link_domain, client_address,
        user_agent, headers, browser, browser_version, os, os_version, device, device_type, image_proxy,
-       as_organisation, verdict, verdict_score, verdict_reasons, verdict_final, verdict_rules
+       as_organisation, verdict, verdict_score, verdict_reasons, verdict_final, verdict_rules, notEmpty(cleared)
 FROM events
 WHERE account IN {{accounts:Array(UInt64)}} AND {which} AND outcome != ''
 ORDER BY account, toUInt128(send_id), occurred_at DESC
@@ -131,6 +131,8 @@ class StoredHit(Struct, frozen=True):
     evidence: Evidence
     link_domain: str
     verdict: Verdict | None
+    cleared: bool = False
+    """Whether some of what its verdict rested on is not kept any more."""
 
 
 class Judged(Struct, frozen=True):
@@ -244,7 +246,7 @@ def _subject(row: Sequence[Any]) -> Subject:
 def _stored_hit(row: Sequence[Any]) -> StoredHit:
     event_id, event, outcome, occurred_at, link_index, destination, link_domain, client_address = row[:8]
     user_agent, headers, *client = row[8:17]
-    as_organisation, *verdict = row[17:]
+    as_organisation, *verdict, cleared = row[17:]
     return StoredHit(
         Evidence(
             event_id=event_id,
@@ -260,6 +262,7 @@ def _stored_hit(row: Sequence[Any]) -> StoredHit:
         ),
         link_domain,
         verdict_of(verdict),
+        cleared,
     )
 
 

@@ -75,6 +75,7 @@ def shipper(settings, clock=lambda: 0.0):
         settings.data / "spool",
         "far",
         keep_seconds=600,
+        quarantine_days=30,
         wall=lambda: 0.0,
         monotonic=clock,
         chance=lambda: 0.5,

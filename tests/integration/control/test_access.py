@@ -176,6 +176,7 @@ ROWS = {
     ("GET", f"{HOOK}/{{endpoint_id}}/message"): Row(READING | MANAGING, of=Household.endpoint_id),
     ("GET", f"{HOOK}/{{endpoint_id}}/message/{{message_id}}"): Row(READING | MANAGING, of=Household.message),
     ("POST", f"{HOOK}/{{endpoint_id}}/message/{{message_id}}/replay"): Row(MANAGING, of=Household.told_message),
+    ("PUT", "/api/v1/account/retention"): Row(MANAGING, lambda _: {"event_days": 400}),
     ("GET", "/api/v1/admin/account"): Row(MANAGING, operators=True),
     ("GET", "/api/v1/admin/account/{account_id}"): Row(MANAGING, of=Household.account_id, operators=True),
     ("GET", "/api/v1/admin/account/{account_id}/history"): Row(MANAGING, of=Household.account_id, operators=True),

@@ -244,12 +244,20 @@ def test_an_edge_elsewhere_has_another_name_than_the_one_here(waypost):
     assert waypost("edges", "list").stdout.splitlines()[1].split() == ["paris", "never"]
 
 
-def test_how_long_an_accounts_content_is_kept(waypost, account):
-    assert waypost("accounts", "keep", account, "--content-days", "7").stdout == (
-        "Content of owner@shop.example is kept for 7 days.\n"
-    )
-    assert waypost("accounts", "keep", account).stdout == "Content of owner@shop.example is kept for 45 days.\n"
+def test_how_long_is_kept_what_an_account_sends_and_stores(waypost, account):
+    def kept(*options):
+        lines = waypost("accounts", "keep", account, *options).stdout.splitlines()[1:]
+        return [line.split("  ", 1)[1].split() for line in lines]
+
+    default = [["45", "by", "default"], ["for", "ever", "by", "default"], *[["180", "by", "default"]] * 2]
+    assert kept() == default
+    said = [["7"], ["400"], ["for", "ever"], ["30"]]
+    options = ("--content-days=7", "--event-days=400", "--address-days=0", "--user-agent-days=30")
+    assert kept(*options) == said
+    assert kept("--event-days", "default") == [said[0], default[1], *said[2:]]
+    assert kept() == [said[0], default[1], *said[2:]]
     assert "0" in waypost("accounts", "keep", account, "--content-days", "0", code=2).stderr
+    assert "-1" in waypost("accounts", "keep", account, "--event-days", "-1", code=2).stderr
 
 
 def test_a_recipient_is_erased_once_a_core_runs(waypost, account):

@@ -14,7 +14,7 @@ from waypost.control.housekeeping import keep_house
 from waypost.control.sends import retention
 from waypost.control.sends.retention import delete_old_contents
 from waypost.control.sources import Sources
-from waypost.db.states import DeliveryState
+from waypost.db.states import DeliveryState, Role
 from waypost.db.tables import Content, ContentAttachment, Delivery, Report, Send
 
 SEND = "/api/v1/email/send"
@@ -113,6 +113,41 @@ def test_days_that_make_no_sense_are_refused(api, days):
 
     assert (answer.status_code, answer.json()["code"]) == (400, 40002)
     assert "content_days" in answer.json()["message"]
+
+
+READERS = {"event_days": 400, "address_days": 30, "user_agent_days": 0}
+
+
+def test_what_is_stored_of_readers_is_kept_as_the_account_or_an_operator_says(api):
+    """What is not said stays; null is as the install has it."""
+    tenant, other, operator = api.tenant(), api.tenant(), api.operator()
+    admin = f"/api/v1/admin/account/{tenant.account.public_id}/retention"
+
+    def days(answer):
+        assert answer.status_code == 200, answer.text
+        return {name: answer.json()[name] for name in READERS}
+
+    manager = api.as_role(tenant, Role.IAC)
+    assert days(manager.get("/api/v1/account")) == dict.fromkeys(READERS)
+    assert days(manager.put("/api/v1/account/retention", READERS)) == READERS
+    assert days(operator.put(admin, {"content_days": 7})) == READERS
+    assert days(operator.put(admin, {"address_days": 10})) == READERS | {"address_days": 10}
+    assert operator.put(admin, {}).json()["content_days"] == 7
+    assert days(manager.put("/api/v1/account/retention", {"event_days": None})) == {
+        "event_days": None,
+        "address_days": 10,
+        "user_agent_days": 0,
+    }
+    assert days(api.as_role(other, Role.IAC).get("/api/v1/account")) == dict.fromkeys(READERS)
+
+
+@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("days", [-1, 3651, "7", 7.5])
+def test_days_of_readers_that_make_no_sense_are_refused(api, name, days):
+    tenant, operator = api.tenant(), api.operator()
+    answer = operator.put(f"/api/v1/admin/account/{tenant.account.public_id}/retention", {name: days})
+    assert (answer.status_code, answer.json()["code"]) == (400, 40002)
+    assert name in answer.json()["message"]
 
 
 @pytest.mark.parametrize("state", [DeliveryState.QUEUED, DeliveryState.SENDING])

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from waypost.control.verification.findings import Verdict
 from waypost.core.metrics import CoreCounts, render
 from waypost.db.states import AccountState, AttemptOutcome, DeliveryState, OutboxTopic, ProfileState, SendState
-from waypost.db.tables import Account, Delivery, Outbox, Profile, ProfileCheck, Send
+from waypost.db.tables import Account, Delivery, Outbox, Profile, ProfileCheck, RetentionRun, Send
 from waypost.mail.deliver import UNTRACKED, Outcome
 from waypost.pipeline.counts import Count
 
@@ -142,3 +142,19 @@ def test_a_database_that_cannot_be_read_is_an_error_and_no_half_answer(database)
 
     with pytest.raises(SQLAlchemyError):
         render(database, CoreCounts(), NOW)
+
+
+def test_how_long_ago_retention_came_to_an_end_and_what_it_let_go(database):
+    def runs(*several):
+        with database.writing() as session:
+            session.add_all(several)
+        found = scraped(database)
+        rows = {labels[0]: value for (name, *labels), value in found.items() if name == "waypost_retention_rows"}
+        return found["waypost_retention_age_seconds",], rows
+
+    assert runs() == (0, {})
+    at = NOW - timedelta(days=2)
+    assert runs(RetentionRun(started_at=at)) == (2 * 86_400, {})
+    ended = RetentionRun(started_at=at, finished_at=at + timedelta(days=1), counts={"addresses": 7, "events": 0})
+    assert runs(ended) == (86_400, {"addresses": 7, "events": 0})
+    assert runs(RetentionRun(started_at=NOW, finished_at=NOW, problem="no room")) == (86_400, {})

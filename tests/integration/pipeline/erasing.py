@@ -1,7 +1,9 @@
 """E11: after an erasure nothing tells of the reader: no row, no byte of a file; counts stay. Run by test_erasing.py."""
 
+import os
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import msgspec
@@ -40,6 +42,7 @@ from waypost.pipeline.erasing import Erasing
 from waypost.pipeline.hold import hold_segments
 from waypost.pipeline.outbox import OutboxDrain
 from waypost.pipeline.tell import Teller
+from waypost.spool.replay import hand_back
 from waypost.store import EventStore
 from waypost.webhooks.counts import Counts as WebhookCounts
 from waypost.webhooks.notices import Notices
@@ -234,12 +237,17 @@ class Install:
 
     def files_with(self, needles):
         """Names of all files that hold one of these."""
-        files = {path: path.read_bytes() for path in self.data.rglob("*") if path.is_file()}
-        return {
-            str(path.relative_to(self.data))
-            for path, data in files.items()
-            if any(needle in data or needle in data.lower() for needle in needles)
-        }
+        found = set()
+        for folder, _, names in os.walk(self.data):
+            for name in names:
+                path = Path(folder, name)
+                try:
+                    data = path.read_bytes()
+                except FileNotFoundError:  # the engine has removed it meanwhile
+                    continue
+                if any(needle in data or needle in data.lower() for needle in needles):
+                    found.add(str(path.relative_to(self.data)))
+        return found
 
     def everything(self):
         """Every row of every table of both stores, as text."""
@@ -335,6 +343,26 @@ def test_nothing_tells_of_an_erased_reader_and_counts_stay(install):
     assert HIS in found
     assert [event.send_id for event in install.store.send_events(install.account, his)] == [his] * 3
     assert install.files_with(needles) == set()
+
+
+def test_it_says_what_it_cannot_reach(install):
+    """Of a segment that was set aside nobody can say whose records it holds. Read later, they are anonymous."""
+    hers, _ = install.sent(HER, "Jane")
+    install.clicked(hers, **HERS)
+    [sealed] = (install.data / "spool").rglob("*.seg")
+    good = sealed.read_bytes()
+    sealed.write_bytes(b"damaged" + good)
+    install.collect()
+    [aside] = (install.data / "spool").rglob("*.bad")
+    install.ask(HER)
+    install.step()
+    assert install.erasure().quarantined_segments == 1
+    aside.write_bytes(good)
+    hand_back(aside)
+    install.collect()
+    assert sum(count for _, count in install.clicks()) == 2
+    found = install.everything().lower()
+    assert [each for each in ("jane", "198.51.100.73", str(hers)) if each in found] == []
 
 
 def test_facts_on_their_way_go_and_later_ones_are_dropped(install):

@@ -4,8 +4,8 @@ import pytest
 from tests.unit.pipeline.segments import seal
 from tests.unit.store.rows import hit, send_id
 
-from waypost.spool import purge_done, read_segment, replayed_segments, sealed_segments
-from waypost.spool.ledger import Ledger
+from waypost.spool import purge_done, purge_quarantined, read_segment, replayed_segments, sealed_segments
+from waypost.spool.ledger import Ledger, read_ledger
 from waypost.spool.names import DONE_SUFFIX, QUARANTINE_SUFFIX
 from waypost.spool.reader import count_records
 from waypost.spool.replay import Settled, hand_back, settled_as, settled_segments
@@ -78,3 +78,19 @@ def test_a_segment_handed_back_while_old_ones_are_deleted_stops_nothing(settled,
     monkeypatch.setattr(type(path), "stat", handing_back)
     assert purge_done(directory, 10**12, 1) == 1
     assert len(replayed_segments(directory)) == 1
+
+
+def test_what_was_set_aside_goes_after_its_days(settled) -> None:
+    directory, _ = settled
+    (path,) = settled_segments(directory, Settled.QUARANTINED)
+    aside_at, day = path.stat().st_ctime, 86_400
+    for now, days in ((aside_at + 30 * day - 1, 30), (aside_at - 400 * day, 30), (aside_at + 4000 * day, 0)):
+        assert purge_quarantined(directory.parent, now, days) == 0
+    hand_back(path)
+    assert purge_quarantined(directory.parent, aside_at + 31 * day, 30) == 0
+    (replayed,) = replayed_segments(directory)
+    Ledger.open(directory).settle(replayed, QUARANTINE_SUFFIX, stored=1, quarantined=2)
+    before = read_ledger(directory)
+    assert purge_quarantined(directory.parent, path.stat().st_ctime + 31 * day, 30) == 1
+    assert settled_segments(directory, Settled.QUARANTINED) == []
+    assert read_ledger(directory) == before

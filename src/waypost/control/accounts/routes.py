@@ -2,8 +2,15 @@
 
 from fastapi import APIRouter, Response
 
-from waypost.control.accounts.schema import AccountPrivacy, AccountView, NewAccount, NewAccountView, NewPassword
-from waypost.control.accounts.service import set_privacy, sign_up
+from waypost.control.accounts.schema import (
+    AccountPrivacy,
+    AccountView,
+    NewAccount,
+    NewAccountView,
+    NewPassword,
+    ReadersRetention,
+)
+from waypost.control.accounts.service import keep, set_privacy, sign_up
 from waypost.control.context import ClientAddress, ControlParts
 from waypost.control.errors import Code, SignUpClosedError
 from waypost.control.keys.schema import ApiKeyView, CreatedApiKeyView
@@ -72,3 +79,15 @@ def set_account_privacy(control: ControlParts, principal: Manager, body: Account
     It holds for what is accepted from then on.
     """
     return AccountView.of(set_privacy(control.database, control.sources, principal.account.public_id, body))
+
+
+@router.put(
+    "/retention",
+    responses=refusals(
+        Code.BODY_MALFORMED, Code.FIELD_INVALID, Code.BEARER_INVALID, Code.ROLE_FORBIDS, Code.BODY_TOO_LARGE
+    ),
+)
+def set_account_retention(control: ControlParts, principal: Manager, body: ReadersRetention) -> AccountView:
+    """Say how long what is stored of readers is kept. What is older goes within a day, for good. Extension."""
+    days = body.model_dump(exclude_unset=True)
+    return AccountView.of(keep(control.database, control.sources, principal.account.public_id, days))

@@ -12,6 +12,9 @@ from waypost.db.states import AccountState, PrivacyMode
 from waypost.db.tables import Account
 from waypost.links.token import IpPolicy
 
+# Ten years, as in the settings `control.content_days` and `[retention]`.
+MAX_DAYS = 3650
+
 
 class NewAccount(RequestModel):
     """An account to be created; it starts `pending`."""
@@ -42,6 +45,28 @@ class AccountPrivacy(RequestModel):
     ] = None
 
 
+Days = Annotated[int, Field(ge=0, le=MAX_DAYS)]
+
+
+class ReadersRetention(RequestModel):
+    """How long what is stored of readers is kept. A field that is left out stays as it is."""
+
+    event_days: Annotated[
+        Days | None,
+        Field(
+            description="Of clicks, opens and the states of sends, and of sends none of which is kept. 0: for ever; "
+            "null: as the install has it."
+        ),
+    ] = None
+    address_days: Annotated[
+        Days | None, Field(description="Of readers' addresses. Place and network stay. 0 and null likewise.")
+    ] = None
+    user_agent_days: Annotated[
+        Days | None,
+        Field(description="Of user agents and other headers. Client and verdict stay. 0 and null likewise."),
+    ] = None
+
+
 class AccountView(BaseModel):
     """An account."""
 
@@ -53,6 +78,12 @@ class AccountView(BaseModel):
     is_account_verified: Annotated[bool, Field(description="Whether it is approved, and so may send.")]
     privacy_mode: Annotated[PrivacyMode | None, Field(description="Extension. See `PUT /api/v1/account/privacy`.")]
     ip_policy: Annotated[IpPolicy | None, Field(description="Extension. Likewise.")]
+    event_days: Annotated[
+        int | None,
+        Field(description="Extension. See `PUT /api/v1/account/retention`; 0: for ever, null: as the install has it."),
+    ]
+    address_days: Annotated[int | None, Field(description="Extension. Likewise.")]
+    user_agent_days: Annotated[int | None, Field(description="Extension. Likewise.")]
     created_at_utc: Annotated[int, Field(description="Unix seconds.")]
     modified_at_utc: Annotated[int, Field(description="Unix seconds.")]
 
@@ -84,6 +115,9 @@ def account_fields(account: Account) -> dict[str, Any]:
         "is_account_verified": account.state is AccountState.APPROVED,
         "privacy_mode": account.privacy_mode,
         "ip_policy": account.ip_policy,
+        "event_days": account.event_days,
+        "address_days": account.address_days,
+        "user_agent_days": account.user_agent_days,
         "created_at_utc": unix_seconds(account.created_at),
         "modified_at_utc": unix_seconds(account.modified_at),
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import or_, select
@@ -26,6 +27,7 @@ DECISIONS: Mapping[AccountState, frozenset[AccountState]] = MappingProxyType(
         AccountState.SUSPENDED: frozenset({AccountState.APPROVED, AccountState.REJECTED}),
     }
 )
+KEPT_DAYS: Final = frozenset({"content_days", "event_days", "address_days", "user_agent_days"})
 
 
 def create_account(database: Database, sources: Sources, new: NewAccount) -> Account:
@@ -115,14 +117,14 @@ def list_decisions(database: Database, account: UUID) -> Sequence[AccountDecisio
         ).all()
 
 
-def keep_content(database: Database, sources: Sources, account: UUID, days: int | None) -> Account:
-    """Say how long the content of an account's messages is kept.
+def keep(database: Database, sources: Sources, account: UUID, days: Mapping[str, int | None]) -> Account:
+    """Say how long what an account sends, and what is stored of its readers, is kept.
 
     Args:
         database: the control database.
         sources: clock.
         account: its public id.
-        days: None: as the setting `control.content_days` has it.
+        days: by column of `accounts`, those of `KEPT_DAYS`; None: as the setting has it. Others stay as they are.
 
     Raises:
         NotFoundError: there is no such account.
@@ -131,7 +133,9 @@ def keep_content(database: Database, sources: Sources, account: UUID, days: int 
         row = session.scalars(select(Account).where(Account.public_id == account).with_for_update()).one_or_none()
         if row is None:
             raise NotFoundError("account")
-        row.content_days, row.modified_at = days, sources.now()
+        for column in KEPT_DAYS & days.keys():
+            setattr(row, column, days[column])
+        row.modified_at = sources.now()
     return row
 
 

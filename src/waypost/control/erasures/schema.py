@@ -32,6 +32,13 @@ class ErasureView(BaseModel):
     counts: Annotated[
         dict[str, int], Field(description="Rows deleted or made anonymous, by table; empty before `erased`.")
     ]
+    quarantined_segments: Annotated[
+        int | None,
+        Field(
+            description="Segments of the core's spool that could not be read when she was erased, and may hold a trace "
+            "until they are deleted (`spool.quarantine_days`); null before `erased`."
+        ),
+    ]
     requested_by: str
     requested_at_utc: Annotated[int, Field(description="Unix seconds.")]
     erased_at_utc: Annotated[int | None, Field(description="Unix seconds.")]
@@ -45,6 +52,7 @@ class ErasureView(BaseModel):
             state=erasure.state,
             all_accounts=erasure.account is None,
             counts=erasure.counts,
+            quarantined_segments=erasure.quarantined_segments,
             requested_by=erasure.requested_by,
             requested_at_utc=unix_seconds(erasure.requested_at),
             erased_at_utc=unix_seconds(erasure.erased_at) if erasure.erased_at else None,

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Response
 
-from waypost.control.accounts.service import decide, find_account, keep_content, list_accounts, list_decisions
+from waypost.control.accounts.service import decide, find_account, keep, list_accounts, list_decisions
 from waypost.control.blocks.service import blocked_accounts
 from waypost.control.context import Control, ControlParts
 from waypost.control.errors import Code
@@ -88,8 +88,12 @@ def suspend_account(
 def set_retention(
     control: ControlParts, _operator: Operator, account_id: AccountId, body: Retention
 ) -> OperatorsAccountView:
-    """Say how long the content of an account's messages is kept. What is older goes within the hour, for good."""
-    return _seen(control, [keep_content(control.database, control.sources, account_id, body.content_days)])[0]
+    """Say how long the content of an account's messages, and what is stored of its readers, is kept.
+
+    Content that is older goes within the hour, the rest within a day, for good.
+    """
+    days = body.model_dump(exclude_unset=True)
+    return _seen(control, [keep(control.database, control.sources, account_id, days)])[0]
 
 
 def _decide(

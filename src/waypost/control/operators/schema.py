@@ -5,14 +5,11 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from waypost.control.accounts.schema import AccountView, account_fields
+from waypost.control.accounts.schema import MAX_DAYS, AccountView, ReadersRetention, account_fields
 from waypost.control.fields import Reason, RequestModel
 from waypost.control.times import unix_seconds
 from waypost.db.states import AccountState
 from waypost.db.tables import Account, AccountDecision
-
-# Ten years, as in the setting `control.content_days`.
-MAX_CONTENT_DAYS = 3650
 
 
 class Rejection(RequestModel):
@@ -34,13 +31,16 @@ class Suspension(RequestModel):
     ] = False
 
 
-class Retention(RequestModel):
-    """How long what an account sends is kept."""
+class Retention(ReadersRetention):
+    """How long what an account sends, and what is stored of its readers, is kept.
+
+    A field that is left out stays as it is.
+    """
 
     content_days: Annotated[
-        Annotated[int, Field(ge=1, le=MAX_CONTENT_DAYS)] | None,
+        Annotated[int, Field(ge=1, le=MAX_DAYS)] | None,
         Field(description="Of content and link reports, from when they were accepted; null: as the install has it."),
-    ]
+    ] = None
 
 
 class OperatorsAccountView(AccountView):
