@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from waypost.events.hit import Hit, Outcome
 from waypost.events.notice import NoticeType, Occurrence
 from waypost.events.reclassified import Reclassified
+from waypost.links.token import Privacy
 from waypost.pipeline.verdicts import Change
 from waypost.store import SendEventRow
 from waypost.store.verdicts import Judged
@@ -15,7 +16,7 @@ class Teller:
     """Says what there is to tell. Without endpoints it costs a comparison of clocks.
 
     Nobody is told of HEAD requests, prefetches and refused visits, which count for nothing, nor of what belongs to no
-    send: there is nobody to name.
+    send or of a pseudonym: there is nobody to name.
     """
 
     def __init__(self, notices: Notices) -> None:
@@ -32,7 +33,10 @@ class Teller:
                 [
                     Occurrence(hit.account, hit.send_id, hit.event_id, NoticeType(hit.kind), hit.occurred_at)
                     for hit in hits
-                    if hit.account in accounts and hit.outcome is Outcome.ANSWERED and hit.send_id is not None
+                    if hit.account in accounts
+                    and hit.outcome is Outcome.ANSWERED
+                    and hit.send_id is not None
+                    and hit.privacy is Privacy.IDENTIFIED
                 ]
             )
 
@@ -62,7 +66,7 @@ class Teller:
 
 def _reclassified(change: Change) -> Reclassified | None:
     hit = change.hit
-    if hit.outcome is not Outcome.ANSWERED or change.send_id is None or change.before is None:
+    if hit.outcome is not Outcome.ANSWERED or change.send_id is None or change.before is None or not change.identified:
         return None
     occurrence = Occurrence(change.account, change.send_id, hit.event_id, NoticeType(hit.kind), hit.occurred_at)
     return Reclassified(occurrence, change.before, change.verdict)

@@ -3,19 +3,24 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 from tests.integration.webhooks.rig import Rig
-from tests.unit.store.rows import hit, send_id
+from tests.unit.store.rows import PERSON, hit, hit_row, send_id, send_row
 
 from waypost.db.outbox import SendEvent, rows
 from waypost.db.states import SendState
 from waypost.events.client_parser import ClientParser
 from waypost.events.hit import HitKind, Outcome
 from waypost.events.notice import NoticeType
+from waypost.events.verdict import VerdictClass
+from waypost.links.token import Privacy
 from waypost.pipeline.collector import Collector
 from waypost.pipeline.counts import Counts
 from waypost.pipeline.enrich import Enricher, client_step
+from waypost.pipeline.hold import hold_segments
 from waypost.pipeline.outbox import OutboxDrain
 from waypost.pipeline.tell import Teller
+from waypost.pipeline.verdicts import Settler
 from waypost.spool.counters import Counters
 from waypost.spool.files import Files
 from waypost.spool.reader import sealed_segments
@@ -119,11 +124,33 @@ def test_what_does_not_count_is_not_told(rig, store, account):
     rig.endpoint(account, "https://hooks.example/")
     opened = click(account, send, kind=HitKind.OPEN)
     uncounted = [click(account, send, outcome=each) for each in Outcome if each is not Outcome.ANSWERED]
-    spool = spooled(rig.settings.data, opened, *uncounted, click(account, None))
+    of_nobody = [click(account, None), click(account, send_id(), privacy=Privacy.PSEUDONYMOUS)]
+    spool = spooled(rig.settings.data, opened, *uncounted, *of_nobody)
 
     collector(spool, store, Teller(rig.notices).hits).collect()
 
     assert [(each.type, each.event_id) for each in rig.notices_kept()] == [(NoticeType.OPEN, opened.event_id)]
+
+
+def test_a_change_is_told_of_a_send_that_is_known_and_of_no_pseudonym(rig, store, account):
+    """What is stored of a click does not say which of the two it belongs to; that there is a record of a send does."""
+    rig.account(account)
+    rig.endpoint(account, "https://hooks.example/")
+    known, pseudonym = send_id(), send_id()
+    store.insert_sends([send_row(account, known)])
+    clicks = [click(account, each) for each in (known, pseudonym)]
+    machine = replace(PERSON, verdict_class=VerdictClass.MACHINE)
+    store.insert_hits([hit_row(each, segment=f"s.{known}", record=n, verdict=machine) for n, each in enumerate(clicks)])
+    settler = Settler(
+        store,
+        Counts(),
+        lambda names: hold_segments(rig.database, names),
+        now=lambda: datetime.now(UTC) + timedelta(minutes=5),
+        changed=Teller(rig.notices).changes,
+    )
+    settler.settle()
+    noted = [(each.type, each.send_id) for each in rig.notices_kept()]
+    assert noted == [(NoticeType.CLICK_RECLASSIFIED, known)]
 
 
 def test_a_segment_that_is_replayed_after_its_notices_are_gone_notes_nothing(rig, store, account):
