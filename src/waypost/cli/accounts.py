@@ -113,7 +113,7 @@ def suspend(data: Path, config: Path | None, account: str, *, reason: str, block
 @click.option("--event-days", type=_days_from(0), help="Of clicks, opens and states; old sends go with them.")
 @click.option("--address-days", type=_days_from(0), help="Of readers' addresses; places stay.")
 @click.option("--user-agent-days", type=_days_from(0), help="Of readers' user agents and other headers; clients stay.")
-@click.option("--dry-run", is_flag=True, help="Change nothing; say what is stored of readers would go.")
+@click.option("--dry-run", is_flag=True, help="Change nothing; say how much of what is stored of readers would go.")
 def keep(data: Path, config: Path | None, account: str, *, dry_run: bool, **said: int | str | None) -> None:
     """Say how many days what an account sends, and what is stored of its readers, is kept; without options, show it.
 
