@@ -56,8 +56,6 @@ def test_an_account_is_opened_pending_with_a_first_key_shown_once(api):
         "user_agent_days": None,
         "created_at_utc": int(START.timestamp()),
         "modified_at_utc": int(START.timestamp()),
-        "privacy_mode": None,
-        "ip_policy": None,
     }
     assert (key["role"], key["last_used_at_utc"], key["revoked_at_utc"]) == ("iac", None, None)
     with api.database.reading() as session:
