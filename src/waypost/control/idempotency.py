@@ -7,6 +7,7 @@ first one left.
 
 import hashlib
 import json
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,6 +28,7 @@ from waypost.db.tables import IdempotencyKey
 
 KEPT: Final = timedelta(hours=24)
 MAX_KEY_CHARACTERS: Final = 255
+KEY: Final = re.compile(rf"[!-~]{{1,{MAX_KEY_CHARACTERS}}}")
 
 KeyHeader = Annotated[
     str | None,
