@@ -11,16 +11,14 @@ from sqlalchemy.orm import Session
 from waypost.control.errors import NoActiveProfileError
 from waypost.control.fields import domain_of
 from waypost.control.links.planning import LinkPlan, plan_links
-from waypost.control.profiles.service import active_profile
 from waypost.control.sends.extras import stored_attachments
-from waypost.control.sends.privacy import Privacy, account_privacy, privacy_of
 from waypost.control.sends.rows import Kept, news, send_row, store, unsubscribe_of
 from waypost.control.sends.schema import Message, NewRecipient
+from waypost.control.sends.sender import Sender, sender_of
 from waypost.control.sources import Sources
 from waypost.control.together import Together
 from waypost.db import UNAVAILABLE, Database
 from waypost.db.link_policy import unsubscribe_urls
-from waypost.db.tables import Profile
 from waypost.db.types import Compressed
 from waypost.links.keyring import Keyring
 
@@ -37,13 +35,13 @@ class Taken:
     """A message that was taken in.
 
     Attributes:
-        profile: what it is sent with.
+        sender: what it is sent with.
         sends: values of their rows, one for each recipient, in their order.
         report: which links are tracked; None without click tracking.
         error: why it goes out untracked although tracking was asked for; else None.
     """
 
-    profile: Profile
+    sender: Sender
     sends: list[dict[str, Any]]
     report: dict[str, Any] | None
     error: str | None
@@ -176,40 +174,29 @@ class Acceptance:
         return taken
 
     def _write(self, session: Session, offered: Sequence[_Offered]) -> list[Taken | Exception]:
-        profiles = _profiles(session, offered)
-        privacy = account_privacy(session, (each.account for each in offered))
-        outcomes = [self._kept(each, profiles[each.account, each.domain], privacy[each.account]) for each in offered]
+        senders = _senders(session, offered)
+        outcomes = [self._kept(each, senders[each.account, each.domain]) for each in offered]
         if kept := [each for each in outcomes if isinstance(each, Kept)]:
             store(session, kept)
         return [_taken(session, each, outcome) for each, outcome in zip(offered, outcomes, strict=True)]
 
-    def _kept(
-        self, offered: _Offered, profile: Profile | NoActiveProfileError, account: Privacy
-    ) -> Kept | NoActiveProfileError:
-        if isinstance(profile, NoActiveProfileError):
-            return profile
+    def _kept(self, offered: _Offered, sender: Sender | NoActiveProfileError) -> Kept | NoActiveProfileError:
+        if isinstance(sender, NoActiveProfileError):
+            return sender
         sends = [
-            send_row(
-                self._sources,
-                profile,
-                offered.message,
-                recipient,
-                planned=offered.planned,
-                privacy=privacy_of(offered.message, recipient, account),
-                now=offered.at,
-            )
+            send_row(self._sources, sender, offered.message, recipient, planned=offered.planned, now=offered.at)
             for recipient in offered.recipients
         ]
-        facts = [fact for send in sends for fact in news(self._sources, send, profile, offered.planned)]
-        return Kept(profile, offered.content, offered.attachments, sends, facts)
+        facts = [fact for send in sends for fact in news(self._sources, send, sender, offered.planned)]
+        return Kept(sender, offered.content, offered.attachments, sends, facts)
 
 
-def _profiles(session: Session, offered: Iterable[_Offered]) -> dict[tuple[int, str], Profile | NoActiveProfileError]:
+def _senders(session: Session, offered: Iterable[_Offered]) -> dict[tuple[int, str], Sender | NoActiveProfileError]:
     """What each account sends with for each domain, looked up once: most messages of a round are of one or two."""
-    found: dict[tuple[int, str], Profile | NoActiveProfileError] = {}
+    found: dict[tuple[int, str], Sender | NoActiveProfileError] = {}
     for account, domain in {(each.account, each.domain) for each in offered}:
         try:
-            found[account, domain] = active_profile(session, account, domain)
+            found[account, domain] = sender_of(session, account, domain)
         except NoActiveProfileError as error:
             found[account, domain] = error
     return found
@@ -219,7 +206,7 @@ def _taken(session: Session, offered: _Offered, outcome: Kept | NoActiveProfileE
     if isinstance(outcome, NoActiveProfileError):
         return outcome
     planned = offered.planned
-    taken = Taken(outcome.profile, outcome.sends, planned.report, planned.error)
+    taken = Taken(outcome.sender, outcome.sends, planned.report, planned.error)
     offered.remember(session, taken)
     return taken
 

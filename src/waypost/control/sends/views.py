@@ -97,7 +97,7 @@ def _report(report: dict[str, Any] | None) -> RewriteReport | None:
 def accepted_view(asked: NewSend, taken: Taken) -> SendView:
     """The answer to a send."""
     row, *copied = taken.sends
-    view = _view_of(row, taken.profile.public_id, taken.report)
+    view = _view_of(row, taken.sender.sending_profile_id, taken.report)
     kinds = [CopyKind.CC] * len(asked.cc or ()) + [CopyKind.BCC] * len(asked.bcc or ())
     copies = [
         CopyView(
@@ -115,7 +115,7 @@ def batch_view(recipients: Sequence[NewRecipient | RefusedRecipient], taken: Tak
     """The answer to a batch: what became of each of `recipients`, of which those that are right were taken."""
     sends = iter(taken.sends)
     return BatchView(
-        sending_profile_id=taken.profile.public_id,
+        sending_profile_id=taken.sender.sending_profile_id,
         accepted=len(taken.sends),
         refused=len(recipients) - len(taken.sends),
         recipients=[
