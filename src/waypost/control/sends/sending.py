@@ -11,6 +11,7 @@ from waypost.control.oauth.bearer import Sender
 from waypost.control.oauth.service import Principal
 from waypost.control.permissions import Permission
 from waypost.control.responses import refusals
+from waypost.control.sends.acceptance import Order
 from waypost.control.sends.recipients import addressees_of, checked, recipients_of
 from waypost.control.sends.schema import BatchView, NewBatch, NewRecipient, NewSend, SendView
 from waypost.control.sends.service import accept
@@ -31,14 +32,15 @@ async def send(control: ControlParts, principal: Sender, body: NewSend, idempote
     """
 
     async def act(remember: Remember) -> SendView:
-        taken = await accept(
-            control,
-            principal,
-            body,
-            recipients_of(body),
-            lambda session, taken: remember(session, lambda: accepted_view(body, taken)),
+        order = Order(
+            account=principal.account.number,
+            message=body,
+            recipients=recipients_of(body),
             addressees=addressees_of(body),
+            request=remember.request,
+            view_of=lambda taken: accepted_view(body, taken),
         )
+        taken = await accept(control, principal, order)
         return accepted_view(body, taken)
 
     return await _once(control, principal, idempotency_key).answer("send", body, 202, act)
@@ -67,18 +69,19 @@ async def send_batch(
     recipients = await to_thread.run_sync(checked, body.recipients)
 
     async def act(remember: Remember) -> BatchView:
-        accepted = [each for each in recipients if isinstance(each, NewRecipient)]
-        taken = await accept(
-            control,
-            principal,
-            body,
-            accepted,
-            lambda session, taken: remember(session, lambda: batch_view(recipients, taken)),
+        order = Order(
+            account=principal.account.number,
+            message=body,
+            recipients=[each for each in recipients if isinstance(each, NewRecipient)],
+            addressees=None,
+            request=remember.request,
+            view_of=lambda taken: batch_view(recipients, taken),
         )
+        taken = await accept(control, principal, order)
         return await to_thread.run_sync(batch_view, recipients, taken)
 
     return await _once(control, principal, idempotency_key).answer("batch", body, 202, act)
 
 
 def _once(control: Control, principal: Principal, key: str | None) -> Once:
-    return Once(control.database, control.sources, principal, key)
+    return Once(control.database, control.sources, principal.account.number, key)
