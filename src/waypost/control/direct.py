@@ -1,7 +1,7 @@
 """A route for most of the requests there are, which reads them without FastAPI's dependencies.
 
-Solving those takes the event loop longer than all else it does for a send (`python -m bench.api`). What a request is
-refused for is said by FastAPI all the same: a request that is not as it should be goes the usual way.
+Solving those takes the event loop about as long as all else it does for a send. What a request is refused for is said
+by FastAPI all the same: a request that is not as it should be goes the usual way.
 """
 
 import json
