@@ -2,10 +2,15 @@
 
     python -m bench.api [--seconds 10] [--connections 16] [--rate 300] [--links 30] [--kilobytes 50] [--recipients 1000]
 
-The API runs in a process of its own, as in `waypost core` but without pipeline and mail: what is measured is the
-request. The client is this process, and shares the machine with the server and PostgreSQL. First as many requests as
-`--connections` get through one after the other; then `--rate` requests a second, whether answered or not, whose times
-count from when each was due, so that a stall shows in every request it held up. Then batches, one after the other.
+The API runs in a process of its own, as in `waypost core` but without pipeline, mail and webhooks: what is measured is
+the request, until it is durable. A core renders, signs and delivers the messages in the same interpreter, and
+`bench/mail.py` has what that takes: while it is at it, it takes fewer than here, and what it cannot deliver as fast as
+it comes waits in the queue. The client is this process, and shares the machine with the server and PostgreSQL.
+
+First as many requests as `--connections` get through one after the other; then `--rate` requests a second, whether
+answered or not, whose times count from when each was due, so that a stall shows in every request it held up. A server
+that is slower than the rate has more and more connections then, until the system refuses some for seconds: such a p99
+says that the rate is too high and no more. Then batches, one after the other.
 
 "CPU each" is what a send takes of the API's process, of PostgreSQL's and of this one, and "two cores" how many sends a
 second they come to on two cores that do nothing else: the machine's other load changes it less than what was sent.

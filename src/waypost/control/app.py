@@ -25,6 +25,7 @@ from waypost.control.profiles.routes import routers as profiles
 from waypost.control.responses import ErrorBody
 from waypost.control.sends.acceptance import Acceptance
 from waypost.control.sends.routes import router as sends
+from waypost.control.sends.sending import router as sending
 from waypost.control.sources import SYSTEM, Sources
 from waypost.control.webhooks.routes import router as webhooks
 from waypost.db import ControlKey, Database
@@ -55,7 +56,7 @@ def routes() -> FastAPI:
         responses={"default": {"model": ErrorBody, "description": "Refused, or failed."}},
     )
     # A path is looked for in this order, and most requests are sends.
-    known = (sends, oauth, accounts, keys, *profiles, links, blocks, webhooks, analysis, erasures, operators)
+    known = (sending, sends, oauth, accounts, keys, *profiles, links, blocks, webhooks, analysis, erasures, operators)
     for router in (*known, metrics_route, edges):
         app.include_router(router)
     boundary.install(app)

@@ -91,9 +91,14 @@ class Control:
     """In Prometheus' text format; blocks."""
 
 
-async def _control(request: Request) -> Control:
+def control_of(request: Request) -> Control:
+    """The parts behind the API that takes this request."""
     control: Control = request.app.state.control
     return control
+
+
+async def _control(request: Request) -> Control:
+    return control_of(request)
 
 
 ControlParts = Annotated[Control, Depends(_control)]

@@ -4,20 +4,14 @@ import re
 from collections.abc import Callable
 from typing import Annotated
 
-import email_validator
-from email_validator import EmailNotValidError, validate_email
+from email_validator import EmailNotValidError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from waypost.control.addresses import is_plain, normalized
 from waypost.db.tables import ADDRESS_CHARACTERS, DOMAIN_CHARACTERS
 from waypost.links import destination
 from waypost.mime.mailbox import ascii_domain
-
-# Reserved names that mail on one's own network does use. The library's documented way to allow them is this list.
-_LOCAL_NAMES = {"local", "localhost"}
-email_validator.SPECIAL_USE_DOMAIN_NAMES[:] = [
-    name for name in email_validator.SPECIAL_USE_DOMAIN_NAMES if name not in _LOCAL_NAMES
-]
 
 # Everything that ends or breaks a header line for some reader: C0 but tab, DEL, C1 (NEL is a line end to many).
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
@@ -75,14 +69,7 @@ def _ascii_text(value: str) -> str:
 
 def _email_address(value: str) -> str:
     try:
-        return validate_email(
-            value,
-            strict=True,  # the length limits of RFC 5321 as well
-            allow_smtputf8=False,  # few relays take such addresses, so mail does not send to them
-            check_deliverability=False,
-            globally_deliverable=False,
-            test_environment=True,  # .test is for tests, and ours are not the only ones
-        ).normalized
+        return value if is_plain(value) else normalized(value)
     except EmailNotValidError as error:
         raise PydanticCustomError("email_address", "must be an e-mail address: {why}", {"why": str(error)}) from error
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 from typing import Any
 
+import msgspec
 from sqlalchemy import URL, Connection, Engine, event, make_url
 from sqlalchemy import create_engine as sqlalchemy_engine
 from sqlalchemy.exc import ArgumentError, DisconnectionError
@@ -103,6 +104,7 @@ def create_engine(url: URL) -> Engine:
         url,
         pool_size=CONNECTIONS_KEPT,
         max_overflow=CONNECTIONS_EXTRA,
+        json_serializer=_json,
         hide_parameters=True,  # errors are logged, and parameters are whole messages, addresses and hashes
     )
     if engine.dialect.name == "sqlite":
@@ -112,6 +114,10 @@ def create_engine(url: URL) -> Engine:
         event.listen(engine, "checkin", _remember_use)
         event.listen(engine, "checkout", _ping_after_a_pause(engine.dialect.loaded_dbapi.Error))
     return engine
+
+
+def _json(value: Any) -> str:  # noqa: ANN401 - any JSON
+    return msgspec.json.encode(value).decode()
 
 
 def _remember_use(_connection: Any, record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own

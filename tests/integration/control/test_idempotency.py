@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import func, select
 
+from waypost.control.accounts.service import decide
 from waypost.control.housekeeping import clean
-from waypost.db.states import Role
+from waypost.db.states import AccountState, Role
 from waypost.db.tables import Content, IdempotencyKey, Profile, Send
 
 SEND = "/api/v1/email/send"
@@ -133,6 +134,37 @@ def test_of_many_at_once_one_is_done_and_all_are_answered_the_same(api, path, bo
     assert sum("Idempotent-Replayed" not in answer.headers for answer in answers) == 1
     of_one = {SEND: [1, 0, 1], BATCH: [3, 0, 1], PROFILE: [0, 1, 0]}[path]
     assert [after - then for after, then in zip(made(api, tenant), before, strict=True)] == of_one
+
+
+def test_a_repeat_among_others_at_once_undoes_nothing_of_theirs(api):
+    tenant = api.tenant()
+    first = ask(tenant, SEND, a_send(tenant), key="repeated")
+    keys = ["repeated", "a", "repeated", None, "b", "c", "repeated", None]
+    start = threading.Barrier(len(keys))
+
+    def one(key):
+        start.wait()
+        return ask(tenant, SEND, a_send(tenant), key=key)
+
+    with ThreadPoolExecutor(len(keys)) as pool:
+        answers = list(pool.map(one, keys))
+
+    assert {answer.status_code for answer in answers} == {202}
+    assert [answer.content == first.content for answer in answers] == [key == "repeated" for key in keys]
+    assert made(api, tenant)[0] == 1 + len(keys) - keys.count("repeated")
+
+
+def test_what_would_be_refused_by_now_is_answered_as_the_first_time(api):
+    tenant = api.tenant()
+    first = ask(tenant, SEND, a_send(tenant))
+    decide(
+        api.database, api.sources, tenant.account.public_id, AccountState.SUSPENDED, reason="a reason", decided_by="cli"
+    )
+
+    again = ask(tenant, SEND, a_send(tenant))
+
+    assert (again.status_code, again.content) == (202, first.content)
+    assert ask(tenant, SEND, a_send(tenant), key="new").status_code == 409
 
 
 def test_a_request_that_was_refused_may_be_mended_under_the_same_key(api):

@@ -29,13 +29,22 @@ async def _authenticated(
     raise BearerInvalidError
 
 
+def require(principal: Principal, *needed: Permission) -> None:
+    """Stop here unless the principal's role has one of these.
+
+    Raises:
+        RoleForbidsError: it has none.
+    """
+    if PERMISSIONS[principal.role].isdisjoint(needed):
+        raise RoleForbidsError(principal.role, *needed)
+
+
 def _allowed(*needed: Permission) -> Callable[[Principal], Awaitable[Principal]]:
     """One of these is enough."""
 
     # Not for I/O: FastAPI would take a thread for it otherwise.
     async def check(principal: Annotated[Principal, Depends(_authenticated)]) -> Principal:
-        if PERMISSIONS[principal.role].isdisjoint(needed):
-            raise RoleForbidsError(principal.role, *needed)
+        require(principal, *needed)
         return principal
 
     return check

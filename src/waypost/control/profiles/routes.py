@@ -61,7 +61,7 @@ async def create_sending_profile(
         )
         return ProfileView.of(profile)
 
-    once = Once(control.database, control.sources, principal, idempotency_key)
+    once = Once(control.database, control.sources, principal.account.number, idempotency_key)
     return await once.answer("profile", body, 202, lambda remember: to_thread.run_sync(create, remember))
 
 

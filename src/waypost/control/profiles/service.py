@@ -21,7 +21,7 @@ CHECKS_APART: Final = timedelta(seconds=10)
 """Requests for a check come true no oftener: each may order a certificate, and authorities count orders that fail."""
 
 # Run at each send, and made once: see `waypost.control.oauth.sessions`.
-_ACTIVE = (
+ACTIVE_PROFILE: Final = (
     select(Profile)
     .where(
         Profile.account == bindparam("account_number"),
@@ -32,6 +32,7 @@ _ACTIVE = (
     .order_by(Profile.number)
     .limit(1)
 )
+"""The profile of account `account_number` that sends for `domain`; the oldest one when several could."""
 
 
 def create_profile(
@@ -160,7 +161,7 @@ def active_profile(session: Session, account: int, sending_domain: str) -> Profi
     Raises:
         NoActiveProfileError: there is none.
     """
-    profile = session.scalars(_ACTIVE, {"account_number": account, "domain": sending_domain}).one_or_none()
+    profile = session.scalars(ACTIVE_PROFILE, {"account_number": account, "domain": sending_domain}).one_or_none()
     if profile is None:
         raise NoActiveProfileError(sending_domain)
     return profile

@@ -3,24 +3,25 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from anyio import to_thread
+from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from waypost.control.errors import NoActiveProfileError
 from waypost.control.fields import domain_of
+from waypost.control.idempotency import AnsweredError, Answers, KeyedRequest
 from waypost.control.links.planning import LinkPlan, plan_links
-from waypost.control.profiles.service import active_profile
 from waypost.control.sends.extras import stored_attachments
-from waypost.control.sends.privacy import Privacy, account_privacy, privacy_of
 from waypost.control.sends.rows import Kept, news, send_row, store, unsubscribe_of
 from waypost.control.sends.schema import Message, NewRecipient
+from waypost.control.sends.sender import Sender, sender_of
 from waypost.control.sources import Sources
 from waypost.control.together import Together
 from waypost.db import UNAVAILABLE, Database
 from waypost.db.link_policy import unsubscribe_urls
-from waypost.db.tables import Profile
 from waypost.db.types import Compressed
 from waypost.links.keyring import Keyring
 
@@ -37,35 +38,52 @@ class Taken:
     """A message that was taken in.
 
     Attributes:
-        profile: what it is sent with.
+        sender: what it is sent with.
         sends: values of their rows, one for each recipient, in their order.
         report: which links are tracked; None without click tracking.
         error: why it goes out untracked although tracking was asked for; else None.
     """
 
-    profile: Profile
+    sender: Sender
     sends: list[dict[str, Any]]
     report: dict[str, Any] | None
     error: str | None
 
 
-Remember = Callable[[Session, Taken], None]
 Addressees = dict[str, list[list[str]]]
 """See `Content.addressees`."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Offered:
-    """A message with all that can be made of it before the transaction."""
+class Order:
+    """A message that is to be taken in.
+
+    Attributes:
+        account: number of the sender's, which may send.
+        message: what all get.
+        recipients: who they are.
+        addressees: whom the header names; None: each recipient sees herself alone.
+        request: remembered with its answer, in the same transaction; None: it came without a key.
+        view_of: makes that answer.
+    """
 
     account: int
-    domain: str
     message: Message
     recipients: Sequence[NewRecipient]
+    addressees: Addressees | None
+    request: KeyedRequest | None
+    view_of: Callable[[Taken], BaseModel]
+
+
+@dataclass(frozen=True, slots=True)
+class _Offered:
+    """An order with all that can be made of it before the transaction."""
+
+    order: Order
+    domain: str
     planned: LinkPlan
     content: dict[str, Any]
     attachments: list[dict[str, Any]]
-    remember: Remember
     at: datetime
 
     @property
@@ -88,65 +106,44 @@ class Acceptance:
         self._database = database
         self._sources = sources
         self._keyring = keyring
+        self._answers = Answers(sources)
         self._together = Together(self._keep, MESSAGES_TOGETHER)
 
-    async def take(
-        self,
-        account: int,
-        message: Message,
-        recipients: Sequence[NewRecipient],
-        remember: Remember,
-        addressees: Addressees | None,
-    ) -> Taken:
+    async def take(self, order: Order) -> Taken:
         """Take a message in for its recipients: all of them or none.
 
         One transaction keeps the content once, and what differs for each recipient; it is shared with the messages to
         one recipient that come at the same time. Links are planned, and content is compressed, before it.
 
-        Args:
-            account: number of the sender's, which may send.
-            message: what all get.
-            recipients: who they are.
-            remember: called in the transaction once all is written.
-            addressees: whom the header names; None: each recipient sees herself alone.
-
         Raises:
             NoActiveProfileError: the account may not send for the domain of `from_email_address`.
+            AnsweredError: the request was answered before.
         """
-        offered = await to_thread.run_sync(self._offered, account, message, recipients, remember, addressees)
-        if len(recipients) == 1 and offered.bytes <= BYTES_TOGETHER:
+        offered = await to_thread.run_sync(self._offered, order)
+        if len(order.recipients) == 1 and offered.bytes <= BYTES_TOGETHER:
             return await self._together.do(offered)
         [taken] = await to_thread.run_sync(self._keep, [offered])
         if isinstance(taken, Exception):
             raise taken
         return taken
 
-    def _offered(
-        self,
-        account: int,
-        message: Message,
-        recipients: Sequence[NewRecipient],
-        remember: Remember,
-        addressees: Addressees | None,
-    ) -> _Offered:
+    def _offered(self, order: Order) -> _Offered:
+        message = order.message
         planned, at = self._planned(message), self._sources.now()
         return _Offered(
-            account=account,
+            order=order,
             domain=domain_of(message.from_email_address),
-            message=message,
-            recipients=recipients,
             planned=planned,
             content={
-                "account": account,
+                "account": order.account,
                 "html": _compressed(message.content_html),
                 "text": _compressed(message.content_text),
                 "headers": list(map(list, message.headers.items())) if message.headers else None,
-                "addressees": addressees,
+                "addressees": order.addressees,
                 "report": None if planned.report is None else Compressed.json(planned.report),
                 "created_at": at,
             },
             attachments=stored_attachments(message.attachments or []),
-            remember=remember,
             at=at,
         )
 
@@ -176,52 +173,53 @@ class Acceptance:
         return taken
 
     def _write(self, session: Session, offered: Sequence[_Offered]) -> list[Taken | Exception]:
-        profiles = _profiles(session, offered)
-        privacy = account_privacy(session, (each.account for each in offered))
-        outcomes = [self._kept(each, profiles[each.account, each.domain], privacy[each.account]) for each in offered]
+        answered = self._answers.given(session, {each.order.request for each in offered if each.order.request})
+        senders = _senders(session, offered)
+        outcomes = [
+            AnsweredError()
+            if each.order.request in answered
+            else self._kept(each, senders[each.order.account, each.domain])
+            for each in offered
+        ]
         if kept := [each for each in outcomes if isinstance(each, Kept)]:
             store(session, kept)
-        return [_taken(session, each, outcome) for each, outcome in zip(offered, outcomes, strict=True)]
+        taken = [_taken(each, outcome) for each, outcome in zip(offered, outcomes, strict=True)]
+        self._answers.remember(
+            session,
+            [
+                (each.order.request, partial(each.order.view_of, outcome))
+                for each, outcome in zip(offered, taken, strict=True)
+                if each.order.request and isinstance(outcome, Taken)
+            ],
+        )
+        return taken
 
-    def _kept(
-        self, offered: _Offered, profile: Profile | NoActiveProfileError, account: Privacy
-    ) -> Kept | NoActiveProfileError:
-        if isinstance(profile, NoActiveProfileError):
-            return profile
+    def _kept(self, offered: _Offered, sender: Sender | NoActiveProfileError) -> Kept | NoActiveProfileError:
+        if isinstance(sender, NoActiveProfileError):
+            return sender
         sends = [
-            send_row(
-                self._sources,
-                profile,
-                offered.message,
-                recipient,
-                planned=offered.planned,
-                privacy=privacy_of(offered.message, recipient, account),
-                now=offered.at,
-            )
-            for recipient in offered.recipients
+            send_row(self._sources, sender, offered.order.message, recipient, planned=offered.planned, now=offered.at)
+            for recipient in offered.order.recipients
         ]
-        facts = [fact for send in sends for fact in news(self._sources, send, profile, offered.planned)]
-        return Kept(profile, offered.content, offered.attachments, sends, facts)
+        facts = [fact for send in sends for fact in news(self._sources, send, sender, offered.planned)]
+        return Kept(sender, offered.content, offered.attachments, sends, facts)
 
 
-def _profiles(session: Session, offered: Iterable[_Offered]) -> dict[tuple[int, str], Profile | NoActiveProfileError]:
+def _senders(session: Session, offered: Iterable[_Offered]) -> dict[tuple[int, str], Sender | NoActiveProfileError]:
     """What each account sends with for each domain, looked up once: most messages of a round are of one or two."""
-    found: dict[tuple[int, str], Profile | NoActiveProfileError] = {}
-    for account, domain in {(each.account, each.domain) for each in offered}:
+    found: dict[tuple[int, str], Sender | NoActiveProfileError] = {}
+    for account, domain in {(each.order.account, each.domain) for each in offered}:
         try:
-            found[account, domain] = active_profile(session, account, domain)
+            found[account, domain] = sender_of(session, account, domain)
         except NoActiveProfileError as error:
             found[account, domain] = error
     return found
 
 
-def _taken(session: Session, offered: _Offered, outcome: Kept | NoActiveProfileError) -> Taken | NoActiveProfileError:
-    if isinstance(outcome, NoActiveProfileError):
+def _taken(offered: _Offered, outcome: Kept | Exception) -> Taken | Exception:
+    if isinstance(outcome, Exception):
         return outcome
-    planned = offered.planned
-    taken = Taken(outcome.profile, outcome.sends, planned.report, planned.error)
-    offered.remember(session, taken)
-    return taken
+    return Taken(outcome.sender, outcome.sends, offered.planned.report, offered.planned.error)
 
 
 def _compressed(part: str | None) -> Compressed | None:

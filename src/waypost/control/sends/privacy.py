@@ -1,14 +1,9 @@
 """How much is to be known of a recipient: what is said of her, else of the message, else of the account."""
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from waypost.control.sends.schema import Message, NewRecipient
 from waypost.db.states import PrivacyMode
-from waypost.db.tables import Account
 from waypost.links.token import IpPolicy
 
 
@@ -18,12 +13,6 @@ class Privacy:
 
     mode: PrivacyMode | None
     ip_policy: IpPolicy | None
-
-
-def account_privacy(session: Session, accounts: Iterable[int]) -> Mapping[int, Privacy]:
-    """What accounts say, by their numbers."""
-    said = select(Account.number, Account.privacy_mode, Account.ip_policy).where(Account.number.in_(set(accounts)))
-    return {number: Privacy(mode, ip_policy) for number, mode, ip_policy in session.execute(said)}
 
 
 def privacy_of(message: Message, recipient: NewRecipient, account: Privacy) -> Privacy:

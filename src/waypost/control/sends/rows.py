@@ -9,13 +9,14 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from waypost.control.links.planning import LinkPlan
-from waypost.control.sends.privacy import Privacy
+from waypost.control.sends.privacy import privacy_of
 from waypost.control.sends.schema import Message, NewRecipient
 from waypost.control.sends.search import entry_of
+from waypost.control.sends.sender import Sender
 from waypost.control.sources import Sources
 from waypost.db import outbox
 from waypost.db.states import DeliveryState, PrivacyMode, SendState
-from waypost.db.tables import Base, Content, ContentAttachment, Delivery, Outbox, Profile, SearchEntry, Send
+from waypost.db.tables import Base, Content, ContentAttachment, Delivery, Outbox, SearchEntry, Send
 
 _TABLES = Base.metadata.tables
 # Tables, not classes: as rows of a known shape, thousands a second, they need no identity map and no unit of work.
@@ -35,14 +36,14 @@ class Kept:
     """The rows of one message, but for the numbers that the database gives.
 
     Attributes:
-        profile: what it is sent with.
+        sender: what it is sent with.
         content: its parts.
         attachments: its files.
         sends: one for each recipient.
         news: what the event store is told of them.
     """
 
-    profile: Profile
+    sender: Sender
     content: dict[str, Any]
     attachments: list[dict[str, Any]]
     sends: list[dict[str, Any]]
@@ -51,21 +52,21 @@ class Kept:
 
 def send_row(
     sources: Sources,
-    profile: Profile,
+    sender: Sender,
     message: Message,
     recipient: NewRecipient,
     *,
     planned: LinkPlan,
-    privacy: Privacy,
     now: datetime,
 ) -> dict[str, Any]:
     """Values of a row of `Send`, whose `content_id` is still to be set."""
+    privacy = privacy_of(message, recipient, sender.privacy)
     tracks = privacy.mode is not PrivacyMode.OFF
     return {
         "send_id": sources.event_id(now),
         "send_key": sources.ksuid(now),
-        "account": profile.account,
-        "profile": profile.number,
+        "account": sender.account,
+        "profile": sender.profile,
         "content_id": None,
         "from_email_address": message.from_email_address,
         "from_name": message.from_name or "",
@@ -92,7 +93,7 @@ def unsubscribe_of(message: Message) -> dict[str, Any] | None:
     return message.list_unsubscribe.stored() if message.list_unsubscribe else None
 
 
-def news(sources: Sources, send: dict[str, Any], profile: Profile, planned: LinkPlan) -> list[dict[str, Any]]:
+def news(sources: Sources, send: dict[str, Any], sender: Sender, planned: LinkPlan) -> list[dict[str, Any]]:
     """What the event store is told of a send, as outbox rows."""
     now = send["created_at"]
     record = outbox.SendRecord(
@@ -100,7 +101,7 @@ def news(sources: Sources, send: dict[str, Any], profile: Profile, planned: Link
         send_key=send["send_key"],
         account=send["account"],
         profile=send["profile"],
-        sending_profile_id=profile.public_id,
+        sending_profile_id=sender.sending_profile_id,
         recipient_email_address=send["recipient_email_address"],
         tags=send["tags"],
         links=planned.tracked,
@@ -126,17 +127,18 @@ def news(sources: Sources, send: dict[str, Any], profile: Profile, planned: Link
 
 def store(session: Session, kept: Sequence[Kept]) -> None:
     """Write them, in the order of the foreign keys."""
-    numbers = session.execute(_INSERT_CONTENTS, [each.content for each in kept]).scalars().all()
+    connection = session.connection()
+    numbers = connection.execute(_INSERT_CONTENTS, [each.content for each in kept]).scalars().all()
     for each, content_id in zip(kept, numbers, strict=True):
         for row in (*each.attachments, *each.sends):
             row["content_id"] = content_id
     if attachments := [row for each in kept for row in each.attachments]:
-        session.execute(_INSERT_ATTACHMENTS, attachments)
+        connection.execute(_INSERT_ATTACHMENTS, attachments)
     sends = [row for each in kept for row in each.sends]
-    session.execute(_INSERT_SENDS, sends)
-    places = session.execute(_INSERT_DELIVERIES, [_delivery(row) for row in sends]).scalars().all()
-    session.execute(_INSERT_SEARCH_ENTRIES, [entry_of(place, row) for place, row in zip(places, sends, strict=True)])
-    session.execute(_INSERT_OUTBOX, [row for each in kept for row in each.news])
+    connection.execute(_INSERT_SENDS, sends)
+    places = connection.execute(_INSERT_DELIVERIES, [_delivery(row) for row in sends]).scalars().all()
+    connection.execute(_INSERT_SEARCH_ENTRIES, [entry_of(place, row) for place, row in zip(places, sends, strict=True)])
+    connection.execute(_INSERT_OUTBOX, [row for each in kept for row in each.news])
 
 
 def _delivery(send: dict[str, Any]) -> dict[str, Any]:

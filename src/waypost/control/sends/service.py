@@ -13,8 +13,7 @@ from waypost.control.context import Control
 from waypost.control.errors import ContentExpiredError, NotFoundError
 from waypost.control.oauth.service import Principal
 from waypost.control.profiles.service import sending_profile_id
-from waypost.control.sends.acceptance import Addressees, Remember, Taken
-from waypost.control.sends.schema import Message, NewRecipient
+from waypost.control.sends.acceptance import Order, Taken
 from waypost.control.sends.search import search
 from waypost.db.states import DeliveryState
 from waypost.db.tables import Content, Delivery, Profile, Report, Send
@@ -40,23 +39,16 @@ class FoundSend:
     """The delivery, while it waits for another attempt or is held."""
 
 
-async def accept(
-    control: Control,
-    principal: Principal,
-    message: Message,
-    recipients: Sequence[NewRecipient],
-    remember: Remember,
-    *,
-    addressees: Addressees | None = None,
-) -> Taken:
+async def accept(control: Control, principal: Principal, order: Order) -> Taken:
     """Take a message in for its recipients: see `Acceptance.take`.
 
     Raises:
         AccountNotApprovedError: the account may not send.
         NoActiveProfileError: nor may the domain of `from_email_address`.
+        AnsweredError: the request was answered before.
     """
     principal.require_approved()
-    return await control.acceptance.take(principal.account.number, message, recipients, remember, addressees)
+    return await control.acceptance.take(order)
 
 
 def list_sends(control: Control, principal: Principal, *, before: UUID | None, limit: int) -> Sequence[FoundSend]:
