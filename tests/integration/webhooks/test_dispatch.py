@@ -337,6 +337,21 @@ def test_a_stop_waits_for_what_is_under_way(rig):
     asyncio.run(scenario())
 
 
+def test_what_a_stop_leaves_of_a_turn_waits_for_no_lease(rig):
+    async def scenario():
+        async with receiving(late(0.3, OK)) as receiver:
+            account = rig.account()
+            rig.endpoint(account, receiver.url)
+            rig.notices.occurred([rig.click(account) for _ in range(40)])
+            async with rig.running():
+                await until(lambda: receiver.requests)
+        kept = rig.notices_kept()
+        assert sum(each.attempts for each in kept) == len(receiver.requests) < 40
+        assert all(each.claimed_until is None for each in kept)
+
+    asyncio.run(scenario())
+
+
 def test_an_event_store_that_is_away_costs_no_attempt(rig):
     async def scenario():
         away = [True]
