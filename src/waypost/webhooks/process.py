@@ -83,7 +83,7 @@ async def run(
     )
     queue = Queue(database)
     dispatcher = Dispatcher(queue, sender, control_key, private, clock=clock, chance=chance, counts=raised)
-    worker = _Worker(queue, dispatcher, events_of, clock, slots=settings.webhooks.connections)
+    worker = _Worker(queue, dispatcher, sender, events_of, clock, slots=settings.webhooks.connections)
     keep = timedelta(days=settings.webhooks.keep_days)
     cleaning = asyncio.create_task(_clean(queue, lambda: clock() - keep))
     try:
@@ -101,6 +101,7 @@ class _Worker:
         self,
         queue: Queue,
         dispatcher: Dispatcher,
+        sender: Sender,
         events_of: EventsOf,
         clock: Callable[[], datetime],
         *,
@@ -108,6 +109,7 @@ class _Worker:
     ) -> None:
         self._queue = queue
         self._dispatcher = dispatcher
+        self._sender = sender
         self._events_of = events_of
         self._clock = clock
         self._slots = slots
@@ -123,6 +125,7 @@ class _Worker:
         try:
             while not stop.is_set():
                 self._start(await self._claim(), stop)
+                await self._sender.close_idle()
                 await asyncio.wait(
                     {stopping, *self._under_way},
                     timeout=_POLL_SECONDS,

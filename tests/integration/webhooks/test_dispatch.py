@@ -26,6 +26,7 @@ from tests.integration.webhooks.rig import KEY, Rig, until
 from waypost.db.states import AccountState, AttemptOutcome, EndpointState, NoticeState
 from waypost.db.tables import WebhookEndpoint, WebhookNotice
 from waypost.db.webhook_secrets import WebhookSecret, seal_webhook_secret
+from waypost.webhooks import sender
 from waypost.webhooks.process import ENDPOINT_REQUESTS
 from waypost.webhooks.queue import LEASE_SECONDS, Queue
 
@@ -192,6 +193,22 @@ def test_after_ten_attempts_a_message_is_given_up(rig):
         assert len(receiver.requests) == 10
         assert len(set(receiver.ids)) == 1
         assert NoticeState.FAILED in rig.states()
+
+    asyncio.run(scenario())
+
+
+def test_a_receiver_that_nothing_is_sent_to_any_more_is_let_go(rig, monkeypatch):
+    monkeypatch.setattr(sender, "_KEEPALIVE_SECONDS", 0.3)
+
+    async def scenario():
+        async with receiving(OK) as receiver:
+            account = rig.account()
+            rig.endpoint(account, receiver.url)
+            rig.notices.occurred([rig.click(account)])
+            async with rig.running():
+                await until(rig.settled(1))
+                assert receiver.at_once == 1
+                await until(lambda: receiver.at_once == 0)
 
     asyncio.run(scenario())
 
