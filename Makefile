@@ -20,7 +20,7 @@ IN_PROCESSES := --numprocesses $(N) --dist loadfile --no-loadscope-reorder
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-compiled compiled check fix lock bench bench-links bench-edge bench-pipeline bench-api bench-storage bench-search bench-mail bench-verdict bench-analysis fuzz torture conformance
+.PHONY: help setup demo test test-compiled compiled check fix lock bench bench-links bench-edge bench-pipeline bench-api bench-storage bench-search bench-mail bench-verdict bench-webhooks bench-analysis fuzz torture conformance
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -54,7 +54,7 @@ lock: $(READY)  ## requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --all-extras --group dev --python-version 3.11 \
 	  --custom-compile-command "make lock" pyproject.toml --output-file requirements.lock
 
-bench: bench-links bench-edge bench-pipeline bench-api bench-storage bench-mail bench-verdict  ## every benchmark but bench-search and bench-analysis
+bench: bench-links bench-edge bench-pipeline bench-api bench-storage bench-mail bench-verdict bench-webhooks  ## every benchmark but bench-search and bench-analysis
 
 bench-links: $(READY)  ## rewriting, link length, sealing, growth: tables, and a plot in bench/results; over SHARED=DIR/corpus
 	$(BIN)/python -m bench.links $(if $(SHARED),$(SHARED)/corpus)
@@ -76,6 +76,9 @@ bench-mail: $(READY)  ## messages composed and signed a second, on one core; sig
 
 bench-verdict: $(READY)  ## human or machine: the confusion matrix on simulated readers, held-out seeds too; hits judged a second
 	$(BIN)/python -m bench.verdict
+
+bench-webhooks: $(READY)  ## webhooks told a second by one process on one core, to one receiver and to twenty
+	$(BIN)/python -m bench.webhooks
 
 bench-analysis: $(READY)  ## the dashboard's queries over 1, 10 and 100 million events; a plot in bench/results: an hour, 10 GB in build; QUICK=1 to try it
 	$(BIN)/python -m bench.analysis $(if $(QUICK),--quick)

@@ -2,6 +2,7 @@
 
 import ssl
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -25,11 +26,11 @@ class Authority:
         self.root.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
     def context(self, name: str, *, days: int = 1, shown: str = "") -> ssl.SSLContext:
-        """For a server called `name`: its certificate ends after so many days, and is for `shown` if that is said."""
+        """For a server at `name`, a host or an address: its certificate ends after so many days, and is for `shown`."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = (
             self._builder(x509.Name([]), key, days=days)
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(shown or name)]), critical=True)
+            .add_extension(x509.SubjectAlternativeName([_general_name(shown or name)]), critical=True)
             .sign(self._key, hashes.SHA256())
         )
         path = self._folder / f"{name}.pem"
@@ -52,3 +53,10 @@ class Authority:
             .not_valid_before(now - timedelta(days=10))
             .not_valid_after(now + timedelta(days=days))
         )
+
+
+def _general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)

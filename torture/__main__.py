@@ -24,18 +24,26 @@ WORK = ROOT / "build" / "torture"
 RESULTS = ROOT / "bench" / "results"
 PAGE = ROOT / "docs" / "reliability.md"
 PAGE_MARKS = ("<!-- figures: `make torture` writes them -->\n", "\n<!-- end of figures -->")
+UNNUMBERED = ("webhooks",)
+"""What is broken and counted likewise, by a name of its own."""
 SEED_NAME = "seed"
 TABLE_HEAD = "| gate | shown | figures | minutes | command |\n|---|---|---|---|---|"
 
 
 def names() -> list[str]:
     """Every gate's module, in order."""
-    return sorted((path.stem for path in Path(__file__).parent.glob("g[0-9]*_*.py")), key=number)
+    numbered = (path.stem for path in Path(__file__).parent.glob("g[0-9]*_*.py"))
+    return sorted((*numbered, *UNNUMBERED), key=number)
 
 
 def number(name: str) -> tuple[int, str]:
-    """Of the gate: 10 comes after 9."""
-    return int(name.partition("_")[0][1:]), name
+    """Of the gate: 10 comes after 9, and what has none last."""
+    return sys.maxsize if name in UNNUMBERED else int(name.partition("_")[0][1:]), name
+
+
+def title(name: str) -> str:
+    """What it is called by."""
+    return name if name in UNNUMBERED else name.partition("_")[0].upper()
 
 
 def chosen(wanted: list[str]) -> list[str]:
@@ -91,7 +99,7 @@ def run(name: str, scale: Scale, *, resume: bool, seed: int | None) -> dict:
     else:
         print(f"\n{name}: what it left is in {directory}")
     return {
-        "gate": name.partition("_")[0].upper(),
+        "gate": title(name),
         "name": name,
         "claim": claim(module),
         "held": result.held,
@@ -161,7 +169,7 @@ def main() -> int:
     print()
     for result in results:
         verdict = "holds" if result["held"] else "FAILS"
-        print(f"{result['gate']:4}{verdict} {result['seconds']:8.1f} s  {figures(result)}")
+        print(f"{result['gate']:9}{verdict} {result['seconds']:8.1f} s  {figures(result)}")
         for failure in result["failures"]:
             print(f"      {failure}")
     return 0 if all(result["held"] for result in results) else 1

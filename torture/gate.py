@@ -1,4 +1,5 @@
-"""What a gate gets and what it gives back: one module `g<number>_<what>.py` each, with `run(scale, progress, rng)`.
+"""What a gate gets and what it gives back: one module each, most of them `g<number>_<what>.py`, each with
+`run(scale, progress, rng)`.
 
 A module's docstring begins with what it shows, in one line: the claim in the table of results.
 """

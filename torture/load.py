@@ -47,8 +47,10 @@ def destination(number: int) -> str:
     return f"https://shop.example/{number}"
 
 
-def sealer(keyring: Keyring, link_domain: str = LINK_DOMAIN) -> Sealer:
-    return Sealer(keyring, link_domain, account=ACCOUNT, profile=PROFILE)
+def sealer(
+    keyring: Keyring, link_domain: str = LINK_DOMAIN, *, account: int = ACCOUNT, profile: int = PROFILE
+) -> Sealer:
+    return Sealer(keyring, link_domain, account=account, profile=profile)
 
 
 def request(click: Sealer, number: int, link_domain: str = LINK_DOMAIN) -> bytes:

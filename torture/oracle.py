@@ -5,7 +5,7 @@ import sys
 import time
 from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,9 @@ from torture.load import number_of
 from waypost.spool import read_segment
 from waypost.spool.conservation import account, worker_directories
 from waypost.spool.counters import Count, read_counters
+
+_COLUMNS = 5
+"""Of `torture.stored`."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,8 @@ class Fate:
     repeated: int
 
 
-def compare(answered: Iterable[int], found: Counter[int]) -> Fate:
-    """Answered clicks with what was found of them."""
+def compare(answered: Iterable[Hashable], found: Counter[Hashable]) -> Fate:
+    """Answered clicks, or whatever else happened, with what was found of them."""
     known = set(answered)
     return Fate(
         answered=len(known),
@@ -56,17 +59,36 @@ def spooled(spool: Path, suffixes: tuple[str, ...] = (".seg",)) -> tuple[Counter
 
 def stored(data: Path) -> Counter[int]:
     """Clicks in the embedded event store of a data directory that nobody has open."""
-    numbers = _stored(data)
-    return Counter(dict(zip(numbers[::3], numbers[1::3], strict=True)))
+    return Counter({number: times for number, times, *_ in _stored(data)})
 
 
 def occurred(data: Path) -> dict[int, float]:
     """When the clicks in the event store occurred, in seconds since 1970."""
-    numbers = _stored(data)
-    return {number: at / 1000 for number, at in zip(numbers[::3], numbers[2::3], strict=True)}
+    return {number: at / 1000 for number, _, at, *_ in _stored(data)}
 
 
-def _stored(data: Path) -> array:
+@dataclass(frozen=True)
+class Known:
+    """Clicks that were stored, and what is known of them by now."""
+
+    times: Counter[int]
+    unsettled: set[int]
+    """Without their final verdict."""
+    nowhere: set[int]
+    """Without a place."""
+
+
+def known(data: Path) -> Known:
+    """The same of a store whose events were judged and enriched."""
+    rows = _stored(data)
+    return Known(
+        Counter({number: times for number, times, *_ in rows}),
+        {number for number, times, _, settled, _ in rows if settled < times},
+        {number for number, times, *_, placed in rows if placed < times},
+    )
+
+
+def _stored(data: Path) -> list[tuple[int, ...]]:
     # In a process of its own: an engine can be loaded once.
     done = subprocess.run(
         [sys.executable, "-m", "torture.stored", str(data)],
@@ -78,7 +100,7 @@ def _stored(data: Path) -> array:
         raise AssertionError(done.stderr.decode()[-2000:])
     numbers = array("Q")
     numbers.frombytes(done.stdout)
-    return numbers
+    return list(zip(*(numbers[column::_COLUMNS] for column in range(_COLUMNS)), strict=True))
 
 
 def counted(spool: Path) -> Counter[Count]:

@@ -1,6 +1,6 @@
 """What the routes work with, made once at the composition root."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Protocol
 from uuid import UUID
@@ -18,7 +18,7 @@ from waypost.fleet.courier import Receipt
 from waypost.links.keyring import Keyring
 from waypost.store.analysis import Analysis
 from waypost.store.export import Export
-from waypost.store.rows import Event
+from waypost.store.rows import ChosenEvents, Event, EventKey
 
 
 class EventReader(Protocol):
@@ -26,6 +26,9 @@ class EventReader(Protocol):
 
     def send_events(self, account: int, send_id: UUID) -> list[Event]:
         """Every event of a send of this account, in the order they occurred."""
+
+    def chosen_events(self, wanted: Collection[EventKey]) -> ChosenEvents:
+        """Events of many sends at once."""
 
     @property
     def analysis(self) -> Analysis:

@@ -1,11 +1,12 @@
 """The event store's one interface. Synchronous and safe to call from any thread."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Self
 from uuid import UUID
 
+from waypost.events.name import EventName
 from waypost.store import queries
 from waypost.store.analysis import Analysis
 from waypost.store.columns import (
@@ -27,7 +28,7 @@ from waypost.store.lookup import Lookup
 from waypost.store.migrate import migrate, shipped
 from waypost.store.reading import Glance, Reader
 from waypost.store.retention import StoredRetention
-from waypost.store.rows import Event, HitRow, SegmentSpan, SendEventRow, SendRow
+from waypost.store.rows import ChosenEvents, Event, EventKey, HitRow, SegmentSpan, SendEventRow, SendRow
 from waypost.store.verdicts import StoredVerdicts
 
 
@@ -131,6 +132,31 @@ class EventStore:
         send = self.send(account, send_id)
         rows = self._query("events of a send", queries.SEND_EVENTS, account=account, send=send_id.int)
         return [event_of(row, send) for row in rows]
+
+    def chosen_events(self, wanted: Collection[EventKey]) -> ChosenEvents:
+        """Events of many sends at once, those that are there; what else a send has is not read."""
+        of_sends = {
+            "accounts": sorted({key.account for key in wanted}),
+            "sends": sorted({key.send_id.int for key in wanted}),
+        }
+        sends = {
+            (row.account, row.send_id): row
+            for row in map(send_of, self._query("sends of events", queries.SENDS, **of_sends))
+        }
+        ids = [key.event_id for key in wanted]
+        rows = self._query("events of sends", queries.EVENTS, **of_sends, event_ids=ids)
+        found = [event_of(row, sends.get((row[6], row[8]))) for row in rows if (row[6], row[8], row[0]) in wanted]
+        first_of_link: set[UUID] = set()
+        first_of_send: dict[tuple[int, UUID, str], UUID] = {}
+        for account, send_id, event, event_id in self._query("first events", queries.FIRST_HITS, **of_sends):
+            first_of_send.setdefault((account, send_id, event), event_id)
+            if event == EventName.CLICK:
+                first_of_link.add(event_id)
+        return ChosenEvents(
+            found,
+            frozenset(first_of_send.values()),
+            frozenset(first_of_link),
+        )
 
     def _stored_event_ids(self, rows: Sequence[SendEventRow]) -> set[UUID]:
         if not rows:

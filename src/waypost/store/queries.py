@@ -36,6 +36,23 @@ event_id, event, outcome, occurred_at, received_at, stored_at, account, profile,
        verdict, verdict_score, verdict_reasons, verdict_final, verdict_rules, detail
 """.strip()
 
+# Without the account and the send the whole store would be searched; with them only these events are read.
+EVENTS = f"""
+SELECT {EVENT_COLUMNS}
+FROM events
+WHERE account IN {{accounts:Array(UInt64)}} AND toUInt128(send_id) IN {{sends:Array(UInt128)}}
+  AND event_id IN {{event_ids:Array(UUID)}}
+"""  # noqa: S608 -- as above
+
+# The first of each link, earliest first, so that the first row of a send and an event is the first of the send.
+FIRST_HITS = """
+SELECT account, send_id, event, argMin(event_id, (occurred_at, toUInt128(event_id)))
+FROM events
+WHERE account IN {accounts:Array(UInt64)} AND toUInt128(send_id) IN {sends:Array(UInt128)} AND outcome = 'answered'
+GROUP BY account, send_id, event, link_index
+ORDER BY min((occurred_at, toUInt128(event_id)))
+"""
+
 SEND_EVENTS = f"""
 SELECT {EVENT_COLUMNS}
 FROM events

@@ -7,6 +7,7 @@ Structs rather than dataclasses: tens of thousands are built a second, and a fro
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 from msgspec import Struct
@@ -123,6 +124,24 @@ class Event(Struct, frozen=True, kw_only=True):
     verdict: Verdict | None
     """Who was behind it; absent for the states of a send."""
     detail: str
+
+
+class EventKey(NamedTuple):
+    """Which event, of a send."""
+
+    account: int
+    send_id: UUID
+    event_id: UUID
+
+
+class ChosenEvents(Struct, frozen=True):
+    """Some events, in no order, and which clicks and opens are the first ones of their sends: others than these too."""
+
+    events: list[Event]
+    first_of_send: frozenset[UUID]
+    """The first click and the first open of each."""
+    first_of_link: frozenset[UUID]
+    """The first click on each link."""
 
 
 class PeriodCount(Struct, frozen=True):

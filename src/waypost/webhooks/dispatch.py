@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from waypost.db import ControlKey
@@ -23,15 +23,12 @@ from waypost.webhooks.schedule import retry_at
 from waypost.webhooks.sender import Answer, Sender
 from waypost.webhooks.target import Target, read_target
 
-# The event store is asked again so soon.
-_UNREADABLE_PAUSE: Final = timedelta(seconds=5)
-
 _log = logging.getLogger(__name__)
 
 Events = Mapping[UUID, Event]
-"""The events of a send as the API has them, by their ids."""
-EventsOf = Callable[[int, UUID], Events]
-"""Reads them for an account and a send of it: none when it is not kept any more."""
+"""Events as the API has them, by their ids."""
+EventsOf = Callable[[Collection[tuple[int, UUID, UUID]]], Events]
+"""Reads events, each by its account, its send and its id; those that are not kept any more are left out."""
 
 
 class Dispatcher:
@@ -66,23 +63,17 @@ class Dispatcher:
         self._chance = chance
         self._counts = counts
 
-    async def attempt(self, claim: Claim, events: Awaitable[Events]) -> Attempt | None:
-        """Make one attempt; None when the event could not be read, which is nobody's fault.
+    async def attempt(self, claim: Claim, known: Events) -> Attempt:
+        """Make one attempt.
 
         Args:
             claim: ends with this.
-            events: of the claim's send.
+            known: has the claim's event, if it is kept.
 
         Raises:
             SQLAlchemyError: what came of it could not be recorded; the lease brings the message back.
             ControlKeyError: the endpoint's secrets cannot be opened.
         """
-        try:
-            known = await events
-        except Exception:  # noqa: BLE001 -- whatever the store's client raises
-            _log.exception("an event to be told cannot be read and will be again")
-            await asyncio.to_thread(self._queue.postponed, claim, self._clock() + _UNREADABLE_PAUSE)
-            return None
         started_at, began = self._clock(), asyncio.get_running_loop().time()
         answer = await self._answer(claim, known, started_at)
         milliseconds = round((asyncio.get_running_loop().time() - began) * 1000)

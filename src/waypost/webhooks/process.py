@@ -4,21 +4,21 @@ import asyncio
 import logging
 import random
 import ssl
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
-from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from waypost.config.settings import Settings
 from waypost.db import ControlKey, Database
+from waypost.db.states import AttemptOutcome
 from waypost.db.tables import WebhookEndpoint
 from waypost.webhooks.connect import Names, Resolve
 from waypost.webhooks.counts import Counts
 from waypost.webhooks.dispatch import Dispatcher, Events, EventsOf
-from waypost.webhooks.queue import Claim, Queue
+from waypost.webhooks.queue import Claim, Queue, Turn
 from waypost.webhooks.sender import ATTEMPT_SECONDS, Sender
 from waypost.webhooks.target import private_networks
 
@@ -32,6 +32,7 @@ _CLEAN_SECONDS: Final = 3600.0
 _STOP_SECONDS: Final = 20.0
 # Of the event store at once, which takes eight and has the API to serve.
 _READS: Final = 2
+_UNREADABLE_PAUSE_SECONDS: Final = 5.0
 ENDPOINT_REQUESTS: Final = 8
 """At one endpoint at once."""
 # One that failed last, or took its time, gets one: many of them then leave room for the others.
@@ -82,7 +83,7 @@ async def run(
     )
     queue = Queue(database)
     dispatcher = Dispatcher(queue, sender, control_key, private, clock=clock, chance=chance, counts=raised)
-    worker = _Worker(queue, dispatcher, events_of, clock, slots=settings.webhooks.connections)
+    worker = _Worker(queue, dispatcher, sender, events_of, clock, slots=settings.webhooks.connections)
     keep = timedelta(days=settings.webhooks.keep_days)
     cleaning = asyncio.create_task(_clean(queue, lambda: clock() - keep))
     try:
@@ -100,6 +101,7 @@ class _Worker:
         self,
         queue: Queue,
         dispatcher: Dispatcher,
+        sender: Sender,
         events_of: EventsOf,
         clock: Callable[[], datetime],
         *,
@@ -107,6 +109,7 @@ class _Worker:
     ) -> None:
         self._queue = queue
         self._dispatcher = dispatcher
+        self._sender = sender
         self._events_of = events_of
         self._clock = clock
         self._slots = slots
@@ -121,8 +124,8 @@ class _Worker:
         stopping = asyncio.create_task(stop.wait())
         try:
             while not stop.is_set():
-                claimed = await self._claim()
-                self._start(claimed)
+                self._start(await self._claim(), stop)
+                await self._sender.close_idle()
                 await asyncio.wait(
                     {stopping, *self._under_way},
                     timeout=_POLL_SECONDS,
@@ -140,7 +143,7 @@ class _Worker:
             task.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
 
-    async def _claim(self) -> list[Claim]:
+    async def _claim(self) -> list[Turn]:
         now = asyncio.get_running_loop().time()
         free = self._slots - len(self._under_way)
         if free <= 0 or now < self._paused_until:
@@ -148,8 +151,10 @@ class _Worker:
         busy = Counter(self._under_way.values())
 
         def room(endpoint: WebhookEndpoint) -> int:
-            troubled = endpoint.failing_since is not None or endpoint.number in self._slow
-            return (_TROUBLED_REQUESTS if troubled else ENDPOINT_REQUESTS) - busy[endpoint.number]
+            if endpoint.failing_since is not None or endpoint.number in self._slow:
+                return _TROUBLED_REQUESTS - busy[endpoint.number]
+            # Requests of a turn end about together: what waits for half of them is read together.
+            return ENDPOINT_REQUESTS - busy[endpoint.number] if busy[endpoint.number] <= ENDPOINT_REQUESTS // 2 else 0
 
         try:
             return await asyncio.to_thread(self._queue.claim, self._clock(), free, room)
@@ -158,32 +163,65 @@ class _Worker:
             self._paused_until = now + _DATABASE_DOWN_PAUSE_SECONDS
             return []
 
-    def _start(self, claims: list[Claim]) -> None:
-        # Several events of one send, and one event for several endpoints, are read at once.
-        reading: dict[tuple[int, UUID | None], asyncio.Task[Events]] = {}
-        for claim in claims:
-            account, send_id = claim.endpoint.account, claim.notice.send_id
-            if (account, send_id) not in reading:
-                reading[account, send_id] = asyncio.create_task(self._read(account, send_id))
-            task = asyncio.create_task(self._attempt(claim, reading[account, send_id]))
-            self._under_way[task] = claim.endpoint.number
-            task.add_done_callback(self._under_way.pop)
+    def _start(self, turns: Sequence[Turn], stop: asyncio.Event) -> None:
+        if not turns:
+            return
+        reading = asyncio.create_task(self._read([claim for turn in turns for claim in turn.claims]))
+        for turn in turns:
+            left = deque(turn.claims)
+            for _ in range(turn.requests):
+                task = asyncio.create_task(self._tell(turn.endpoint, left, reading, stop))
+                self._under_way[task] = turn.endpoint
+                task.add_done_callback(self._under_way.pop)
 
-    async def _read(self, account: int, send_id: UUID | None) -> Events:
-        if send_id is None:
+    async def _read(self, claims: Sequence[Claim]) -> Events | None:
+        """What they are about; None when it cannot be read, which is nobody's fault."""
+        wanted = {
+            (claim.endpoint.account, claim.notice.send_id, claim.notice.event_id)
+            for claim in claims
+            if claim.notice.send_id is not None
+        }
+        if not wanted:
             return {}
-        async with self._reading:
-            return await asyncio.to_thread(self._events_of, account, send_id)
-
-    async def _attempt(self, claim: Claim, events: asyncio.Task[Events]) -> None:
         try:
-            attempt = await self._dispatcher.attempt(claim, asyncio.shield(events))
+            async with self._reading:
+                return await asyncio.to_thread(self._events_of, wanted)
+        except Exception:  # noqa: BLE001 -- whatever the store's client raises
+            _log.exception("events to be told cannot be read and will be again")
+            self._paused_until = asyncio.get_running_loop().time() + _UNREADABLE_PAUSE_SECONDS
+            return None
+
+    async def _tell(
+        self, endpoint: int, left: deque[Claim], reading: asyncio.Task[Events | None], stop: asyncio.Event
+    ) -> None:
+        """Attempt what is left of a turn, beside others who do so, until the endpoint turns out to be in trouble."""
+        known = await asyncio.shield(reading)
+        if known is None:
+            await self._put_back(left, timedelta(seconds=_UNREADABLE_PAUSE_SECONDS))
+        while left and known is not None:
+            if not await self._attempt(endpoint, left.popleft(), known) or stop.is_set():
+                await self._put_back(left, timedelta())
+
+    async def _attempt(self, endpoint: int, claim: Claim, known: Events) -> bool:
+        """Make one; whether more may follow at once."""
+        try:
+            attempt = await self._dispatcher.attempt(claim, known)
         except Exception:  # noqa: BLE001 - one message must not stop the others; its lease brings it back
             _log.exception("webhook %d could not be recorded; its lease will bring it back", claim.notice.number)
+            return False
+        slow = attempt.duration_ms >= _SLOW_MS
+        (self._slow.add if slow else self._slow.discard)(endpoint)
+        return not slow and attempt.answer.outcome in {AttemptOutcome.DELIVERED, AttemptOutcome.MISSING}
+
+    async def _put_back(self, left: deque[Claim], pause: timedelta) -> None:
+        claims = list(left)
+        left.clear()
+        if not claims:
             return
-        if attempt is not None:
-            slow = attempt.duration_ms >= _SLOW_MS
-            (self._slow.add if slow else self._slow.discard)(claim.endpoint.number)
+        try:
+            await asyncio.to_thread(self._queue.put_back, claims, self._clock() + pause)
+        except SQLAlchemyError:
+            _log.exception("%d webhooks could not be put back; their lease will bring them back", len(claims))
 
 
 async def _clean(queue: Queue, before: Callable[[], datetime]) -> None:

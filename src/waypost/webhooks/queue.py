@@ -13,18 +13,22 @@ from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, s
 from sqlalchemy.orm import Session
 
 from waypost.db.engine import Database
-from waypost.db.states import AttemptOutcome, EndpointState, NoticeState
-from waypost.db.tables import WebhookAttempt, WebhookEndpoint, WebhookNotice
+from waypost.db.states import AccountState, AttemptOutcome, EndpointState, NoticeState
+from waypost.db.tables import Account, WebhookAttempt, WebhookEndpoint, WebhookNotice
 from waypost.events.notice import NoticeType
 from waypost.webhooks.schedule import is_given_up
 from waypost.webhooks.sender import Answer
 
 LEASE_SECONDS: Final = 120
-"""Not renewed: an attempt ends long before, by its own time and the event store's."""
+"""Not renewed: a turn ends long before, by the time of its attempts and the event store's."""
+TURN_MESSAGES: Final = 4
+"""For each request of a turn. They are read together, which costs about as much as reading one."""
 # Written down to the minute: a busy endpoint's row would be written at every message.
 _SUCCESS_NOTED: Final = timedelta(minutes=1)
 # In one transaction of housekeeping.
 _DELETED: Final = 5000
+REPLAYED_MAX: Final = 5000
+"""At once: on SQLite others wait for that transaction."""
 
 GONE: Final = "it answered 410 Gone: no more is sent to it"
 GIVEN_UP: Final = "it took nothing for five days"
@@ -39,6 +43,21 @@ class Claim:
 
     notice: WebhookNotice
     endpoint: WebhookEndpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one endpoint is told now.
+
+    Attributes:
+        endpoint: its number.
+        claims: in the order they were due.
+        requests: so many of them at once.
+    """
+
+    endpoint: int
+    claims: Sequence[Claim]
+    requests: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,26 +99,31 @@ class Queue:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def claim(self, now: datetime, limit: int, room: Callable[[WebhookEndpoint], int]) -> list[Claim]:
+    def claim(self, now: datetime, limit: int, room: Callable[[WebhookEndpoint], int]) -> list[Turn]:
         """Take what is due.
 
         Args:
             now: aware.
-            limit: at most so many.
+            limit: requests that may begin.
             room: how many more an endpoint may have under way.
         """
         with self._database.reading() as session:
             due = [each for each in session.scalars(_endpoints_due(now)) if room(each) > 0]
         if not due:
             return []
-        claims: list[Claim] = []
+        turns: list[Turn] = []
         with self._database.writing() as session:
-            # In turns of one endpoint's room each; who comes last this time is not last for ever: the order is random.
+            # Who comes last this time is not last for ever: the order is random.
             for endpoint in due:
-                most = min(room(endpoint), limit - len(claims))
-                if most > 0:
-                    claims += [Claim(notice, endpoint) for notice in _take(session, endpoint.number, now, most)]
-        return claims
+                requests = min(room(endpoint), limit)
+                if requests == 0:
+                    break
+                # One alone is to show first how the endpoint is.
+                most = requests * TURN_MESSAGES if requests > 1 else 1
+                claims = [Claim(notice, endpoint) for notice in _take(session, endpoint.number, now, most)]
+                turns.append(Turn(endpoint.number, claims, min(requests, len(claims))))
+                limit -= turns[-1].requests
+        return turns
 
     def delivered(self, claim: Claim, attempt: Attempt) -> None:
         """The receiver took it. Recorded even when the lease was lost meanwhile: it is a fact."""
@@ -136,25 +160,24 @@ class Queue:
                 return None  # the endpoint has no part in it
             return _failing(session, claim.endpoint.number, attempt)
 
-    def postponed(self, claim: Claim, next_attempt_at: datetime) -> None:
-        """It could not be tried, for reasons of our own: that was no attempt."""
+    def put_back(self, claims: Sequence[Claim], next_attempt_at: datetime) -> None:
+        """They were not tried: that was no attempt."""
+        back = (
+            update(WebhookNotice)
+            .where(or_(*map(_held, claims)))
+            .values(claimed_until=None, next_attempt_at=next_attempt_at, attempts=WebhookNotice.attempts - 1)
+        )
         with self._database.writing() as session:
-            _settle(
-                session,
-                _held(claim),
-                state=NoticeState.PENDING,
-                next_attempt_at=next_attempt_at,
-                attempts=claim.notice.attempts - 1,
-            )
+            session.execute(back, execution_options={"synchronize_session": False})
 
     def clean(self, before: datetime) -> int:
         """Delete a batch of what happened before, unless it is still to be told; returns how many notices are gone."""
-        enabled = select(WebhookEndpoint.number).where(WebhookEndpoint.state == EndpointState.ENABLED)
+        told = select(WebhookEndpoint.number).where(_TOLD)
         old = (
             select(WebhookNotice.number)
             .where(
                 WebhookNotice.occurred_at < before,
-                or_(WebhookNotice.state != NoticeState.PENDING, WebhookNotice.endpoint.not_in(enabled)),
+                or_(WebhookNotice.state != NoticeState.PENDING, WebhookNotice.endpoint.not_in(told)),
             )
             .limit(_DELETED)
         )
@@ -167,9 +190,9 @@ class Queue:
 def figures(session: Session, now: datetime) -> Figures:
     """For metrics."""
     disabled = select(func.count()).where(WebhookEndpoint.state == EndpointState.DISABLED)
-    enabled = select(WebhookEndpoint.number).where(WebhookEndpoint.state == EndpointState.ENABLED)
+    told = select(WebhookEndpoint.number).where(_TOLD)
     oldest = select(func.min(WebhookNotice.next_attempt_at)).where(
-        _PENDING, WebhookNotice.endpoint.in_(enabled), WebhookNotice.next_attempt_at <= now
+        _PENDING, WebhookNotice.endpoint.in_(told), WebhookNotice.next_attempt_at <= now
     )
     return Figures(session.scalar(oldest), session.scalar(disabled) or 0)
 
@@ -189,15 +212,43 @@ def test_notice(endpoint: WebhookEndpoint, message_id: UUID, now: datetime) -> W
 
 def replay(session: Session, number: int, now: datetime) -> bool:
     """Make a message due again, with all its retries; False when it is on its way as it is."""
+    return bool(_again(session, and_(WebhookNotice.number == number, WebhookNotice.state != NoticeState.PENDING), now))
+
+
+def replay_failed(session: Session, endpoint: int, first: datetime, end: datetime, now: datetime) -> int:
+    """Make due again what was given up, of what happened from `first` until before `end`, in the order it was noted.
+
+    Returns how many messages those are, `REPLAYED_MAX` at most: others wait for it meanwhile.
+    """
+    failed = (
+        select(WebhookNotice.number)
+        .where(
+            WebhookNotice.endpoint == endpoint,
+            WebhookNotice.state == NoticeState.FAILED,
+            WebhookNotice.occurred_at >= first,
+            WebhookNotice.occurred_at < end,
+        )
+        .order_by(WebhookNotice.number)
+        .limit(REPLAYED_MAX)
+    )
+    return _again(session, WebhookNotice.number.in_(failed), now)
+
+
+def _again(session: Session, which: ColumnElement[bool], now: datetime) -> int:
     again = (
         update(WebhookNotice)
-        .where(WebhookNotice.number == number, WebhookNotice.state != NoticeState.PENDING)
+        .where(which)
         .values(state=NoticeState.PENDING, attempts=0, next_attempt_at=now, claimed_until=None)
         .returning(WebhookNotice.number)
     )
-    return session.execute(again).first() is not None
+    return len(session.execute(again, execution_options={"synchronize_session": False}).all())
 
 
+# Nothing is sent for an account that is not approved, webhooks no more than mail: what is noted waits.
+_TOLD: Final = and_(
+    WebhookEndpoint.state == EndpointState.ENABLED,
+    exists().where(Account.number == WebhookEndpoint.account, Account.state == AccountState.APPROVED),
+)
 # Word for word the condition of ix_webhook_notices_due.
 _PENDING: Final = text("webhook_notices.state = 'pending'")
 
@@ -213,9 +264,7 @@ def _due(now: datetime) -> ColumnElement[bool]:
 def _endpoints_due(now: datetime) -> Select[WebhookEndpoint]:
     """One look into the index for each endpoint, however much waits for one of them."""
     waiting = exists().where(WebhookNotice.endpoint == WebhookEndpoint.number, _due(now))
-    return (
-        select(WebhookEndpoint).where(WebhookEndpoint.state == EndpointState.ENABLED, waiting).order_by(func.random())
-    )
+    return select(WebhookEndpoint).where(_TOLD, waiting).order_by(func.random())
 
 
 def _take(session: Session, endpoint: int, now: datetime, limit: int) -> Sequence[WebhookNotice]:

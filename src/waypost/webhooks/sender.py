@@ -2,9 +2,10 @@
 
 import asyncio
 import base64
+import contextlib
 import logging
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,6 +51,15 @@ class Answer:
     retry_after: str = ""
 
 
+@dataclass(slots=True)
+class _Pool:
+    """Connections to one receiver, how many requests are under way, and when the last one ended."""
+
+    connections: httpcore.AsyncConnectionPool
+    under_way: int = 0
+    used_at: float = 0.0
+
+
 class Sender:
     """Sends requests; nothing that a receiver does is raised.
 
@@ -57,7 +67,7 @@ class Sender:
         resolve: names to addresses.
         private_networks: the setting of this name.
         trust: what certificates are judged by.
-        connections: requests at once, at most.
+        connections: requests at once to one receiver, at most.
         seconds: until an answer has begun.
     """
 
@@ -71,15 +81,11 @@ class Sender:
         seconds: float = ATTEMPT_SECONDS,
     ) -> None:
         self._seconds = seconds
-        self._pools = {
-            secure: httpcore.AsyncConnectionPool(
-                ssl_context=trust,
-                max_connections=connections,
-                keepalive_expiry=_KEEPALIVE_SECONDS,
-                network_backend=GuardedBackend(resolve, private_networks, secure=secure),
-            )
-            for secure in (True, False)
-        }
+        self._trust = trust
+        self._connections = connections
+        self._backends = {secure: GuardedBackend(resolve, private_networks, secure=secure) for secure in (True, False)}
+        # One for each receiver: a pool looks at all its connections, several times over, for every request.
+        self._pools: dict[tuple[bool, str, int], _Pool] = {}
 
     async def post(self, target: Target, headers: Mapping[str, str], body: bytes) -> Answer:
         """Send it, without following where an answer points to."""
@@ -94,10 +100,37 @@ class Sender:
         except (httpcore.NetworkError, httpcore.ProtocolError, ssl.SSLError, OSError) as error:
             return Answer(AttemptOutcome.BROKEN, error=_sentence(error, "the connection broke before an answer"))
 
+    async def close_idle(self) -> None:
+        """Let go of receivers that nothing was sent to for some seconds."""
+        before = asyncio.get_running_loop().time() - _KEEPALIVE_SECONDS
+        idle = [receiver for receiver, pool in self._pools.items() if not pool.under_way and pool.used_at < before]
+        for pool in [self._pools.pop(receiver) for receiver in idle]:
+            await pool.connections.aclose()
+
     async def close(self) -> None:
         """Let go of connections that are kept."""
         for pool in self._pools.values():
-            await pool.aclose()
+            await pool.connections.aclose()
+
+    @contextlib.contextmanager
+    def _pool(self, target: Target) -> Iterator[httpcore.AsyncConnectionPool]:
+        receiver = (target.secure, target.host, target.port)
+        if receiver not in self._pools:
+            self._pools[receiver] = _Pool(
+                httpcore.AsyncConnectionPool(
+                    ssl_context=self._trust,
+                    max_connections=self._connections,
+                    keepalive_expiry=_KEEPALIVE_SECONDS,
+                    network_backend=self._backends[target.secure],
+                )
+            )
+        pool = self._pools[receiver]
+        pool.under_way += 1
+        try:
+            yield pool.connections
+        finally:
+            pool.under_way -= 1
+            pool.used_at = asyncio.get_running_loop().time()
 
     async def _post(self, target: Target, headers: Mapping[str, str], body: bytes) -> Answer:
         url = httpcore.URL(
@@ -106,13 +139,13 @@ class Sender:
             port=target.port,
             target=target.path,
         )
-        request = self._pools[target.secure].stream(
-            "POST", url, headers=[*_headers(target, body), *headers.items()], content=body
-        )
-        async with asyncio.timeout(self._seconds) as deadline, request as response:
-            # It has answered: what the body does then changes nothing.
-            deadline.reschedule(None)
-            return _judged(response, await _beginning(response))
+        fields = [*_headers(target, body), *headers.items()]
+        with self._pool(target) as pool:
+            request = pool.stream("POST", url, headers=fields, content=body)
+            async with asyncio.timeout(self._seconds) as deadline, request as response:
+                # It has answered: what the body does then changes nothing.
+                deadline.reschedule(None)
+                return _judged(response, await _beginning(response))
 
 
 def _headers(target: Target, body: bytes) -> list[tuple[str, str]]:

@@ -32,6 +32,7 @@ from waypost.control.limits import Limits
 from waypost.control.process import serve
 from waypost.control.profiles.schema import NewProfile
 from waypost.control.profiles.service import create_profile
+from waypost.control.sends.events import first_of_link, first_of_send
 from waypost.control.sources import Sources
 from waypost.db import ControlKey, Database
 from waypost.db.states import AccountState, Role
@@ -40,7 +41,7 @@ from waypost.events.name import EventName
 from waypost.keyfile import create_keyring
 from waypost.links.keyring import Keyring
 from waypost.store import EventStore
-from waypost.store.rows import Measure, PeriodCount, Summary
+from waypost.store.rows import ChosenEvents, Measure, PeriodCount, Summary
 
 START = datetime(2026, 3, 29, 1, 30, 15, 123456, UTC)
 
@@ -70,6 +71,15 @@ class FakeStore:
         if self.broken:
             raise self.broken
         return self.events.get((account, send_id), [])
+
+    def chosen_events(self, wanted):
+        asked = {(account, send_id) for account, send_id, _ in wanted}
+        of_sends = [self.send_events(*each) for each in asked]
+        return ChosenEvents(
+            [each for events in of_sends for each in events if (each.account, each.send_id, each.event_id) in wanted],
+            frozenset().union(*map(first_of_send, of_sends)),
+            frozenset().union(*map(first_of_link, of_sends)),
+        )
 
     @property
     def analysis(self):

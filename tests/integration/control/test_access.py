@@ -173,6 +173,9 @@ ROWS = {
     ("DELETE", f"{HOOK}/{{endpoint_id}}"): Row(MANAGING, of=Household.endpoint_id),
     ("POST", f"{HOOK}/{{endpoint_id}}/rotate_secret"): Row(MANAGING, lambda _: {}, of=Household.endpoint_id),
     ("POST", f"{HOOK}/{{endpoint_id}}/test"): Row(MANAGING, of=Household.endpoint_id),
+    ("POST", f"{HOOK}/{{endpoint_id}}/replay"): Row(
+        MANAGING, lambda _: {"from_utc": 1_772_712_000}, of=Household.endpoint_id
+    ),
     ("GET", f"{HOOK}/{{endpoint_id}}/message"): Row(READING | MANAGING, of=Household.endpoint_id),
     ("GET", f"{HOOK}/{{endpoint_id}}/message/{{message_id}}"): Row(READING | MANAGING, of=Household.message),
     ("POST", f"{HOOK}/{{endpoint_id}}/message/{{message_id}}/replay"): Row(MANAGING, of=Household.told_message),

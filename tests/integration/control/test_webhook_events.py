@@ -36,8 +36,10 @@ def test_an_event_is_told_exactly_as_the_api_shows_it(api):
     sent = Event(event_id=uuid4(), event=EventName.SENT, outcome=None, link=None, client=UNKNOWN, **common)
     api.store.events[tenant.account.number, send_id] = [sent, clicked]
 
-    told = event_reader(api.database, api.store)(tenant.account.number, send_id)
+    account, events_of = tenant.account.number, event_reader(api.database, api.store)
+    told = events_of([(account, send_id, each.event_id) for each in (sent, clicked)])
 
     assert list(told.values()) == tenant.get(f"/api/v1/email/send/{send_id}/events").json()
     assert list(told) == [sent.event_id, clicked.event_id]
-    assert event_reader(api.database, api.store)(tenant.account.number + 1, send_id) == {}
+    assert list(events_of([(account, send_id, sent.event_id), (account, uuid4(), uuid4())])) == [sent.event_id]
+    assert events_of([(account + 1, send_id, sent.event_id)]) == {}

@@ -1,13 +1,17 @@
 """Webhook endpoints over the API: what they say, what they never say again, and whose they are."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from sqlalchemy import update
 
-from waypost.db.states import NoticeState, Role, WebhookFormat
+from waypost.control.accounts.service import decide
+from waypost.control.webhooks import routes
+from waypost.db.states import AccountState, NoticeState, Role, WebhookFormat
 from waypost.db.tables import WebhookEndpoint, WebhookNotice
 from waypost.db.webhook_secrets import WebhookSecret, open_webhook_secret
+from waypost.webhooks import queue
 
 HOOK = "/api/v1/webhook"
 URL = "https://hooks.example/in?a=1"
@@ -128,6 +132,59 @@ def test_a_message_is_listed_shown_and_replayed(api, tenant):
     replayed = tenant.post(f"{one}/replay", None)
     assert (replayed.status_code, replayed.json()["state"]) == (202, "pending")
     assert len(tenant.get(f"{at}?state=failed").json()) == 2
+
+
+def test_what_failed_in_a_period_is_replayed_and_nothing_else(api, tenant, monkeypatch):
+    endpoint, other = created(tenant), created(tenant)
+    at = f"{HOOK}/{endpoint['endpoint_id']}"
+    begin = int(api.clock.now.timestamp())
+    sent = [tenant.post(f"{HOOK}/{each['endpoint_id']}/test", None).json() for each in (endpoint,) * 5 + (other,)]
+
+    def become(message, state, minutes):
+        told = {"state": state, "attempts": 10, "occurred_at": api.clock.now + timedelta(minutes=minutes)}
+        with api.database.writing() as session:
+            which = WebhookNotice.message_id == UUID(message["message_id"])
+            session.execute(update(WebhookNotice).where(which).values(told))
+
+    for message, state, minutes in zip(
+        sent, ("failed", "failed", "failed", "delivered", "failed", "failed"), (-1, 0, 59, 1, 60, 1), strict=True
+    ):
+        become(message, NoticeState(state), minutes)
+    period = {"from_utc": begin, "to_utc": begin + 3600}
+    monkeypatch.setattr(queue, "REPLAYED_MAX", 1)
+    monkeypatch.setattr(routes, "REPLAYED_MAX", 1)
+
+    answers = [tenant.post(f"{at}/replay", period) for _ in range(3)]
+
+    assert {answer.status_code for answer in answers} == {202}
+    assert [answer.json() for answer in answers] == [
+        {"replayed": 1, "more": True}, {"replayed": 1, "more": True}, {"replayed": 0, "more": False}
+    ]  # fmt: skip
+    states = {each["message_id"]: each["state"] for each in tenant.get(f"{at}/message").json()}
+    assert [states[message["message_id"]] for message in sent[:5]] == [
+        "failed", "pending", "pending", "delivered", "failed"
+    ]  # fmt: skip
+    assert tenant.get(f"{HOOK}/{other['endpoint_id']}/message").json()[0]["state"] == "failed"
+    for wrong in ({}, {"from_utc": begin, "to_utc": begin}, {"from_utc": -1}):
+        assert tenant.post(f"{at}/replay", wrong).json()["code"] == 40002
+    tenant.client.patch(at, json={"state": "disabled"}, headers=tenant.headers)
+    assert tenant.post(f"{at}/replay", period).json()["code"] == 40902
+
+
+def test_without_approval_a_test_is_refused(api):
+    suspended = api.tenant(Role.IAC, state=AccountState.SUSPENDED)
+    endpoint = created(suspended)
+    assert suspended.post(f"{HOOK}/{endpoint['endpoint_id']}/test", None).json()["code"] == 40901
+
+
+def test_approval_begins_the_five_days_anew(api):
+    tenant = api.tenant(Role.IAC)
+    endpoint = created(tenant)
+    with api.database.writing() as session:
+        session.execute(update(WebhookEndpoint).values(failing_since=api.clock.now))
+    for state in (AccountState.SUSPENDED, AccountState.APPROVED):
+        decide(api.database, api.sources, tenant.account.public_id, state, reason="a reason", decided_by="cli")
+    assert tenant.get(f"{HOOK}/{endpoint['endpoint_id']}").json()["failing_since_utc"] is None
 
 
 def test_a_stranger_sees_nothing_of_it(api, tenant):

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import socket
+import struct
 from dataclasses import dataclass, field
 
 
@@ -49,7 +51,8 @@ class Receiver:
                 await writer.drain()
                 if writer.is_closing():
                     break
-        except (asyncio.IncompleteReadError, ConnectionError):
+        # A cancelled handler is no error, but to the streams of Python 3.11.
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass
         finally:
             self.at_once -= 1
@@ -59,10 +62,10 @@ class Receiver:
 
 
 @contextlib.asynccontextmanager
-async def receiving(answer, port=0):
+async def receiving(answer, port=0, host="127.0.0.1", tls=None):
     """A receiver, until the block ends."""
     receiver = Receiver(answer)
-    server = await asyncio.start_server(receiver._serve, "127.0.0.1", port)
+    server = await asyncio.start_server(receiver._serve, host, port, ssl=tls)
     receiver.port = server.sockets[0].getsockname()[1]
     try:
         yield receiver
@@ -92,6 +95,15 @@ def late(seconds, then):
 
 async def closes_early(_request, writer):
     writer.close()
+
+
+async def resets_after_200(_request, writer):
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nthank")
+    await writer.drain()
+    # What is closed with nothing to wait for is reset (socket(7)).
+    linger = struct.pack("ii", 1, 0)
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    writer.transport.abort()
 
 
 async def half_an_answer(_request, writer):

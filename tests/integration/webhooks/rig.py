@@ -61,6 +61,10 @@ class Rig:
             session.add(account)
         return account.number
 
+    def become(self, account, state):
+        with self.database.writing() as session:
+            session.get(Account, account).state = state
+
     def endpoint(self, account, url, **fields):
         """An endpoint that is told of everything; its row and its secret."""
         endpoint_id, secret, at = uuid4(), secret_text(os.urandom(32)), self.now() - timedelta(hours=1)
@@ -88,8 +92,12 @@ class Rig:
         self.events.setdefault((account, send_id), {})[event_id] = event
         return Occurrence(account, send_id, event_id, type_, at)
 
-    def events_of(self, account, send_id):
-        return self.events.get((account, send_id), {})
+    def events_of(self, wanted):
+        return {
+            event_id: event
+            for account, send_id, event_id in wanted
+            if (event := self.events.get((account, send_id), {}).get(event_id))
+        }
 
     @contextlib.asynccontextmanager
     async def running(self, **parts):

@@ -23,9 +23,10 @@ from tests.integration.webhooks.receivers import (
 )
 from tests.integration.webhooks.rig import KEY, Rig, until
 
-from waypost.db.states import AttemptOutcome, EndpointState, NoticeState
+from waypost.db.states import AccountState, AttemptOutcome, EndpointState, NoticeState
 from waypost.db.tables import WebhookEndpoint, WebhookNotice
 from waypost.db.webhook_secrets import WebhookSecret, seal_webhook_secret
+from waypost.webhooks import sender
 from waypost.webhooks.process import ENDPOINT_REQUESTS
 from waypost.webhooks.queue import LEASE_SECONDS, Queue
 
@@ -51,7 +52,7 @@ def test_a_receiver_gets_the_event_signed_and_its_answer_is_kept(rig):
         assert message == {
             "type": "click",
             "timestamp": click.occurred_at.isoformat().replace("+00:00", "Z"),
-            "data": rig.events_of(account, click.send_id)[click.event_id],
+            "data": rig.events[account, click.send_id][click.event_id],
         }
         assert request.headers["webhook-id"] == str(click.event_id)
         assert request.headers["host"] == f"127.0.0.1:{receiver.port}"
@@ -196,6 +197,22 @@ def test_after_ten_attempts_a_message_is_given_up(rig):
     asyncio.run(scenario())
 
 
+def test_a_receiver_that_nothing_is_sent_to_any_more_is_let_go(rig, monkeypatch):
+    monkeypatch.setattr(sender, "_KEEPALIVE_SECONDS", 0.3)
+
+    async def scenario():
+        async with receiving(OK) as receiver:
+            account = rig.account()
+            rig.endpoint(account, receiver.url)
+            rig.notices.occurred([rig.click(account)])
+            async with rig.running():
+                await until(rig.settled(1))
+                assert receiver.at_once == 1
+                await until(lambda: receiver.at_once == 0)
+
+    asyncio.run(scenario())
+
+
 def test_a_slow_endpoint_delays_no_other(rig):
     async def scenario():
         async with receiving(late(60, OK)) as slow, receiving(OK) as quick:
@@ -268,13 +285,13 @@ def test_what_a_killed_process_had_in_hand_is_taken_again_after_its_lease(rig):
             account = rig.account()
             rig.endpoint(account, receiver.url)
             rig.notices.occurred([rig.click(account)])
-            [claim] = Queue(rig.database).claim(rig.now(), 1, lambda _: 1)
+            [turn] = Queue(rig.database).claim(rig.now(), 1, lambda _: 1)
             async with rig.running():
                 await asyncio.sleep(1)
                 assert receiver.requests == []
                 rig.offset = timedelta(seconds=LEASE_SECONDS + 1)
                 await until(rig.settled(1))
-        assert receiver.ids == [str(claim.notice.message_id)]
+        assert receiver.ids == [str(turn.claims[0].notice.message_id)]
 
     asyncio.run(scenario())
 
@@ -292,6 +309,38 @@ def test_two_processes_send_each_message_once(rig):
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("state", [AccountState.PENDING, AccountState.SUSPENDED, AccountState.REJECTED])
+def test_while_the_account_is_not_approved_what_happens_is_noted_and_waits(rig, state):
+    async def scenario():
+        async with receiving(OK) as receiver:
+            account = rig.account()
+            rig.endpoint(account, receiver.url)
+            rig.become(account, state)
+            click = rig.click(account)
+            assert rig.notices.occurred([click]) == 1
+            async with rig.running():
+                await asyncio.sleep(1)
+                assert (receiver.requests, rig.figures().oldest_due_at) == ([], None)
+                rig.become(account, AccountState.APPROVED)
+                await until(rig.settled(1))
+        assert receiver.ids == [str(click.event_id)]
+        [notice] = rig.notices_kept()
+        assert (notice.state, notice.attempts) == (NoticeState.DELIVERED, 1)
+
+    asyncio.run(scenario())
+
+
+def test_what_waits_for_an_approval_is_deleted_when_it_was_kept_long_enough(rig):
+    account = rig.account()
+    rig.endpoint(account, "http://127.0.0.1:1/")
+    rig.notices.occurred([rig.click(account)])
+    queue = Queue(rig.database)
+    assert queue.clean(rig.now() + timedelta(seconds=1)) == 0
+    rig.become(account, AccountState.SUSPENDED)
+    assert queue.clean(rig.now() - timedelta(days=7)) == 0
+    assert queue.clean(rig.now() + timedelta(seconds=1)) == 1
+
+
 def test_a_stop_waits_for_what_is_under_way(rig):
     async def scenario():
         async with receiving(late(1, OK)) as receiver:
@@ -305,14 +354,29 @@ def test_a_stop_waits_for_what_is_under_way(rig):
     asyncio.run(scenario())
 
 
+def test_what_a_stop_leaves_of_a_turn_waits_for_no_lease(rig):
+    async def scenario():
+        async with receiving(late(0.3, OK)) as receiver:
+            account = rig.account()
+            rig.endpoint(account, receiver.url)
+            rig.notices.occurred([rig.click(account) for _ in range(40)])
+            async with rig.running():
+                await until(lambda: receiver.requests)
+        kept = rig.notices_kept()
+        assert sum(each.attempts for each in kept) == len(receiver.requests) < 40
+        assert all(each.claimed_until is None for each in kept)
+
+    asyncio.run(scenario())
+
+
 def test_an_event_store_that_is_away_costs_no_attempt(rig):
     async def scenario():
         away = [True]
 
-        def events_of(account, send_id):
+        def events_of(wanted):
             if away[0]:
                 raise OSError("the store is away")
-            return rig.events_of(account, send_id)
+            return rig.events_of(wanted)
 
         async with receiving(OK) as receiver:
             account = rig.account()
@@ -326,6 +390,42 @@ def test_an_event_store_that_is_away_costs_no_attempt(rig):
         [notice] = rig.notices_kept()
         assert notice.attempts == 1
         assert len(receiver.requests) == 1
+
+    asyncio.run(scenario())
+
+
+def test_what_waits_for_a_receiver_is_read_many_at_a_time(rig):
+    asked = []
+
+    def events_of(wanted):
+        asked.append(len(wanted))
+        return rig.events_of(wanted)
+
+    async def scenario():
+        async with receiving(OK) as receiver:
+            account = rig.account()
+            rig.endpoint(account, receiver.url)
+            rig.notices.occurred([rig.click(account) for _ in range(200)])
+            async with rig.running(events_of=events_of):
+                await until(rig.settled(200), seconds=60)
+        assert receiver.most_at_once <= ENDPOINT_REQUESTS
+        assert len(set(receiver.ids)) == len(receiver.ids) == sum(asked) == 200
+
+    asyncio.run(scenario())
+    assert len(asked) <= 200 / (ENDPOINT_REQUESTS / 2)
+
+
+def test_when_one_of_a_turn_fails_the_rest_waits_untried(rig):
+    async def scenario():
+        async with receiving(status(500)) as receiver:
+            account = rig.account()
+            rig.endpoint(account, receiver.url)
+            rig.notices.occurred([rig.click(account) for _ in range(40)])
+            async with rig.running():
+                await until(rig.attempts)
+        kept = rig.notices_kept()
+        assert len(receiver.requests) == sum(each.attempts for each in kept) < 40
+        assert all(each.claimed_until is None for each in kept)
 
     asyncio.run(scenario())
 

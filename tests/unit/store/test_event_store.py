@@ -16,6 +16,7 @@ from waypost.events.name import EventName
 from waypost.store import EventLink, EventStore, PeriodCount, SentLink, StoreFailed, reading
 from waypost.store.analysis import Filters, Period
 from waypost.store.connection import Connection
+from waypost.store.rows import EventKey
 
 
 def test_a_click_comes_back_with_everything_that_was_known_of_it(store, account):
@@ -107,6 +108,31 @@ def test_events_of_a_send_come_in_the_order_they_occurred_whatever_the_order_of_
     assert {e.event: e.detail for e in events[:2]} == {EventName.ACCEPTED: "", EventName.DELIVERED: "250 2.0.0 ok"}
     assert {e.outcome for e in events[:4]} == {None}
     assert {e.client for e in events[:4]} == {UNKNOWN}
+
+
+def test_events_of_many_sends_are_those_of_each_with_the_firsts_among_all_it_has(store, account):
+    sends = [send_id(), send_id()]
+    store.insert_sends([send_row(account, send) for send in sends])
+    clicks = [
+        hit(account, send, event_id=send_id(), link_index=link, occurred_at=NOON + timedelta(seconds=second))
+        for send in sends
+        for second, link in enumerate((2, 0, 2))
+    ]
+    states = [send_event(account, send) for send in sends]
+    store.insert_hits([hit_row(each, segment=str(account), record=n) for n, each in enumerate(clicks)])
+    store.insert_send_events(states)
+    first, again, other = clicks[1], clicks[2], clicks[3]
+
+    asked = {EventKey(account, each.send_id, each.event_id) for each in (first, again, other, states[0])}
+    stranger = EventKey(account + 1, first.send_id, first.event_id)
+    chosen = store.chosen_events(asked | {stranger})
+
+    whole = [each for send in sends for each in store.send_events(account, send)]
+    by_id = {each.event_id: each for each in whole}
+    assert {each.event_id: each for each in chosen.events} == {key.event_id: by_id[key.event_id] for key in asked}
+    assert chosen.first_of_link == {clicks[n].event_id for n in (0, 1, 3, 4)}
+    assert chosen.first_of_send == {clicks[n].event_id for n in (0, 3)}
+    assert store.chosen_events({stranger}).events == []
 
 
 def test_an_account_cannot_read_the_events_of_another(store, account):

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from waypost.control.accounts.schema import AccountPrivacy, NewAccount
@@ -16,7 +16,7 @@ from waypost.control.keys.service import CreatedApiKey, new_api_key, new_passwor
 from waypost.control.sources import Sources
 from waypost.db import Database, insert_new
 from waypost.db.states import AccountState, Role
-from waypost.db.tables import Account, AccountDecision
+from waypost.db.tables import Account, AccountDecision, WebhookEndpoint
 
 # Which decisions an account in a state can meet. One that changes nothing is a conflict: the operator meant another.
 DECISIONS: Mapping[AccountState, frozenset[AccountState]] = MappingProxyType(
@@ -189,6 +189,11 @@ def decide(
         row.state = state
         row.rejected_reason = None if state is AccountState.APPROVED else reason
         row.modified_at = now
+        if state is AccountState.APPROVED:
+            # Nothing was sent to its webhooks meanwhile: that was no failure of theirs.
+            session.execute(
+                update(WebhookEndpoint).where(WebhookEndpoint.account == row.number).values(failing_since=None)
+            )
         session.add(
             AccountDecision(account=row.number, state=state, reason=reason, decided_by=decided_by, decided_at=now)
         )

@@ -1,6 +1,6 @@
 """Events as the API shows them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from uuid import UUID
 
 from waypost.control.sends.event_schema import (
@@ -23,6 +23,19 @@ from waypost.store.rows import Event, SendRow
 
 def event_views(found: FoundSend, events: Sequence[Event]) -> list[EventView]:
     """All events of a send, in the order they occurred."""
+    of_send, of_link = first_of_send(events), first_of_link(events)
+    return [event_view(found, event, of_send, of_link) for event in events]
+
+
+def event_view(found: FoundSend, event: Event, of_send: Collection[UUID], of_link: Collection[UUID]) -> EventView:
+    """One of them.
+
+    Args:
+        found: its send.
+        event: it.
+        of_send: holds its id when it is the first click, or the first open, of the send.
+        of_link: holds its id when it is the first click on its link.
+    """
     send = found.send
     sent = SendRow(
         send_id=send.send_id,
@@ -35,15 +48,11 @@ def event_views(found: FoundSend, events: Sequence[Event]) -> list[EventView]:
         links=(),
         accepted_at=send.created_at,
     )
-    of_send, of_link = first_of_send(events), first_of_link(events)
-    return [
-        EventView(
-            **dict(stored_event_view(event, sent)),
-            first_for_link=event.event_id in of_link if event.event is EventName.CLICK else None,
-            first_for_send=event.event_id in of_send if event.outcome is not None else None,
-        )
-        for event in events
-    ]
+    return EventView(
+        **dict(stored_event_view(event, sent)),
+        first_for_link=event.event_id in of_link if event.event is EventName.CLICK else None,
+        first_for_send=event.event_id in of_send if event.outcome is not None else None,
+    )
 
 
 def first_of_send(events: Iterable[Event]) -> set[UUID]:

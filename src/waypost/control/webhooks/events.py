@@ -1,33 +1,41 @@
 """What webhooks tell: events exactly as `GET /email/send/:id/events` has them."""
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
 
 from waypost.control.context import EventReader
-from waypost.control.sends.events import event_views
+from waypost.control.sends.events import event_view
 from waypost.control.sends.service import FoundSend
 from waypost.db import Database
 from waypost.db.tables import Profile, Send
+from waypost.store.rows import EventKey
 from waypost.webhooks.dispatch import EventsOf
 
 
 def event_reader(database: Database, store: EventReader) -> EventsOf:
-    """Reads the events of a send of an account, by their ids; none when the send is not kept any more."""
+    """Reads events by account, send and event id; those whose send is not kept any more are left out."""
 
-    def events_of(account: int, send_id: UUID) -> dict[UUID, dict[str, Any]]:
-        wanted = (
+    def events_of(wanted: Collection[tuple[int, UUID, UUID]]) -> dict[UUID, dict[str, Any]]:
+        keys = {EventKey(*each) for each in wanted}
+        kept = (
             select(Send, Profile.public_id)
             .join(Profile, Profile.number == Send.profile)
-            .where(Send.send_id == send_id, Send.account == account)
+            .where(Send.send_id.in_({key.send_id for key in keys}))
         )
         with database.reading() as session:
-            row = session.execute(wanted).one_or_none()
-        if row is None:
+            found = {(send.account, send.send_id): FoundSend(send, profile) for send, profile in session.execute(kept)}
+        keys = {key for key in keys if (key.account, key.send_id) in found}
+        if not keys:
             return {}
-        found = FoundSend(*row)
-        views = event_views(found, store.send_events(account, send_id))
+        chosen = store.chosen_events(keys)
+        views = [
+            event_view(found[event.account, event.send_id], event, chosen.first_of_send, chosen.first_of_link)
+            for event in chosen.events
+            if event.send_id is not None
+        ]
         return {view.event_id: view.model_dump(mode="json", by_alias=True) for view in views}
 
     return events_of

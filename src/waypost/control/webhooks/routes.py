@@ -16,6 +16,8 @@ from waypost.control.webhooks.schema import (
     EndpointView,
     MessageView,
     NewEndpoint,
+    ReplayedPeriod,
+    ReplayedView,
     RotatedSecret,
 )
 from waypost.control.webhooks.service import (
@@ -27,10 +29,12 @@ from waypost.control.webhooks.service import (
     list_endpoints,
     list_messages,
     replay_message,
+    replay_period,
     rotate_secret,
     send_test,
 )
 from waypost.db.states import NoticeState
+from waypost.webhooks.queue import REPLAYED_MAX
 
 _PATH = "/api/v1/webhook"
 router = APIRouter(prefix=_PATH, tags=["webhooks"])
@@ -89,10 +93,22 @@ def rotate_webhook_secret(
     return EndpointSecretView.with_secret(endpoint, secret)
 
 
-@router.post("/{endpoint_id}/test", status_code=202, responses=_OF_ONE | refusals(Code.CONFLICT))
+@router.post(
+    "/{endpoint_id}/test", status_code=202, responses=_OF_ONE | refusals(Code.CONFLICT, Code.ACCOUNT_NOT_APPROVED)
+)
 def test_webhook(control: ControlParts, principal: Manager, endpoint_id: EndpointId) -> MessageView:
     """Send a message of type `test`: it is an attempt like any other, with its retries."""
+    principal.require_approved()
     return MessageView.of(*send_test(control, principal.account, endpoint_id))
+
+
+@router.post("/{endpoint_id}/replay", status_code=202, responses=_OF_ONE | _WITH_BODY | refusals(Code.CONFLICT))
+def replay_webhook(
+    control: ControlParts, principal: Manager, endpoint_id: EndpointId, body: ReplayedPeriod
+) -> ReplayedView:
+    """Send again every message of a period that failed for good, such as after an outage of the receiver."""
+    replayed = replay_period(control, principal.account, endpoint_id, body)
+    return ReplayedView(replayed=replayed, more=replayed == REPLAYED_MAX)
 
 
 @router.get(

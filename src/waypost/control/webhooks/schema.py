@@ -11,6 +11,7 @@ from waypost.control.times import unix_seconds
 from waypost.db.states import AttemptOutcome, EndpointState, NoticeState, WebhookFormat, WebhookTiming
 from waypost.db.tables import WebhookAttempt, WebhookEndpoint, WebhookNotice
 from waypost.events.notice import NoticeType
+from waypost.webhooks.queue import REPLAYED_MAX
 from waypost.webhooks.target import MAX_URL_CHARACTERS
 
 SUBSCRIBABLE = tuple(type_ for type_ in NoticeType if type_ is not NoticeType.TEST)
@@ -90,6 +91,26 @@ class RotatedSecret(RequestModel):
     overlap_seconds: Annotated[
         int, Field(ge=0, le=MAX_OVERLAP_SECONDS, description="How long the one before signs as well.")
     ] = 86_400
+
+
+_UnixSeconds = Annotated[int, Field(ge=31_536_000, le=7_258_118_400)]
+
+
+class ReplayedPeriod(RequestModel):
+    """Which failed messages are sent again, by when what they tell of happened."""
+
+    from_utc: Annotated[_UnixSeconds, Field(description="Unix seconds, of `occurred_at_utc`.")]
+    to_utc: Annotated[
+        _UnixSeconds | None,
+        Field(description="Unix seconds; what happened then or later is left alone. Default: now."),
+    ] = None
+
+
+class ReplayedView(BaseModel):
+    """What is sent again."""
+
+    replayed: Annotated[int, Field(description="Messages, under the same `webhook-id`, each with all its retries.")]
+    more: Annotated[bool, Field(description=f"There may be more: {REPLAYED_MAX:,} are taken at once. Ask again.")]
 
 
 class EndpointView(BaseModel):

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -11,14 +11,14 @@ from sqlalchemy.orm import Session
 
 from waypost.control.context import Control
 from waypost.control.errors import ConflictError, InvalidFieldError, NotFoundError
-from waypost.control.webhooks.schema import SUBSCRIBABLE, ChangedEndpoint, NewEndpoint
+from waypost.control.webhooks.schema import SUBSCRIBABLE, ChangedEndpoint, NewEndpoint, ReplayedPeriod
 from waypost.db.states import EndpointState, NoticeState, WebhookFormat
 from waypost.db.tables import Account, WebhookAttempt, WebhookEndpoint, WebhookNotice
 from waypost.db.webhook_secrets import WebhookSecret, seal_webhook_secret
 from waypost.events.notice import NoticeType
 from waypost.webhooks.errors import TargetError
 from waypost.webhooks.postmark import POSTMARK_TYPES
-from waypost.webhooks.queue import replay, test_notice
+from waypost.webhooks.queue import replay, replay_failed, test_notice
 from waypost.webhooks.signing import SECRET_BYTES, secret_text
 from waypost.webhooks.target import Target, private_networks, read_target
 
@@ -206,6 +206,23 @@ def replay_message(control: Control, account: Account, endpoint_id: UUID, messag
         if not replay(session, notice.number, control.sources.now()):
             raise ConflictError("the message is still on its way: it is tried again without being asked for")
     return find_message(control, account, endpoint_id, message_id)
+
+
+def replay_period(control: Control, account: Account, endpoint_id: UUID, period: ReplayedPeriod) -> int:
+    """Send again what was given up, of what happened in a period; returns how many messages, `REPLAYED_MAX` at most.
+
+    Raises:
+        NotFoundError: as `find_endpoint`.
+        InvalidFieldError: the period ends before it begins.
+        ConflictError: the endpoint is disabled.
+    """
+    now = control.sources.now()
+    first = datetime.fromtimestamp(period.from_utc, UTC)
+    end = now if period.to_utc is None else datetime.fromtimestamp(period.to_utc, UTC)
+    if end <= first:
+        raise InvalidFieldError("to_utc", "must be later than from_utc")
+    with control.database.writing() as session:
+        return replay_failed(session, _enabled(session, account, endpoint_id).number, first, end, now)
 
 
 def _find(session: Session, account: Account, endpoint_id: UUID, *, writing: bool = False) -> WebhookEndpoint:
