@@ -22,7 +22,8 @@ log = logging.getLogger(__name__)
 class Locator:
     """Reads databases of places, and reads them again when their files change. For one thread.
 
-    A new file is opened before the old one is let go; one that cannot be used changes nothing, and is said.
+    A new file is opened before the old one is let go; one that cannot be used changes nothing, and is said. One that
+    could not be read is tried again at the next look, whether it changes or not.
 
     Args:
         paths: of the databases; of two that know of an address, the first one counts.
@@ -93,8 +94,11 @@ class _Watched:
             database = Database(self._path)
             database.check()
         except DatabaseUnusable as error:
+            if isinstance(error.__cause__, OSError):
+                self._stamp = None
+            if error.reason != self._problem:
+                log.error("%s%s", error, ": the one before stays in use" if self.database else "")  # noqa: TRY400 -- it says it all
             self._problem = error.reason
-            log.error("%s%s", error, ": the one before stays in use" if self.database else "")  # noqa: TRY400 -- it says it all
             return False
         if self.database:
             log.info("%s was read again: %s of %s", self._path, database.about.kind, database.about.built_at.date())

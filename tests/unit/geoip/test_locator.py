@@ -1,5 +1,7 @@
+import errno
 import logging
 
+import maxminddb
 import pytest
 from tests.mmdb import LONDON, NETWORK, PARIS, write_mmdb
 
@@ -68,6 +70,25 @@ def test_a_file_that_cannot_be_used_or_goes_away_changes_nothing_and_is_said(tmp
     assert (good, again, once_more) == ("", "", "")
     assert ("MaxMind DB format" in junk, gone) == (True, "it is not there")
     assert [record.message.endswith("the one before stays in use") for record in caplog.records] == [True, True]
+
+
+def test_a_file_that_could_not_be_read_is_tried_again_though_it_does_not_change_and_said_once(
+    tmp_path, monkeypatch, caplog
+):
+    path = write_mmdb(tmp_path / "d.mmdb", {"8.0.0.0/8": LONDON})
+
+    def fail(_):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(maxminddb, "open_database", fail)
+        locator = looking(path)
+        assert locator.look() == 0
+    assert len(caplog.records) == 1
+    assert not locator.is_ready
+    assert locator.look() == 1
+    assert locator.locate("8.8.8.8").country == "GB"
+    assert locator.look() == 0
 
 
 def test_without_a_file_nothing_is_known_until_one_comes(tmp_path):
