@@ -23,21 +23,14 @@ from waypost.store.rows import Event, SendRow
 
 def event_views(found: FoundSend, events: Sequence[Event]) -> list[EventView]:
     """All events of a send, in the order they occurred."""
-    of_send, of_link = first_of_send(events), first_of_link(events)
-    return [event_view(found, event, of_send, of_link) for event in events]
+    sent, of_send, of_link = sent_row(found), first_of_send(events), first_of_link(events)
+    return [event_view(sent, event, of_send, of_link) for event in events]
 
 
-def event_view(found: FoundSend, event: Event, of_send: Collection[UUID], of_link: Collection[UUID]) -> EventView:
-    """One of them.
-
-    Args:
-        found: its send.
-        event: it.
-        of_send: holds its id when it is the first click, or the first open, of the send.
-        of_link: holds its id when it is the first click on its link.
-    """
+def sent_row(found: FoundSend) -> SendRow:
+    """What an event is shown with of its send; its links are known to the event."""
     send = found.send
-    sent = SendRow(
+    return SendRow(
         send_id=send.send_id,
         send_key=send.send_key,
         account=send.account,
@@ -48,6 +41,17 @@ def event_view(found: FoundSend, event: Event, of_send: Collection[UUID], of_lin
         links=(),
         accepted_at=send.created_at,
     )
+
+
+def event_view(sent: SendRow, event: Event, of_send: Collection[UUID], of_link: Collection[UUID]) -> EventView:
+    """One of them.
+
+    Args:
+        sent: its send.
+        event: it.
+        of_send: holds its id when it is the first click, or the first open, of the send.
+        of_link: holds its id when it is the first click on its link.
+    """
     return EventView(
         **dict(stored_event_view(event, sent)),
         first_for_link=event.event_id in of_link if event.event is EventName.CLICK else None,

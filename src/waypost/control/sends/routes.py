@@ -22,9 +22,7 @@ from waypost.control.paging import (
 from waypost.control.responses import refusals
 from waypost.control.sends.event_schema import EventView
 from waypost.control.sends.events import event_views
-from waypost.control.sends.schema import (
-    SendView,
-)
+from waypost.control.sends.schema import SendView
 from waypost.control.sends.service import (
     find_content,
     find_events,

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from waypost.control.context import EventReader
-from waypost.control.sends.events import event_view
+from waypost.control.sends.events import event_view, sent_row
 from waypost.control.sends.service import FoundSend
 from waypost.db import Database
 from waypost.db.tables import Profile, Send
@@ -26,13 +26,16 @@ def event_reader(database: Database, store: EventReader) -> EventsOf:
             .where(Send.send_id.in_({key.send_id for key in keys}))
         )
         with database.reading() as session:
-            found = {(send.account, send.send_id): FoundSend(send, profile) for send, profile in session.execute(kept)}
-        keys = {key for key in keys if (key.account, key.send_id) in found}
+            sent = {
+                (send.account, send.send_id): sent_row(FoundSend(send, profile))
+                for send, profile in session.execute(kept)
+            }
+        keys = {key for key in keys if (key.account, key.send_id) in sent}
         if not keys:
             return {}
         chosen = store.chosen_events(keys)
         views = [
-            event_view(found[event.account, event.send_id], event, chosen.first_of_send, chosen.first_of_link)
+            event_view(sent[event.account, event.send_id], event, chosen.first_of_send, chosen.first_of_link)
             for event in chosen.events
             if event.send_id is not None
         ]
