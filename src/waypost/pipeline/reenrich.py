@@ -15,6 +15,7 @@ from waypost.events.hit import HitKind
 from waypost.geoip.locator import Locator
 from waypost.pipeline.enrich import StepName
 from waypost.pipeline.job import Job, JobFile, JobState, JobWatch
+from waypost.pipeline.patience import Patience
 from waypost.store.columns import client_values, location_values
 from waypost.store.derived import CLIENT, LOCATION, Derived
 from waypost.store.history import Choice, History, Inputs
@@ -24,8 +25,6 @@ log = logging.getLogger(__name__)
 # Of one round. Looking up so many takes a few seconds, in which no click is stored, and 100 MB; fewer would rewrite a
 # month's parts more often.
 _KEYS_MAX: Final = 200_000
-# A mutation that fails is tried again by the engine; for so long it may, after a restart for example.
-_STUCK_SECONDS: Final = 60.0
 
 _DERIVED: Final[dict[StepName, Derived]] = {StepName.CLIENT: CLIENT, StepName.LOCATION: LOCATION}
 
@@ -77,10 +76,9 @@ class Reenrichment:
         self._parser = parser
         self._locator = locator
         self._keys_max = keys_max
-        self._monotonic = monotonic
+        self._patience = Patience(monotonic)
         self._look: dict[StepName, Look] = {StepName.CLIENT: self._client, StepName.LOCATION: self._location}
         self._watch = JobWatch(ENRICH, data)
-        self._stuck_since: float | None = None
 
     def work(self) -> int:
         """Do one round, if there is one to do and none goes on; returns how many rounds that was.
@@ -92,10 +90,12 @@ class Reenrichment:
         job = self._watch.newest()
         if job is None:
             return 0
-        if (problem := self._history.going_on()) is not None:
-            self._wait(job, problem)
+        problem = self._history.going_on()
+        if self._patience.is_over(problem):
+            self._history.give_up()
+            self._save(replace(job, state=JobState.FAILED, problem=problem))
+        if problem is not None:
             return 0
-        self._stuck_since = None
         self._save(self._next(job))
         return 1
 
@@ -144,18 +144,6 @@ class Reenrichment:
                 log.error("the %s of %d stored events cannot be had: %r", now.step, each.events, error)  # noqa: TRY400
         self._history.rewrite(choice, now.partition, found)
         return sum(each.events for each in inputs), failures
-
-    def _wait(self, job: EnrichJob, problem: str) -> None:
-        """Let the engine go on, but not for ever when it says that it cannot."""
-        if not problem:
-            self._stuck_since = None
-            return
-        now = self._monotonic()
-        if self._stuck_since is None:
-            self._stuck_since = now
-        if now - self._stuck_since > _STUCK_SECONDS:
-            self._history.give_up()
-            self._save(replace(job, state=JobState.FAILED, problem=problem))
 
     def _client(self, inputs: Inputs) -> tuple[object, ...]:
         event, user_agent, hints = inputs.values

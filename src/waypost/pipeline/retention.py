@@ -22,6 +22,7 @@ from waypost.db.erasing import AT_ONCE, delete_sends
 from waypost.db.states import DeliveryState
 from waypost.db.tables import Account, Delivery, RetentionRun, Send
 from waypost.pipeline.hold import Hold
+from waypost.pipeline.patience import Patience
 from waypost.store import EventStore
 from waypost.store.retention import EPOCH, Keep, first_send_id
 
@@ -30,8 +31,6 @@ log = logging.getLogger(__name__)
 LOCK: Final = "retention"
 _LOOK_SECONDS: Final = 1
 _IDLE_SECONDS: Final = 60
-# A mutation that fails is tried again by the engine; for so long it may, after a restart for example.
-_STUCK_SECONDS: Final = 60.0
 # Numbers of accounts stand in the text of a query, which ends at 256 KB.
 _ACCOUNTS: Final = 5000
 # What nobody got yet is still to be sent, however old it is: of a suspended account, for example.
@@ -59,10 +58,9 @@ class Retention:
         self._settings = settings
         self._held = held
         self._now = now
-        self._monotonic = monotonic
+        self._patience = Patience(monotonic)
         self._look_at: datetime | None = None
         self._rounds: Iterator[Counter[str]] | None = None
-        self._stuck_since: float | None = None
 
     def work(self) -> int:
         """Do one round, if it is time and none goes on; returns how many rounds that was.
@@ -83,10 +81,13 @@ class Retention:
             self._rounds = None
             self._look_at = now + timedelta(seconds=_IDLE_SECONDS)
             return 0
-        if (problem := self._store.going_on()) is not None:
-            self._wait(run, problem)
+        problem = self._store.going_on()
+        if self._patience.is_over(problem):
+            self._store.give_up()
+            if run is not None:
+                self._finish(run, problem or "")
+        if problem is not None:
             return 0
-        self._stuck_since = None
         if run is None or run.finished_at is not None:
             run = RetentionRun(started_at=now)
             with self._database.writing() as session:
@@ -164,18 +165,6 @@ class Retention:
             log.error("retention is given up for today: %s", problem)
         elif any(row.counts.values()):
             log.info("retention is done: %s", row.counts)
-
-    def _wait(self, run: RetentionRun | None, problem: str) -> None:
-        """Let the engine go on, but not for ever when it says that it cannot."""
-        if not problem:
-            self._stuck_since = None
-            return
-        if self._stuck_since is None:
-            self._stuck_since = self._monotonic()
-        if self._monotonic() - self._stuck_since > _STUCK_SECONDS:
-            self._store.give_up()
-            if run is not None:
-                self._finish(run, problem)
 
 
 def newest_run(database: Database) -> RetentionRun | None:
