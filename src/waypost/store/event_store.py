@@ -16,7 +16,6 @@ from waypost.store.columns import (
     Column,
     Row,
     event_of,
-    send_of,
     transpose,
 )
 from waypost.store.connection import Connection, connect
@@ -29,6 +28,7 @@ from waypost.store.migrate import migrate, shipped
 from waypost.store.reading import Glance, Reader
 from waypost.store.retention import StoredRetention
 from waypost.store.rows import ChosenEvents, Event, EventKey, HitRow, SegmentSpan, SendEventRow, SendRow
+from waypost.store.sends import sends_of
 from waypost.store.verdicts import StoredVerdicts
 
 
@@ -124,8 +124,7 @@ class EventStore:
 
     def send(self, account: int, send_id: UUID) -> SendRow | None:
         """The slim record of a send of this account."""
-        rows = self._query("send", queries.SENDS, accounts=[account], sends=[send_id.int])
-        return send_of(rows[0]) if rows else None
+        return sends_of(self._reader, [(account, send_id)]).get((account, send_id))
 
     def send_events(self, account: int, send_id: UUID) -> list[Event]:
         """Every event of a send of this account, states, opens and clicks alike, in the order they occurred."""
@@ -139,10 +138,7 @@ class EventStore:
             "accounts": sorted({key.account for key in wanted}),
             "sends": sorted({key.send_id.int for key in wanted}),
         }
-        sends = {
-            (row.account, row.send_id): row
-            for row in map(send_of, self._query("sends of events", queries.SENDS, **of_sends))
-        }
+        sends = sends_of(self._reader, {(key.account, key.send_id) for key in wanted})
         ids = [key.event_id for key in wanted]
         rows = self._query("events of sends", queries.EVENTS, **of_sends, event_ids=ids)
         found = [event_of(row, sends.get((row[6], row[8]))) for row in rows if (row[6], row[8], row[0]) in wanted]
@@ -152,11 +148,7 @@ class EventStore:
             first_of_send.setdefault((account, send_id, event), event_id)
             if event == EventName.CLICK:
                 first_of_link.add(event_id)
-        return ChosenEvents(
-            found,
-            frozenset(first_of_send.values()),
-            frozenset(first_of_link),
-        )
+        return ChosenEvents(found, frozenset(first_of_send.values()), frozenset(first_of_link))
 
     def _stored_event_ids(self, rows: Sequence[SendEventRow]) -> set[UUID]:
         if not rows:

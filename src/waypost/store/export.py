@@ -13,9 +13,10 @@ from msgspec import Struct
 
 from waypost.store import queries
 from waypost.store.analysis import Filters, Period
-from waypost.store.columns import event_of, send_of
+from waypost.store.columns import event_of
 from waypost.store.reading import Reader
 from waypost.store.rows import Event, SendRow
+from waypost.store.sends import sends_of
 
 PAGE_ROWS: Final = 5_000
 """About 10 MB in Python."""
@@ -89,8 +90,8 @@ class Export:
         """
         after = _START
         while page := self._page(choice, after):
-            sends = self._sends(choice.account, {row[8].int for row in page})
-            yield [(event_of(row, send := sends.get(row[8])), send) for row in page]
+            sends = sends_of(self._reader, {(choice.account, row[8]) for row in page})
+            yield [(event_of(row, send := sends.get((choice.account, row[8]))), send) for row in page]
             last = page[-1]
             after = _Position(last[8].int, last[3], last[0])
 
@@ -115,7 +116,3 @@ class Export:
             limit=PAGE_ROWS,
             **choice.parameters,
         )
-
-    def _sends(self, account: int, sends: set[int]) -> dict[UUID, SendRow]:
-        rows = self._reader.query("sends of an export", queries.SENDS, accounts=[account], sends=sorted(sends))
-        return {send.send_id: send for send in map(send_of, rows)}

@@ -8,8 +8,9 @@ from msgspec import Struct
 
 from waypost.store import queries, queries_analysis
 from waypost.store.columns import event_of, send_of
-from waypost.store.reading import Reader, Rows
+from waypost.store.reading import Reader
 from waypost.store.rows import Event, SendRow
+from waypost.store.sends import sends_of
 
 LATE_MAX: Final = timedelta(days=3)
 """What is older when it is stored is not shown as new: without such a limit each look would search the whole store."""
@@ -110,10 +111,5 @@ class Lookup:
             after_id=after[1].int,
             limit=limit,
         )
-        sends = self._sends(rows)
+        sends = sends_of(self._reader, {(row[6], row[8]) for row in rows})
         return [Seen(event_of(row, send := sends.get((row[6], row[8]))), send) for row in rows]
-
-    def _sends(self, rows: Rows) -> dict[tuple[int, UUID], SendRow]:
-        asked = {"accounts": sorted({row[6] for row in rows}), "sends": sorted({row[8].int for row in rows})}
-        found = self._reader.query("sends of events", queries.SENDS, **asked) if rows else ()
-        return {(send.account, send.send_id): send for send in map(send_of, found)}
