@@ -207,8 +207,7 @@ class Shipper:
         if self._monotonic() - self._purged_at >= PURGE_SECONDS:
             self._purged_at = self._monotonic()
             purge_done(self._spool, self._wall(), self._keep_seconds)
-            if purged := purge_quarantined(self._spool, self._wall(), self._quarantine_days):
-                log.warning("%d quarantined segments are deleted: spool.quarantine_days have passed", purged)
+            purge_quarantined(self._spool, self._wall(), self._quarantine_days)
 
     def _run(self) -> None:
         failures = 0

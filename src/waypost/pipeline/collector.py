@@ -263,8 +263,7 @@ class Collector:
         self._purge_at = now + timedelta(seconds=_PURGE_SECONDS)
         try:
             purge_done(self._spool, now.timestamp(), self._keep_seconds)
-            if purged := purge_quarantined(self._spool, now.timestamp(), self._quarantine_days):
-                log.warning("%d quarantined segments are deleted: spool.quarantine_days have passed", purged)
+            purge_quarantined(self._spool, now.timestamp(), self._quarantine_days)
         except OSError as error:
             log.error("old segments cannot be deleted: %s", error)  # noqa: TRY400 -- the disk's error
 

@@ -5,10 +5,13 @@ to be set aside; one of reason "version" waits for an upgrade. Replayed segments
 time behind the sealed ones: the clicks of this minute do not wait for those of a day.
 """
 
+import logging
 from pathlib import Path
 
 from waypost.spool.framing import FRAME_BYTES, Segment, decode_segment, records_in, trailer_records
 from waypost.spool.names import DONE_SUFFIX, QUARANTINE_SUFFIX, REPLAY_SUFFIX, SEALED_SUFFIX, segment_id
+
+log = logging.getLogger(__name__)
 
 _DAY_SECONDS = 86_400
 
@@ -102,4 +105,6 @@ def purge_quarantined(directory: Path, now: float, keep_days: int) -> int:
                 purged += 1
         except FileNotFoundError:
             continue  # it was handed back meanwhile, to be read again
+    if purged:
+        log.warning("%d quarantined segments are deleted: spool.quarantine_days have passed", purged)
     return purged
