@@ -158,20 +158,29 @@ def test_five_days_of_failing_disable_the_endpoint_and_a_success_begins_anew(rig
             account = rig.account()
             endpoint, _ = rig.endpoint(account, receiver.url)
 
-            async def after(days, condition):
+            def begin(days):
                 rig.offset = timedelta(days=days)
                 rig.notices.occurred([rig.click(account)])
-                await until(condition)
+
+            def nothing_is_due():
+                pending = [notice for notice in rig.notices_kept() if notice.state is NoticeState.PENDING]
+                return all(notice.next_attempt_at > rig.now() for notice in pending)
+
+            async def after(days):
+                """The endpoint's row, once all that is due on that day has been tried."""
+                begin(days)
+                await until(nothing_is_due)
+                return rig.row(endpoint)
 
             async with rig.running():
-                await after(0, lambda: rig.row(endpoint).failing_since is not None)
+                assert (await after(0)).failing_since is not None
                 answers[0] = OK
-                await after(4, lambda: rig.row(endpoint).failing_since is None)
+                assert (await after(4)).failing_since is None
                 answers[0] = status(500)
-                await after(5, lambda: rig.row(endpoint).failing_since is not None)
-                await after(9, lambda: len(rig.attempts()) >= 4)
-                assert rig.row(endpoint).state is EndpointState.ENABLED
-                await after(10.1, lambda: rig.row(endpoint).state is EndpointState.DISABLED)
+                assert (await after(5)).failing_since is not None
+                assert (await after(9)).state is EndpointState.ENABLED
+                begin(10.1)
+                await until(lambda: rig.row(endpoint).state is EndpointState.DISABLED)
         assert "five days" in rig.row(endpoint).disabled_reason
 
     asyncio.run(scenario())
