@@ -1,7 +1,7 @@
 """Counts of an account's events: what is asked, and what is found."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
@@ -15,7 +15,11 @@ from waypost.store.reading import Glance, Reader
 from waypost.store.rows import Clicks, Measure, Measures, PeriodCount, Summary
 
 _READERS_DOING: Final = (EventName.OPEN, EventName.CLICK)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_MOST_EVENTS_WITHIN: Final = timedelta(days=7)
+"""Of the send being accepted. Sends that are older than this when a period begins are looked up one by one."""
 
 
 class Dimension(StrEnum):
@@ -64,8 +68,15 @@ class Period(Struct, frozen=True):
 
     @property
     def parameters(self) -> dict[str, object]:
-        """As the queries name them."""
-        return {"from": self.from_, "to": self.to, "previous_from": self.from_ - (self.to - self.from_)}
+        """As the queries name them; `sends_from` and `sends_to` are ids of sends."""
+        previous_from = self.from_ - (self.to - self.from_)
+        return {
+            "from": self.from_,
+            "to": self.to,
+            "previous_from": previous_from,
+            "sends_from": _first_send(previous_from - _MOST_EVENTS_WITHIN),
+            "sends_to": _first_send(self.to),
+        }
 
 
 class Breakdown(Struct, frozen=True):
@@ -94,7 +105,7 @@ class Analysis:
     def summary(self, account: int, period: Period, filters: Filters) -> Summary:
         """Counts by event name: every name is present, zero or not."""
         asked: dict[str, Any] = {"account": account, **period.parameters, **filters.parameters}
-        measures = {name: _nothing() for name in _READERS_DOING}
+        measures = {name: _nothing(unique=True) for name in _READERS_DOING}
         for name, *counts in self._reader.query("summary", queries.by_event(filters.sql), **asked):
             measures[EventName(name)] = _measures(counts)
         states: dict[EventName, PeriodCount] = {}
@@ -122,15 +133,16 @@ class Analysis:
 
         What is unique is counted only if asked for: it costs three times what all else does.
         """
-        asked: dict[str, Any] = {"account": account, **period.parameters, **filters.parameters}
-        [overall] = self._reader.query("engagement", queries.overall(filters.sql, unique=unique), **asked)
-        asked["limit"] = limit
+        asked: dict[str, Any] = {"account": account, **period.parameters, **filters.parameters, "limit": limit}
         if dimension in queries.IN_ORDER_OF_TIME:
             asked |= {"time_zone": time_zone, "length_us": (period.to - period.from_) // _MICROSECOND}
-        rows = self._reader.query(
+        overall, by_key = self._by_key(
             f"engagement by {dimension}", queries.by_key(dimension, filters.sql, unique=unique), **asked
         )
-        return Breakdown(_measures(overall), {key: _measures(counts) for key, *counts in rows})
+        return Breakdown(
+            _measures(overall) if overall else _nothing(unique=unique),
+            {key: _measures(counts) for key, counts in by_key.items()},
+        )
 
     def knows_time_zone(self, name: str) -> bool:
         """Whether the engine has a time zone of this name."""
@@ -139,12 +151,10 @@ class Analysis:
 
     def domains(self, account: int, period: Period, filters: Filters, limit: int) -> DomainCounts:
         """How often sends reached the state `filters.event`, by the recipients' domain."""
-        asked: dict[str, Any] = {"account": account, **period.parameters, **filters.parameters}
-        states = self._reader.query("deliveries", queries.states(filters.sql), **asked)
-        rows = self._reader.query("deliveries by domain", queries.domains(filters.sql), limit=limit, **asked)
+        asked: dict[str, Any] = {"account": account, **period.parameters, **filters.parameters, "limit": limit}
+        overall, by_domain = self._by_key("deliveries by domain", queries.domains(filters.sql), **asked)
         return DomainCounts(
-            PeriodCount(sum(row[1] for row in states), sum(row[2] for row in states)),
-            {domain: PeriodCount(now, before) for domain, now, before in rows},
+            PeriodCount(*overall or (0, 0)), {domain: PeriodCount(*counts) for domain, counts in by_domain.items()}
         )
 
     def clicks(self, account: int, send_ids: Sequence[UUID]) -> dict[UUID, Clicks]:
@@ -163,6 +173,17 @@ class Analysis:
             for send_id, total, human, machine, first_at, first_human_at in rows
         }
 
+    def _by_key(self, operation: str, sql: str, **asked: object) -> tuple[list[int], dict[str, list[int]]]:
+        """Counts over all keys, none when there are no events, and by key."""
+        found = self._reader.query(operation, sql, **asked)
+        overall = [count for is_overall, _, *counts in found if is_overall for count in counts]
+        return overall, {key: counts for is_overall, key, *counts in found if not is_overall}
+
+
+def _first_send(at: datetime) -> int:
+    """The least id that a send accepted then can have: a UUID of version 7 begins with milliseconds (RFC 9562, 5.7)."""
+    return max(0, (at - _EPOCH) // _MILLISECOND) << 80
+
 
 def _measures(counts: Sequence[int]) -> Measures:
     """Those that were asked for: the unique ones come last, or not at all."""
@@ -172,5 +193,5 @@ def _measures(counts: Sequence[int]) -> Measures:
     }
 
 
-def _nothing() -> Measures:
-    return dict.fromkeys(Measure, PeriodCount(0, 0))
+def _nothing(*, unique: bool) -> Measures:
+    return dict.fromkeys(map(Measure, queries.measured(unique=unique)), PeriodCount(0, 0))

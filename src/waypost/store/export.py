@@ -50,8 +50,7 @@ class Choice(Struct, frozen=True, kw_only=True):
         """Of `condition`."""
         return {
             "account": self.account,
-            "from": self.period.from_,
-            "to": self.period.to,
+            **self.period.parameters,
             "stored_after": self.stored_after,
             "stored_until": self.stored_until,
             **self.filters.parameters,

@@ -19,31 +19,40 @@ VERDICTS: Final = {VerdictClass.HUMAN: HUMAN, VerdictClass.MACHINE: MACHINE, Ver
 
 # A hit of nobody, in anonymous mode, is in no unique count: nobody can tell it from another.
 _KNOWN: Final = f"send_id != toUUID('{NO_SEND}')"
-_FOLLOWED: Final = f"{_KNOWN} AND event = '{EventName.CLICK}'"
+# What measures are made of, under short names: a text that says it in full for each takes the engine longer to read.
 # Sets of 64-bit hashes cost half of what sets of ids do. Among ten million, two are the same by chance in one of
 # 300,000 such counts.
+_TOLD: Final = f"""
+event, {_NOW} AS now, {HUMAN} AS human, {MACHINE} AS machine, {_KNOWN} AS known,
+       {_KNOWN} AND event = '{EventName.CLICK}' AS followed, cityHash64(send_id) AS sent,
+       cityHash64(send_id, link_index) AS link
+""".strip()
 # name: (aggregate with room for its condition, condition). A send has one recipient, so sends are told apart for them.
 MEASURES: Final = {
     "total": ("countIf({})", "1"),
-    "human": ("countIf({})", HUMAN),
-    "machine": ("countIf({})", MACHINE),
-    "unknown": ("countIf({})", _UNKNOWN),
-    "unique_send": ("uniqExactIf(cityHash64(send_id), {})", _KNOWN),
-    "unique_send_human": ("uniqExactIf(cityHash64(send_id), {})", f"{_KNOWN} AND {HUMAN}"),
-    "unique_send_machine": ("uniqExactIf(cityHash64(send_id), {})", f"{_KNOWN} AND {MACHINE}"),
-    "unique_link": ("uniqExactIf(cityHash64(send_id, link_index), {})", _FOLLOWED),
-    "unique_link_human": ("uniqExactIf(cityHash64(send_id, link_index), {})", f"{_FOLLOWED} AND {HUMAN}"),
-    "unique_link_machine": ("uniqExactIf(cityHash64(send_id, link_index), {})", f"{_FOLLOWED} AND {MACHINE}"),
+    "human": ("countIf({})", "human"),
+    "machine": ("countIf({})", "machine"),
+    "unknown": ("countIf({})", "NOT human AND NOT machine"),
+    "unique_send": ("uniqExactIf(sent, {})", "known"),
+    "unique_send_human": ("uniqExactIf(sent, {})", "known AND human"),
+    "unique_send_machine": ("uniqExactIf(sent, {})", "known AND machine"),
+    "unique_link": ("uniqExactIf(link, {})", "followed"),
+    "unique_link_human": ("uniqExactIf(link, {})", "followed AND human"),
+    "unique_link_machine": ("uniqExactIf(link, {})", "followed AND machine"),
 }
 
 
+def measured(*, unique: bool) -> list[str]:
+    """The measures, in order; the unique ones come last."""
+    return [name for name in MEASURES if unique or not name.startswith("unique")]
+
+
 def _aggregates(*, unique: bool) -> list[str]:
-    """Each measure now and before, in order; the unique ones come last."""
+    """Each of them now and before."""
     return [
         aggregate.format(f"{period} AND {condition}")
-        for aggregate, condition in MEASURES.values()
-        if unique or aggregate.startswith("countIf")
-        for period in (_NOW, _BEFORE)
+        for aggregate, condition in map(MEASURES.__getitem__, measured(unique=unique))
+        for period in ("now", "NOT now")
     ]
 
 
@@ -51,10 +60,30 @@ _PERIOD: Final = """
 account = {account:UInt64}
   AND occurred_at >= {previous_from:DateTime64(6, 'UTC')} AND occurred_at < {to:DateTime64(6, 'UTC')}"""
 HITS: Final = f"event IN ('{EventName.OPEN}', '{EventName.CLICK}') AND outcome = 'answered'"
+
+
+def _sends_of(condition: str) -> str:
+    """Records of the sends that these events are of, and of others that were accepted about then.
+
+    Sends lie in the order of their ids, and so of their time. Nearly all events are of sends of their period and the
+    days before it: these are one range, read without looking who has events. Older sends, and ids that carry no time or
+    a wrong one, are looked up by the ids that the events have: those events are ranges of the primary key as well.
+    """
+    return f"""
+account = {{account:UInt64}}
+  AND ((toUInt128(send_id) >= {{sends_from:UInt128}} AND toUInt128(send_id) < {{sends_to:UInt128}})
+       OR toUInt128(send_id) IN
+          (
+              SELECT toUInt128(send_id) FROM events
+              WHERE {condition} AND {_KNOWN}
+                AND (toUInt128(send_id) < {{sends_from:UInt128}} OR toUInt128(send_id) >= {{sends_to:UInt128}})
+          ))"""  # noqa: S608 -- put together from this module's constants
+
+
 FILTERS: Final = {
     "profile": "profile = {profile:UInt64}",
     "event": "event = {event:String}",
-    "tag": "send_id IN (SELECT send_id FROM sends WHERE account = {account:UInt64} AND has(tags, {tag:String}))",
+    "tag": f"send_id IN (SELECT send_id FROM sends WHERE {_sends_of(_PERIOD)} AND has(tags, {{tag:String}}))",  # noqa: S608 -- as above
 }
 
 # Hours and days begin as the clocks of a time zone show. The previous period is laid over the current one.
@@ -96,33 +125,33 @@ SELECT event, countIf({_NOW}), countIf({_BEFORE})
 FROM events
 WHERE {_PERIOD} AND outcome = '' AND {filters}
 GROUP BY event
-"""  # noqa: S608 -- put together from this module's constants
+"""  # noqa: S608 -- as above
 
 
 def domains(filters: str) -> str:
-    """The recipients' domain, then how many sends reached a state now and before."""
+    """The row over all domains or not, the domain, then how many of its sends reached a state, now and before.
+
+    The row over all domains comes first, unless there are no events.
+    """
     domain = "lower(substring(recipient_email_address, position(recipient_email_address, '@') + 1))"
     return f"""
-SELECT of_send AS key, countIf({_NOW}), countIf({_BEFORE})
+SELECT grouping(of_send) AS overall, of_send AS key, countIf(now), countIf(NOT now)
 FROM {_with_send(domain, f"{_PERIOD} AND outcome = '' AND {filters}")}
-GROUP BY key
-ORDER BY 2 DESC, 3 DESC, key
-LIMIT {{limit:UInt32}}
+GROUP BY of_send WITH ROLLUP
+ORDER BY overall DESC, 3 DESC, 4 DESC, key
+LIMIT {{limit:UInt32}} + 1
 """  # noqa: S608 -- as above
 
 
 def _with_send(column: str, condition: str) -> str:
-    """Events, and beside each of them `of_send`, a text of its send's record, empty without one.
+    """What is told of events, and beside each of them `of_send`, a text of its send's record, empty without one.
 
-    Only the sends of these events are read. The join goes by hashes of ids, and copies numbers of texts instead of
-    texts: a third of what ids and texts cost.
+    The join goes by hashes of ids, and copies numbers of texts instead of texts: a third of what ids and texts cost.
     """
-    return f"""(SELECT *, cityHash64(send_id) AS sent FROM events WHERE {condition}) AS happened
+    return f"""(SELECT {_TOLD} FROM events WHERE {condition}) AS happened
 ANY LEFT JOIN
 (
-    SELECT cityHash64(send_id) AS sent, toLowCardinality({column}) AS of_send
-    FROM sends
-    WHERE account = {{account:UInt64}} AND sent IN (SELECT cityHash64(send_id) FROM events WHERE {condition})
+    SELECT cityHash64(send_id) AS sent, toLowCardinality({column}) AS of_send FROM sends WHERE {_sends_of(condition)}
 ) AS records USING sent"""  # noqa: S608 -- as above
 
 
@@ -130,23 +159,27 @@ def by_event(filters: str) -> str:
     """Clicks and opens: the event, then each measure now and before."""
     return f"""
 SELECT event, {", ".join(_aggregates(unique=True))}
-FROM events
-WHERE {_PERIOD} AND {HITS} AND {filters}
+FROM (SELECT {_TOLD} FROM events WHERE {_PERIOD} AND {HITS} AND {filters})
 GROUP BY event
 """  # noqa: S608 -- as above
 
 
 def by_key(dimension: str, filters: str, *, unique: bool) -> str:
-    """The key, then each measure now and before; the key with the highest total first, or the earliest."""
+    """Whether this is the row over all keys, the key, then each measure now and before.
+
+    The row over all comes first, unless there are no events, then the key with the highest total, or the earliest. It
+    is made from what was counted by key, sets of what is unique included: those of several keys do not add up.
+    """
     if dimension == TAG:
         return _by_tag(filters, unique=unique)
     grouped_by, shown = KEYS[dimension]
-    order = "at" if dimension in IN_ORDER_OF_TIME else "2 DESC, 3 DESC, at"
+    order = "at" if dimension in IN_ORDER_OF_TIME else "3 DESC, 4 DESC, at"
     return f"""
-SELECT {shown} AS key, {", ".join(_aggregates(unique=unique))}
-FROM events
-WHERE {_PERIOD} AND {HITS} AND {filters}
-GROUP BY {grouped_by} AS at ORDER BY {order} LIMIT {{limit:UInt32}}
+SELECT grouping(at) AS overall, {shown} AS key, {", ".join(_aggregates(unique=unique))}
+FROM (SELECT {_TOLD}, {grouped_by} AS at FROM events WHERE {_PERIOD} AND {HITS} AND {filters})
+GROUP BY at WITH ROLLUP
+ORDER BY overall DESC, {order}
+LIMIT {{limit:UInt32}} + 1
 """  # noqa: S608 -- as above
 
 
@@ -155,23 +188,18 @@ def _by_tag(filters: str, *, unique: bool) -> str:
     measures = [f"{aggregate} AS m{number}" for number, aggregate in enumerate(_aggregates(unique=unique))]
     sums = [f"sum(m{number})" for number in range(len(measures))]
     return f"""
-SELECT tag AS key, {", ".join(sums)}
+SELECT overall, tag AS key, {", ".join(sums)}
 FROM
 (
-    SELECT of_send, {", ".join(measures)}
+    SELECT grouping(of_send) AS overall, of_send, {", ".join(measures)}
     FROM {_with_send(f"arrayStringConcat(tags, {_BETWEEN_TAGS})", f"{_PERIOD} AND {HITS} AND {filters}")}
-    GROUP BY of_send
+    GROUP BY of_send WITH ROLLUP
 )
 ARRAY JOIN splitByChar({_BETWEEN_TAGS}, toString(of_send)) AS tag
-GROUP BY key
-ORDER BY 2 DESC, 3 DESC, key
-LIMIT {{limit:UInt32}}
+GROUP BY overall, key
+ORDER BY overall DESC, 3 DESC, 4 DESC, key
+LIMIT {{limit:UInt32}} + 1
 """  # noqa: S608 -- as above
-
-
-def overall(filters: str, *, unique: bool) -> str:
-    """Each measure now and before, over all keys: uniques of several keys do not add up."""
-    return f"SELECT {', '.join(_aggregates(unique=unique))} FROM events WHERE {_PERIOD} AND {HITS} AND {filters}"  # noqa: S608 -- as above
 
 
 CLICKS: Final = f"""

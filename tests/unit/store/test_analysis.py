@@ -5,7 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from uuid import uuid4
+from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -20,6 +20,7 @@ from waypost.events.verdict import VerdictClass
 from waypost.store import EventStore, PeriodCount, StoreFailed, reading
 from waypost.store.analysis import Dimension, Filters, Period
 from waypost.store.connection import Connection
+from waypost.store.export import Choice
 from waypost.store.rows import Clicks, Measure
 from waypost.store.verdicts import Judged
 
@@ -47,6 +48,11 @@ def by(store, account, dimension, filters=None, period=TODAY, time_zone="UTC", l
 
 def totals(breakdown):
     return {key: measures[Measure.TOTAL].current for key, measures in breakdown.by_key.items()}
+
+
+def accepted(at):
+    """The id of a send that was accepted then: UUID version 7."""
+    return UUID(int=(round(at.timestamp() * 1000) << 80) + (uuid4().int & ((1 << 80) - 1)))
 
 
 def now(measures):
@@ -221,6 +227,32 @@ def test_what_is_unique_adds_up_over_sends_that_share_a_tag(store, account):
     assert {tag: now(measures)[Measure.UNIQUE_SEND] for tag, measures in found.items()} == {"a": 2, "b, c": 1, "d": 1}
     assert [now(found["a"])[measure] for measure in (Measure.TOTAL, Measure.HUMAN, Measure.MACHINE)] == [4, 3, 1]
     assert found["a"][Measure.UNIQUE_SEND_MACHINE] == found["d"][Measure.UNIQUE_SEND_MACHINE] == PeriodCount(1, 0)
+
+
+@pytest.mark.parametrize(
+    "send",
+    [
+        accepted(NOON + timedelta(hours=1)),
+        accepted(NOON - 2 * DAY),
+        accepted(NOON - 9 * DAY),
+        accepted(NOON - 3650 * DAY),
+        accepted(NOON + 2 * DAY),
+        UUID("20354d7a-e4fe-47af-8ff6-187bca92f3f9"),
+    ],
+    ids=["in the period", "days before", "longer before", "years before", "later, by a wrong clock", "at no time"],
+)
+def test_the_record_of_a_send_is_found_whenever_it_was_accepted(store, account, send):
+    store.insert_sends([send_row(account, send, tags=("a",), recipient_email_address="ada@shop.example")])
+    store.insert_sends([send_row(account, accepted(NOON), tags=("b",))])
+    put(store, account, (send, PERSON, {}), (send, PERSON, {"occurred_at": NOON - DAY}))
+    store.insert_send_events([send_event(account, send, EventName.DELIVERED)])
+
+    tagged = Filters(tag="a")
+    assert totals(by(store, account, Dimension.TAG)) == {"a": 1}
+    assert store.analysis.summary(account, TODAY, tagged).counts[EventName.CLICK] == PeriodCount(1, 1)
+    assert store.analysis.domains(account, TODAY, Filters(), 10).by_domain == {"shop.example": PeriodCount(1, 0)}
+    choice = Choice(account=account, period=TODAY, filters=tagged, stored_until=datetime.now(UTC) + DAY)
+    assert store.export.count(choice) == 2
 
 
 @pytest.mark.parametrize(
