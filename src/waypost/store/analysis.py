@@ -105,17 +105,11 @@ class Analysis:
     def summary(self, account: int, period: Period, filters: Filters) -> Summary:
         """Counts by event name: every name is present, zero or not."""
         asked: dict[str, Any] = {"account": account, **period.parameters, **filters.parameters}
-        measures = {name: _nothing(unique=True) for name in _READERS_DOING}
-        for name, *counts in self._reader.query("summary", queries.by_event(filters.sql), **asked):
-            measures[EventName(name)] = _measures(counts)
-        states: dict[EventName, PeriodCount] = {}
-        if filters.verdict is None:
-            rows = self._reader.query("summary of states", queries.states(filters.sql), **asked)
-            states = {EventName(name): PeriodCount(now, before) for name, now, before in rows}
-        counts_by_name = {
-            name: measures[name][Measure.TOTAL] if name in measures else states.get(name, PeriodCount(0, 0))
-            for name in EventName
-        }
+        rows = self._reader.query("summary", queries.by_event(filters.sql, states=filters.verdict is None), **asked)
+        found = {EventName(name): _measures(counts) for name, *counts in rows}
+        nothing = _nothing(unique=True)
+        counts_by_name = {name: found.get(name, nothing)[Measure.TOTAL] for name in EventName}
+        measures = {name: found.get(name, nothing) for name in _READERS_DOING}
         return Summary(period.from_, period.to, counts_by_name, measures)
 
     def engagement(

@@ -17,15 +17,15 @@ MACHINE: Final = f"verdict = '{VerdictClass.MACHINE}'"
 _UNKNOWN: Final = f"verdict NOT IN ('{VerdictClass.HUMAN}', '{VerdictClass.MACHINE}')"
 VERDICTS: Final = {VerdictClass.HUMAN: HUMAN, VerdictClass.MACHINE: MACHINE, VerdictClass.UNKNOWN: _UNKNOWN}
 
-# A hit of nobody, in anonymous mode, is in no unique count: nobody can tell it from another.
+# A hit of nobody, in anonymous mode, is in no unique count: nobody can tell it from another. Nor is a send's state.
 _KNOWN: Final = f"send_id != toUUID('{NO_SEND}')"
 # What measures are made of, under short names: a text that says it in full for each takes the engine longer to read.
 # Sets of 64-bit hashes cost half of what sets of ids do. Among ten million, two are the same by chance in one of
 # 300,000 such counts.
 _TOLD: Final = f"""
-event, {_NOW} AS now, {HUMAN} AS human, {MACHINE} AS machine, {_KNOWN} AS known,
-       {_KNOWN} AND event = '{EventName.CLICK}' AS followed, cityHash64(send_id) AS sent,
-       cityHash64(send_id, link_index) AS link
+event, {_NOW} AS now, {HUMAN} AS human, {MACHINE} AS machine,
+       {_KNOWN} AND outcome != '' AS known, known AND event = '{EventName.CLICK}' AS followed,
+       cityHash64(send_id) AS sent, cityHash64(send_id, link_index) AS link
 """.strip()
 # name: (aggregate with room for its condition, condition). A send has one recipient, so sends are told apart for them.
 MEASURES: Final = {
@@ -118,16 +118,6 @@ _BETWEEN_TAGS: Final = "char(0)"
 IN_ORDER_OF_TIME: Final = frozenset({"hour", "day"})
 
 
-def states(filters: str) -> str:
-    """The states of sends: the event, then how often now and before. There is nobody behind them."""
-    return f"""
-SELECT event, countIf({_NOW}), countIf({_BEFORE})
-FROM events
-WHERE {_PERIOD} AND outcome = '' AND {filters}
-GROUP BY event
-"""  # noqa: S608 -- as above
-
-
 def domains(filters: str) -> str:
     """The row over all domains or not, the domain, then how many of its sends reached a state, now and before.
 
@@ -155,11 +145,12 @@ ANY LEFT JOIN
 ) AS records USING sent"""  # noqa: S608 -- as above
 
 
-def by_event(filters: str) -> str:
-    """Clicks and opens: the event, then each measure now and before."""
+def by_event(filters: str, *, states: bool) -> str:
+    """Clicks and opens, and the states of sends if asked for: the event, then each measure now and before."""
+    happened = f"(outcome = '' OR ({HITS}))" if states else HITS
     return f"""
 SELECT event, {", ".join(_aggregates(unique=True))}
-FROM (SELECT {_TOLD} FROM events WHERE {_PERIOD} AND {HITS} AND {filters})
+FROM (SELECT {_TOLD} FROM events WHERE {_PERIOD} AND {happened} AND {filters})
 GROUP BY event
 """  # noqa: S608 -- as above
 
