@@ -75,8 +75,9 @@ account = {{account:UInt64}}
        OR toUInt128(send_id) IN
           (
               SELECT toUInt128(send_id) FROM events
-              WHERE {condition} AND {_KNOWN}
-                AND (toUInt128(send_id) < {{sends_from:UInt128}} OR toUInt128(send_id) >= {{sends_to:UInt128}})
+              WHERE {condition}
+                AND ((toUInt128(send_id) > 0 AND toUInt128(send_id) < {{sends_from:UInt128}})
+                     OR toUInt128(send_id) >= {{sends_to:UInt128}})
           ))"""  # noqa: S608 -- put together from this module's constants
 
 
