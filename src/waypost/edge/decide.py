@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from ipaddress import IPv6Address
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from waypost.edge.answer import (
     GONE,
@@ -56,11 +56,11 @@ not Cookie: they tell where she was, which is none of ours."""
 
 _REMEMBERED = 1024
 """Hosts and addresses whose spelling is not looked at anew in every request: a front's clients come back."""
-_HOST_MAX = 300
+_HOST_MAX: Final = 300
 """No name is longer than 253 characters, with its port. What is remembered must not be as long as a client likes."""
-_KEPT = {name.encode(): (name, cap) for name, cap in KEPT_HEADERS.items()}
-_PREFETCH_HEADERS = frozenset({"sec-purpose", "purpose", "x-purpose", "x-moz"})
-_PREFETCH_WORDS = ("prefetch", "preview", "prerender")
+_KEPT: Final = {name.encode(): (name, cap) for name, cap in KEPT_HEADERS.items()}
+_PREFETCH_HEADERS: Final = ("sec-purpose", "purpose", "x-purpose", "x-moz")
+_PREFETCH_WORDS: Final = ("prefetch", "preview", "prerender")
 
 
 class Request(NamedTuple):
@@ -78,7 +78,7 @@ class Request(NamedTuple):
     target: bytes
     host: bytes
     client_address: str
-    headers: Mapping[bytes, bytes]
+    headers: dict[bytes, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,24 +239,27 @@ class _Route(NamedTuple):
     hit_kind: HitKind | None
 
 
-class _Opened(NamedTuple):
+class _Opened:
     """A token that opened."""
 
-    route: _Route
-    text: str
-    payload: Payload
-    repaired: bool = False
+    __slots__ = ("payload", "repaired", "route", "text")
+
+    def __init__(self, route: _Route, text: str, payload: Payload, *, repaired: bool = False) -> None:
+        self.route = route
+        self.text = text
+        self.payload = payload
+        self.repaired = repaired
 
 
-_METHODS = frozenset({b"GET", b"HEAD"})
-_ROUTES = {
+_METHODS: Final = frozenset({b"GET", b"HEAD"})
+_ROUTES: Final = {
     "c": _Route("/c/", "", Kind.CLICK, HitKind.CLICK),
     "o": _Route("/o/", ".gif", Kind.OPEN, HitKind.OPEN),
     "where": _Route("/where/", "", Kind.CLICK, None),
 }
-_SHAPES = [(route.prefix, route.suffix, route) for route in _ROUTES.values()]
-_PROOF_PREFIX = "/.well-known/waypost/"
-_REFUSED = {
+_SHAPES: Final = [(route.prefix, route.suffix, route) for route in _ROUTES.values()]
+_PROOF_PREFIX: Final = "/.well-known/waypost/"
+_REFUSED: Final = {
     "malformed": Seen.REFUSED_MALFORMED,
     "unknown_key": Seen.REFUSED_UNKNOWN_KEY,
     "bad_seal": Seen.REFUSED_BAD_SEAL,
@@ -293,16 +296,17 @@ def link_domain_of(host: str) -> str:
     return name[: name.find("]") + 1] if name.startswith("[") else name.partition(":")[0].removesuffix(".")
 
 
-def outcome_of(method: bytes, headers: Mapping[str, str]) -> Outcome:
+def outcome_of(method: bytes, headers: dict[str, str]) -> Outcome:
     """Whether a person can have been behind this request."""
-    if not _PREFETCH_HEADERS.isdisjoint(headers):
-        said = " ".join(headers.get(name, "") for name in _PREFETCH_HEADERS).lower()
-        if any(word in said for word in _PREFETCH_WORDS):
-            return Outcome.PREFETCH
+    for name in _PREFETCH_HEADERS:
+        if name in headers:
+            said = headers[name].lower()
+            if any(word in said for word in _PREFETCH_WORDS):
+                return Outcome.PREFETCH
     return Outcome.HEAD if method == b"HEAD" else Outcome.ANSWERED
 
 
-def kept_headers(headers: Mapping[bytes, bytes]) -> dict[str, str]:
+def kept_headers(headers: dict[bytes, bytes]) -> dict[str, str]:
     """What is kept of request headers: capped in bytes, then decoded.
 
     Bytes that are not UTF-8 are left out, so a value never grows.

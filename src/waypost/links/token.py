@@ -25,6 +25,7 @@ from cryptography.exceptions import InvalidTag
 from waypost.links.compression import compress, decompress
 from waypost.links.destination import MAX_DESTINATION_BYTES
 from waypost.links.errors import BadSeal, Malformed, UnknownKey
+from waypost.links.ids import UUID_BYTES, uuid_of
 from waypost.links.keyring import Keyring
 from waypost.links.payload import (
     MAX_NUMBER,
@@ -97,12 +98,11 @@ def open_token(text: str, link_domain: str, keyring: Keyring, *, kind: Kind | No
         BadSeal: altered, or sealed for another link domain or by someone else.
     """
     token = _decode(text)
-    version, key_id = token[:_HEADER_BYTES]
-    if version != VERSION:
-        raise Malformed(f"version {version} is not known")
-    cipher = keyring.ciphers.get(key_id)
+    if token[0] != VERSION:
+        raise Malformed(f"version {token[0]} is not known")
+    cipher = keyring.ciphers.get(token[1])
     if cipher is None:
-        raise UnknownKey(key_id)
+        raise UnknownKey(token[1])
     try:
         plaintext = cipher.decrypt(token[_HEADER_BYTES:], [token[:_HEADER_BYTES], _domain_bytes(link_domain)])
     except InvalidTag:
@@ -207,10 +207,11 @@ _HEADS: Final = {byte: head for head, byte in _HEAD_BYTES.items()}
 
 _HEADER_BYTES: Final = 2
 _TAG_BYTES: Final = 16
-_UUID_BYTES: Final = 16
+_UUID_VERSION: Final = 7
+_UUID_VARIANT: Final = 0b10
 _VARINT_BYTES: Final = 9  # of MAX_NUMBER
 _MIN_TOKEN_BYTES: Final = _HEADER_BYTES + _TAG_BYTES + len(b"\0\0\0")
-_MAX_TOKEN_BYTES: Final = _HEADER_BYTES + _TAG_BYTES + 1 + 3 * _VARINT_BYTES + _UUID_BYTES + MAX_DESTINATION_BYTES
+_MAX_TOKEN_BYTES: Final = _HEADER_BYTES + _TAG_BYTES + 1 + 3 * _VARINT_BYTES + UUID_BYTES + MAX_DESTINATION_BYTES
 MAX_TOKEN_CHARACTERS: Final = -(-_MAX_TOKEN_BYTES * 4 // 3)
 
 
@@ -231,9 +232,10 @@ def _parse(plaintext: bytes) -> Payload:
         profile, at = _read_varint(plaintext, at)
         send_id, link_index, destination = None, 0, ""
         if privacy is not Privacy.ANONYMOUS:
-            send_id = UUID(bytes=plaintext[at : at + _UUID_BYTES])
-            at += _UUID_BYTES
-            check_send_id(send_id, privacy)
+            if plaintext[at + 6] >> 4 != _UUID_VERSION or plaintext[at + 8] >> 6 != _UUID_VARIANT:
+                raise Malformed("the send id is not a version 7 UUID (RFC 9562, section 5.7)")
+            send_id = uuid_of(plaintext[at : at + UUID_BYTES])
+            at += UUID_BYTES
         if kind is Kind.CLICK:
             link_index, at = _read_varint(plaintext, at)
             destination = _destination(plaintext[at:])
@@ -283,7 +285,11 @@ def _read_varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
-_FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
+_FROM_URL: Final = bytes.maketrans(b"-_+/=", b"+/!!!")
+"""What base64url has not becomes what base64 has not either."""
+_ENDS: Final = (b"", b"", b"AQgw", b"AEIMQUYcgkosw048")
+"""The last characters whose bits beyond the last byte are zero, by the number of characters after the last four."""
+_PADDINGS: Final = (b"", b"", b"==", b"=")
 
 
 def _encode(token: bytes) -> str:
@@ -291,16 +297,18 @@ def _encode(token: bytes) -> str:
 
 
 def _decode(text: str) -> bytes:
-    """Strict: the one text of these bytes, or Malformed. Encoding again says so without a rule for each case."""
+    """Strict: the one text of these bytes, or Malformed."""
     if len(text) > MAX_TOKEN_CHARACTERS:
         raise Malformed("too long")
+    over = len(text) % 4
     try:
-        token = binascii.a2b_base64(text.encode("ascii").translate(_FROM_URL) + b"==")
+        encoded = text.encode("ascii").translate(_FROM_URL)
+        token = binascii.a2b_base64(encoded + _PADDINGS[over], strict_mode=True)
     except ValueError:
         raise Malformed("not base64url") from None
     if len(token) < _MIN_TOKEN_BYTES:
         raise Malformed("too short")
-    if _encode(token) != text:
+    if over and encoded[-1] not in _ENDS[over]:
         raise Malformed("not canonical base64url")
     return token
 
