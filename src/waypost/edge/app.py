@@ -13,6 +13,7 @@ from waypost.edge.accept import Acceptor
 from waypost.edge.answer import Answer
 from waypost.edge.decide import Edge, Request, decide
 from waypost.edge.http1 import Clock, Connection, Handler, OpenConnections
+from waypost.edge.stream import Streams
 from waypost.events.hit import Hit
 from waypost.spool.counters import Count, Seen
 
@@ -123,13 +124,13 @@ async def serve(
         connections,
         connections_max,
         lambda: Connection(handler, connections, clock, time.monotonic),
-        loop,
+        Streams(loop),
     )
     sweeper = loop.create_task(_sweep(connections, acceptor, on_sweep))
     try:
         await stop.wait()
     finally:
-        await acceptor.close()
+        acceptor.close()
         cut_off = await connections.drain(DRAIN_SECONDS)
         sweeper.cancel()
         if cut_off:

@@ -12,6 +12,7 @@ import re
 from collections import deque
 from collections.abc import Callable
 from email.utils import formatdate
+from typing import Protocol
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
@@ -51,6 +52,34 @@ class Clock:
             self._second = second
             self._text = formatdate(second, usegmt=True)
         return self._text
+
+
+class Transport(Protocol):
+    """What carries a connection's bytes: `waypost.edge.stream.Stream`. As asyncio's, with less of it."""
+
+    peer: str
+    """IP address of the client; empty when there is none."""
+
+    def write(self, data: bytes) -> None:
+        """Send, and never wait for the client."""
+
+    def write_eof(self) -> None:
+        """Nothing is written any more."""
+
+    def is_closing(self) -> bool:
+        """It is closed, or about to be."""
+
+    def close(self) -> None:
+        """Close, once the client has everything."""
+
+    def abort(self) -> None:
+        """Close now."""
+
+    def pause_reading(self) -> None:
+        """Do not read from the client."""
+
+    def resume_reading(self) -> None:
+        """Read again."""
 
 
 class OpenConnections:
@@ -107,9 +136,6 @@ class _Pending:
 class Connection:
     """Parses requests, hands them to the handler, writes answers in order.
 
-    An `asyncio.Protocol` by its methods and not by inheritance: mypyc gives a class whose base is not compiled a dict
-    and a list of weak references, and its 2.4 counts the references of the latter wrongly.
-
     Args:
         handler: gets each request.
         connections: this one is in it while it is open.
@@ -142,14 +168,12 @@ class Connection:
         self._paused = False
         self.on_message_begin()
 
-    # as asyncio.Protocol
+    # as of asyncio.Protocol, for the transport
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: Transport) -> None:
         """A client connected."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 -- what a TCP server gives; for the type checker
         self._transport = transport
-        peer = transport.get_extra_info("peername")
-        self._client_address = peer[0] if peer else ""
+        self._client_address = transport.peer
         self._connections.add(self)
         self.deadline = self._monotonic() + HEAD_SECONDS
 
@@ -212,9 +236,11 @@ class Connection:
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header line; the first of a name counts, but for those that are lists."""
         name = name.lower()
-        if name not in self._headers:
-            self._headers[name] = value
-        elif name in JOINED_HEADERS:
+        known = len(self._headers)
+        self._headers.setdefault(name, value)
+        if len(self._headers) > known:
+            return
+        if name in JOINED_HEADERS:
             self._more.append((name, value))
         elif name == b"host":
             self._two_hosts = True

@@ -1,0 +1,217 @@
+"""The sockets of connections, in the event loop: read when something came, written as far as the client takes it.
+
+Not asyncio's transports, which cost a redirect more than reading its request does. All sockets are in one epoll of
+ours, which the event loop watches as it would one socket.
+"""
+
+import asyncio
+import logging
+import select
+import socket
+from typing import Final
+
+from waypost.edge.http1 import Connection
+
+READ_BYTES: Final = 32_768
+"""At a time; as much as most fronts send at once."""
+UNSENT_BYTES_MAX: Final = 65_536
+"""Answers that a client does not take; beyond it, it is read no more."""
+TURN_MAX: Final = 256
+"""Sockets looked after in one turn of the event loop: clicks that are kept meanwhile have their turn too."""
+
+_IN: Final = select.EPOLLIN
+_OUT: Final = select.EPOLLOUT
+
+log = logging.getLogger(__name__)
+
+
+class Streams:
+    """All sockets of a server.
+
+    Args:
+        loop: they are used in.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._epoll = select.epoll()
+        self._streams: dict[int, Stream] = {}
+        loop.add_reader(self._epoll.fileno(), self._turn)
+
+    def open(self, client: socket.socket, peer: str, connection: Connection) -> None:
+        """Connect a socket that was accepted with what answers on it.
+
+        Args:
+            client: does not block.
+            peer: IP address of the client; empty when there is none.
+            connection: gets what arrives.
+
+        Raises:
+            OSError: the client is gone already, or there is no memory for one more.
+        """
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        stream = Stream(client, peer, connection, self)
+        stream.watch()
+        connection.connection_made(stream)
+
+    def watch(self, stream: "Stream", descriptor: int, before: int, events: int) -> None:
+        """Have a stream told of other events than before; of none: not looked after any more."""
+        if not events:
+            self._epoll.unregister(descriptor)
+            del self._streams[descriptor]
+        elif before:
+            self._epoll.modify(descriptor, events)
+        else:
+            self._epoll.register(descriptor, events)
+            self._streams[descriptor] = stream
+
+    def _turn(self) -> None:
+        for descriptor, events in self._epoll.poll(0, TURN_MAX):
+            stream = self._streams.get(descriptor)
+            if stream is not None:  # else it was closed in this very turn
+                stream.ready(events)
+
+
+class Stream:
+    """One socket: what `waypost.edge.http1.Connection` asks of a transport."""
+
+    def __init__(self, client: socket.socket, peer: str, connection: Connection, streams: Streams) -> None:
+        self.peer = peer
+        self._socket = client
+        self._descriptor = client.fileno()
+        self._receive = client.recv
+        self._send = client.send
+        self._connection = connection
+        self._streams = streams
+        self._events = 0
+        self._reading = True
+        self._unsent = b""
+        self._is_full = False
+        self._ends = False
+        self._closing = False
+        self._lost = False
+
+    def ready(self, events: int) -> None:
+        """What was watched for has come."""
+        try:
+            if events & _OUT:
+                self._flush()
+            # An error or a hang-up is found by reading, too.
+            if events & ~_OUT and self._reading:
+                self._read()
+        except Exception:
+            log.exception("a connection failed")
+            self.abort()
+
+    def write(self, data: bytes) -> None:
+        """Send, now as far as the client takes it, and the rest when it does."""
+        if self._closing:
+            return
+        if self._unsent:
+            self._unsent += data
+        else:
+            sent = self._try_send(data)
+            if sent == len(data) or self._lost:
+                return
+            self._unsent = data[sent:]
+            self.watch()
+        if len(self._unsent) > UNSENT_BYTES_MAX and not self._is_full:
+            self._is_full = True
+            self._connection.pause_writing()
+
+    def write_eof(self) -> None:
+        """Nothing is written any more: the client is told, once it has everything."""
+        self._ends = True
+        if not self._unsent:
+            self._end()
+
+    def is_closing(self) -> bool:
+        """It is closed, or will be once the client has everything."""
+        return self._closing
+
+    def close(self) -> None:
+        """Read no more; close once the client has everything."""
+        if self._closing:
+            return
+        self._closing = True
+        self.pause_reading()
+        if not self._unsent:
+            self._lose(None)
+
+    def abort(self) -> None:
+        """Close now."""
+        self._lose(None)
+
+    def pause_reading(self) -> None:
+        """What the client sends waits."""
+        self._reading = False
+        self.watch()
+
+    def resume_reading(self) -> None:
+        """Read again."""
+        if not self._closing:
+            self._reading = True
+            self.watch()
+
+    def watch(self) -> None:
+        """Watch for what is of interest now."""
+        events = 0 if self._lost else (_IN if self._reading else 0) | (_OUT if self._unsent else 0)
+        if events != self._events:
+            before, self._events = self._events, events
+            self._streams.watch(self, self._descriptor, before, events)
+
+    def _read(self) -> None:
+        try:
+            data = self._receive(READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._lose(error)
+            return
+        if data:
+            self._connection.data_received(data)
+        elif self._connection.eof_received():
+            self.pause_reading()
+        else:
+            self.close()
+
+    def _try_send(self, data: bytes) -> int:
+        """How much the client took."""
+        try:
+            return self._send(data)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            self._lose(error)
+            return 0
+
+    def _flush(self) -> None:
+        self._unsent = self._unsent[self._try_send(self._unsent) :]
+        if self._unsent or self._lost:
+            return
+        self.watch()
+        if self._closing:
+            self._lose(None)
+        elif self._ends:
+            self._end()
+        if self._is_full:
+            self._is_full = False
+            self._connection.resume_writing()
+
+    def _end(self) -> None:
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            self._lose(error)
+
+    def _lose(self, error: OSError | None) -> None:
+        if self._lost:
+            return
+        self._lost = self._closing = True
+        self.watch()
+        # Later: the connection may be at work.
+        self._streams.loop.call_soon(self._gone, error)
+
+    def _gone(self, error: OSError | None) -> None:
+        self._connection.connection_lost(error)
+        self._socket.close()
