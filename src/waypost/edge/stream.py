@@ -85,8 +85,9 @@ class Stream:
         self._streams = streams
         self._events = 0
         self._reading = True
-        self._unsent = b""
+        self._unsent = bytearray()
         self._is_full = False
+        self._client_ended = False
         self._ends = False
         self._closing = False
         self._lost = False
@@ -113,7 +114,7 @@ class Stream:
             sent = self._try_send(data)
             if sent == len(data) or self._lost:
                 return
-            self._unsent = data[sent:]
+            self._unsent += data[sent:]
             self.watch()
         if len(self._unsent) > UNSENT_BYTES_MAX and not self._is_full:
             self._is_full = True
@@ -171,11 +172,12 @@ class Stream:
         if data:
             self._connection.data_received(data)
         elif self._connection.eof_received():
+            self._client_ended = True
             self.pause_reading()
         else:
             self.close()
 
-    def _try_send(self, data: bytes) -> int:
+    def _try_send(self, data: bytes | bytearray) -> int:
         """How much the client took."""
         try:
             return self._send(data)
@@ -186,7 +188,7 @@ class Stream:
             return 0
 
     def _flush(self) -> None:
-        self._unsent = self._unsent[self._try_send(self._unsent) :]
+        del self._unsent[: self._try_send(self._unsent)]
         if self._unsent or self._lost:
             return
         self.watch()
@@ -203,6 +205,9 @@ class Stream:
             self._socket.shutdown(socket.SHUT_WR)
         except OSError as error:
             self._lose(error)
+            return
+        if self._client_ended:
+            self._lose(None)
 
     def _lose(self, error: OSError | None) -> None:
         if self._lost:
