@@ -4,20 +4,23 @@ The name is resolved here, every address is judged, and the judged address is co
 keep the name. So it does not matter what the name leads to a moment later (rebinding), nor how an address is spelled.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import asyncio
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
 from ipaddress import ip_address
-from typing import Any, Final
+from typing import Final
 
 import dns.asyncresolver
 import dns.exception
 import dns.name
 import dns.nameserver
 import dns.resolver
-from httpcore import AnyIOBackend, AsyncNetworkBackend, AsyncNetworkStream, ConnectError, ConnectTimeout
 
 from waypost.config.values import Resolver
 from waypost.webhooks.address import Address, AnyNetwork, is_public, is_within
-from waypost.webhooks.errors import RefusedAddressError, UnknownNameError
+from waypost.webhooks.errors import NoConnectionError, RefusedAddressError, UnknownNameError
+from waypost.webhooks.exchange import Exchange
 
 _RESOLVE_SECONDS: Final = 5.0
 # An address that does not answer must leave time for the next one.
@@ -58,56 +61,75 @@ class Names:
         return resolver
 
 
-class GuardedBackend(AsyncNetworkBackend):
+async def dial(address: Address, port: int) -> socket.socket:
+    """A socket connected to this address; raises `OSError`."""
+    connecting = socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6)  # noqa: PLR2004
+    connecting.settimeout(0)
+    try:
+        await asyncio.get_running_loop().sock_connect(connecting, (str(address), port))
+    except BaseException:
+        connecting.close()
+        raise
+    return connecting
+
+
+class Guard:
     """Connects to addresses of the Internet only, and to those of `private_networks`.
 
     Args:
         resolve: names to addresses.
-        private_networks: the setting of this name.
-        secure: for https; plain http goes to `private_networks` only.
+        private_networks: the setting of this name; plain http goes nowhere else.
+        trust: what certificates are judged by.
+        connect: to an address that was judged.
     """
 
-    def __init__(self, resolve: Resolve, private_networks: Sequence[AnyNetwork], *, secure: bool) -> None:
+    def __init__(
+        self,
+        resolve: Resolve,
+        private_networks: Sequence[AnyNetwork],
+        trust: ssl.SSLContext,
+        connect: Callable[[Address, int], Awaitable[socket.socket]] = dial,
+    ) -> None:
         self._resolve = resolve
         self._private_networks = private_networks
-        self._secure = secure
-        self._inner = AnyIOBackend()
+        self._trust = trust
+        self._connect = connect
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 -- the interface's
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> AsyncNetworkStream:
+    async def open(self, host: str, port: int, *, secure: bool) -> Exchange:
         """Connect to one of the addresses of `host`, none of which may be another's than the Internet's.
 
         Raises:
             UnknownNameError: it has none.
             RefusedAddressError: one of them may not be connected to; nothing was connected.
-            ConnectError, ConnectTimeout: none answers.
+            NoConnectionError: none answers, or its certificate is not valid for `host`.
         """
-        addresses = await self._addresses(host.removeprefix("[").removesuffix("]"))
+        connected = await self.reach(host, port, secure=secure)
+        loop, trust = asyncio.get_running_loop(), self._trust if secure else None
+        try:
+            _, exchange = await loop.create_connection(
+                Exchange, sock=connected, ssl=trust, server_hostname=host if secure else None
+            )
+        except BaseException as error:
+            connected.close()
+            if isinstance(error, OSError) and not isinstance(error, TimeoutError):
+                raise NoConnectionError(str(error)) from error
+            raise
+        return exchange
+
+    async def reach(self, host: str, port: int, *, secure: bool) -> socket.socket:
+        """As `open`, without TLS."""
+        addresses = await self._addresses(host)
         for address in addresses:
-            if not self._may_connect(address):
+            if not self._may_connect(address, secure=secure):
                 raise RefusedAddressError(host, address)
-        seconds = _CONNECT_SECONDS if timeout is None else min(timeout, _CONNECT_SECONDS)
-        failure: Exception = ConnectError("no address")
+        failure: OSError | None = None
         for address in addresses:
             try:
-                return await self._inner.connect_tcp(str(address), port, seconds, local_address, socket_options)
-            except (ConnectError, ConnectTimeout) as error:
+                async with asyncio.timeout(_CONNECT_SECONDS):
+                    return await self._connect(address, port)
+            except OSError as error:
                 failure = error
-        raise failure
-
-    async def connect_unix_socket(self, path: str, timeout: float | None = None, socket_options: Any = None) -> Any:  # noqa: ANN401, ASYNC109 -- the interface's
-        """No receiver is a socket of this machine."""
-        raise NotImplementedError
-
-    async def sleep(self, seconds: float) -> None:
-        """Between retries, of which there are none here."""
-        raise NotImplementedError
+        raise NoConnectionError(str(failure or "")) from failure
 
     async def _addresses(self, host: str) -> Sequence[Address]:
         try:
@@ -115,5 +137,5 @@ class GuardedBackend(AsyncNetworkBackend):
         except ValueError:
             return await self._resolve(host)
 
-    def _may_connect(self, address: Address) -> bool:
-        return is_within(address, self._private_networks) or (self._secure and is_public(address))
+    def _may_connect(self, address: Address, *, secure: bool) -> bool:
+        return is_within(address, self._private_networks) or (secure and is_public(address))

@@ -5,12 +5,13 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from waypost.db import ControlKey
 from waypost.db.states import AttemptOutcome, WebhookFormat
 from waypost.db.tables import WebhookEndpoint
+from waypost.db.together import Together
 from waypost.db.webhook_secrets import WebhookSecret, open_webhook_secret
 from waypost.events.notice import NoticeType
 from waypost.webhooks import payload, postmark, signing
@@ -22,6 +23,9 @@ from waypost.webhooks.queue import Attempt, Claim, Queue
 from waypost.webhooks.schedule import retry_at
 from waypost.webhooks.sender import Answer, Sender
 from waypost.webhooks.target import Target, read_target
+
+# Of messages that arrived at the same time: a transaction for each costs more than sending it.
+_RECORDED_MAX: Final = 100
 
 _log = logging.getLogger(__name__)
 
@@ -62,24 +66,34 @@ class Dispatcher:
         self._clock = clock
         self._chance = chance
         self._counts = counts
+        self._delivered = Together(self._succeeded, _RECORDED_MAX)
 
     async def attempt(self, claim: Claim, known: Events) -> Attempt:
-        """Make one attempt.
+        """Make one attempt, which is to be recorded.
 
         Args:
-            claim: ends with this.
+            claim: what to send.
             known: has the claim's event, if it is kept.
 
         Raises:
-            SQLAlchemyError: what came of it could not be recorded; the lease brings the message back.
             ControlKeyError: the endpoint's secrets cannot be opened.
         """
         started_at, began = self._clock(), asyncio.get_running_loop().time()
         answer = await self._answer(claim, known, started_at)
         milliseconds = round((asyncio.get_running_loop().time() - began) * 1000)
-        attempt = Attempt(started_at, milliseconds, answer)
-        await asyncio.to_thread(self._record, claim, attempt)
-        return attempt
+        self._counts.attempted(answer.outcome)
+        return Attempt(started_at, milliseconds, answer)
+
+    async def record(self, claim: Claim, attempt: Attempt) -> None:
+        """End a claim with what came of it.
+
+        Raises:
+            SQLAlchemyError: it could not be recorded; the lease brings the message back.
+        """
+        if attempt.answer.outcome is AttemptOutcome.DELIVERED:
+            await self._delivered.do((claim, attempt))
+        else:
+            await asyncio.to_thread(self._failed, claim, attempt)
 
     async def _answer(self, claim: Claim, known: Events, at: datetime) -> Answer:
         body = message(claim, known)
@@ -92,16 +106,15 @@ class Dispatcher:
         headers = signing.headers(str(claim.notice.message_id), at, body, self._secrets(claim.endpoint, at))
         return await self._sender.post(target, headers, body)
 
-    def _record(self, claim: Claim, attempt: Attempt) -> None:
-        answer, endpoint = attempt.answer, claim.endpoint
-        self._counts.attempted(answer.outcome)
-        if answer.outcome is AttemptOutcome.DELIVERED:
-            self._queue.delivered(claim, attempt)
-            return
+    def _succeeded(self, made: Sequence[tuple[Claim, Attempt]]) -> Sequence[None]:
+        self._queue.delivered(made)
+        return [None] * len(made)
+
+    def _failed(self, claim: Claim, attempt: Attempt) -> None:
         disabled = self._queue.failed(claim, attempt, self._next(claim, attempt))
         if disabled is not None:
             self._counts.disabled()
-            _log.warning("webhook endpoint %s is disabled: %s", endpoint.public_id, disabled)
+            _log.warning("webhook endpoint %s is disabled: %s", claim.endpoint.public_id, disabled)
 
     def _next(self, claim: Claim, attempt: Attempt) -> datetime | None:
         answer = attempt.answer

@@ -3,7 +3,9 @@
 WebhookError
 ├── TargetError              a URL that no webhook may have; `rule` follows the field's name
 ├── UnknownNameError         the receiver's name has no address, or nobody could be asked
-└── RefusedAddressError      the name leads to an address that is not of the Internet
+├── RefusedAddressError      the name leads to an address that is not of the Internet
+├── NoConnectionError        no address answers, or not with a valid certificate
+└── BrokenExchangeError      connected, and then no HTTP answer
 """
 
 from ipaddress import IPv4Address, IPv6Address
@@ -50,3 +52,11 @@ class RefusedAddressError(WebhookError):
         self.address = address
         # Which address is not said: it would tell a sender what the names in here stand for.
         super().__init__(f"{host} has an address that is not of the Internet")
+
+
+class NoConnectionError(WebhookError):
+    """No address of a receiver answers, or its certificate is not valid; the message says why, or nothing."""
+
+
+class BrokenExchangeError(WebhookError):
+    """What a receiver does is no HTTP, or it ends in the middle; the message says what happened."""

@@ -18,7 +18,7 @@ from waypost.db.tables import WebhookEndpoint
 from waypost.webhooks.connect import Names, Resolve
 from waypost.webhooks.counts import Counts
 from waypost.webhooks.dispatch import Dispatcher, Events, EventsOf
-from waypost.webhooks.queue import Claim, Queue, Turn
+from waypost.webhooks.queue import Attempt, Claim, Queue, Turn
 from waypost.webhooks.sender import ATTEMPT_SECONDS, Sender
 from waypost.webhooks.target import private_networks
 
@@ -78,7 +78,6 @@ async def run(
         resolve or Names(settings.dns.resolvers),
         private,
         trust or ssl.create_default_context(),
-        connections=settings.webhooks.connections,
         seconds=seconds,
     )
     queue = Queue(database)
@@ -91,7 +90,7 @@ async def run(
     finally:
         cleaning.cancel()
         await worker.end()
-        await sender.close()
+        sender.close()
 
 
 class _Worker:
@@ -125,7 +124,7 @@ class _Worker:
         try:
             while not stop.is_set():
                 self._start(await self._claim(), stop)
-                await self._sender.close_idle()
+                self._sender.close_idle()
                 await asyncio.wait(
                     {stopping, *self._under_way},
                     timeout=_POLL_SECONDS,
@@ -198,20 +197,30 @@ class _Worker:
         known = await asyncio.shield(reading)
         if known is None:
             await self._put_back(left, timedelta(seconds=_UNREADABLE_PAUSE_SECONDS))
+        recording: list[asyncio.Task[None]] = []
         while left and known is not None:
-            if not await self._attempt(endpoint, left.popleft(), known) or stop.is_set():
+            if not await self._attempt(endpoint, left.popleft(), known, recording) or stop.is_set():
                 await self._put_back(left, timedelta())
+        await asyncio.gather(*recording)
 
-    async def _attempt(self, endpoint: int, claim: Claim, known: Events) -> bool:
-        """Make one; whether more may follow at once."""
+    async def _attempt(self, endpoint: int, claim: Claim, known: Events, recording: list[asyncio.Task[None]]) -> bool:
+        """Make one, and begin to record it; whether more may follow at once."""
         try:
             attempt = await self._dispatcher.attempt(claim, known)
-        except Exception:  # noqa: BLE001 - one message must not stop the others; its lease brings it back
-            _log.exception("webhook %d could not be recorded; its lease will bring it back", claim.notice.number)
+        except Exception:  # noqa: BLE001 - one message must not stop the others
+            _log.exception("webhook %d could not be sent; its lease will bring it back", claim.notice.number)
             return False
+        # Not waited for: what is sent meanwhile is recorded together.
+        recording.append(asyncio.create_task(self._record(claim, attempt)))
         slow = attempt.duration_ms >= _SLOW_MS
         (self._slow.add if slow else self._slow.discard)(endpoint)
         return not slow and attempt.answer.outcome in {AttemptOutcome.DELIVERED, AttemptOutcome.MISSING}
+
+    async def _record(self, claim: Claim, attempt: Attempt) -> None:
+        try:
+            await self._dispatcher.record(claim, attempt)
+        except Exception:  # noqa: BLE001 - likewise
+            _log.exception("webhook %d could not be recorded; its lease will bring it back", claim.notice.number)
 
     async def _put_back(self, left: deque[Claim], pause: timedelta) -> None:
         claims = list(left)

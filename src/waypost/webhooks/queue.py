@@ -3,7 +3,7 @@
 A claim is a lease. A worker that dies leaves it to end, and another takes the message, with the same `webhook-id`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -21,8 +21,9 @@ from waypost.webhooks.sender import Answer
 
 LEASE_SECONDS: Final = 120
 """Not renewed: a turn ends long before, by the time of its attempts and the event store's."""
-TURN_MESSAGES: Final = 4
-"""For each request of a turn. They are read together, which costs about as much as reading one."""
+TURN_MESSAGES: Final = 16
+"""For each request of a turn. They are read together, which costs about as much as reading one; and a turn of answers
+that just pass for quick ends within half a lease."""
 # Written down to the minute: a busy endpoint's row would be written at every message.
 _SUCCESS_NOTED: Final = timedelta(minutes=1)
 # In one transaction of housekeeping.
@@ -125,22 +126,28 @@ class Queue:
                 limit -= turns[-1].requests
         return turns
 
-    def delivered(self, claim: Claim, attempt: Attempt) -> None:
-        """The receiver took it. Recorded even when the lease was lost meanwhile: it is a fact."""
-        endpoint, at = claim.endpoint, attempt.ended_at
+    def delivered(self, made: Sequence[tuple[Claim, Attempt]]) -> None:
+        """Receivers took these. Recorded even when the lease was lost meanwhile: it is a fact."""
+        ended_at = {claim.endpoint.number: attempt.ended_at for claim, attempt in made}
         with self._database.writing() as session:
-            if _settle(session, WebhookNotice.number == claim.notice.number, state=NoticeState.DELIVERED):
-                session.add(_row(claim, attempt))
-            news = or_(
-                WebhookEndpoint.failing_since.is_not(None),
-                WebhookEndpoint.succeeded_at.is_(None),
-                WebhookEndpoint.succeeded_at < at - _SUCCESS_NOTED,
+            settled = _settle(
+                session,
+                WebhookNotice.number.in_([claim.notice.number for claim, _ in made]),
+                state=NoticeState.DELIVERED,
             )
-            session.execute(
-                update(WebhookEndpoint)
-                .where(WebhookEndpoint.number == endpoint.number, news)
-                .values(failing_since=None, succeeded_at=at)
-            )
+            session.add_all(_row(claim, attempt) for claim, attempt in made if claim.notice.number in settled)
+            # In order, for others may do the same with them in another process.
+            for endpoint, at in sorted(ended_at.items()):
+                news = or_(
+                    WebhookEndpoint.failing_since.is_not(None),
+                    WebhookEndpoint.succeeded_at.is_(None),
+                    WebhookEndpoint.succeeded_at < at - _SUCCESS_NOTED,
+                )
+                session.execute(
+                    update(WebhookEndpoint)
+                    .where(WebhookEndpoint.number == endpoint, news)
+                    .values(failing_since=None, succeeded_at=at)
+                )
 
     def failed(self, claim: Claim, attempt: Attempt, next_attempt_at: datetime | None) -> str | None:
         """It did not. Returns why the endpoint is disabled from now on, if it is.
@@ -300,10 +307,10 @@ def _held(claim: Claim) -> ColumnElement[bool]:
     )
 
 
-def _settle(session: Session, whose: ColumnElement[bool], **values: object) -> bool:
-    """End the claim; False when it was not ours any more, or the endpoint was deleted."""
+def _settle(session: Session, whose: ColumnElement[bool], **values: object) -> Collection[int]:
+    """End claims. The numbers of those that are there: a claim may not be ours any more, an endpoint may be deleted."""
     changed = update(WebhookNotice).where(whose).values(claimed_until=None, **values).returning(WebhookNotice.number)
-    return session.execute(changed).first() is not None
+    return frozenset(session.scalars(changed, execution_options={"synchronize_session": False}))
 
 
 def _row(claim: Claim, attempt: Attempt) -> WebhookAttempt:

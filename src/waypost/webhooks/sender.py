@@ -2,20 +2,20 @@
 
 import asyncio
 import base64
-import contextlib
 import logging
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
-import httpcore
+import h11
 
 from waypost import __version__
 from waypost.db.states import AttemptOutcome
 from waypost.webhooks.address import AnyNetwork
-from waypost.webhooks.connect import GuardedBackend, Resolve
-from waypost.webhooks.errors import RefusedAddressError, UnknownNameError
+from waypost.webhooks.connect import Guard, Resolve
+from waypost.webhooks.errors import BrokenExchangeError, NoConnectionError, RefusedAddressError, UnknownNameError
+from waypost.webhooks.exchange import Exchange
 from waypost.webhooks.target import Target
 
 # Standard Webhooks: 15 to 30 s. From the name to the head of the answer.
@@ -24,10 +24,13 @@ ATTEMPT_SECONDS: Final = 15.0
 _BODY_SECONDS: Final = 1.0
 ANSWER_BYTES_MAX: Final = 1024
 """What is kept of an answer, for people to see what went wrong."""
-# A receiver that is told often keeps its connection; others let go soon.
-_KEEPALIVE_SECONDS: Final = 5.0
+# A receiver that is told often keeps its connection. Servers let go of one after 2 s (Gunicorn) or 5 s (Node, Apache,
+# Uvicorn): we do first, for a request that crosses their goodbye would count as a failure.
+_KEEPALIVE_SECONDS: Final = 1.5
 _GONE: Final = 410
 _MAX_ERROR_CHARACTERS: Final = 300
+
+_Receiver: TypeAlias = tuple[bool, str, int]
 
 _log = logging.getLogger(__name__)
 
@@ -51,13 +54,12 @@ class Answer:
     retry_after: str = ""
 
 
-@dataclass(slots=True)
-class _Pool:
-    """Connections to one receiver, how many requests are under way, and when the last one ended."""
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A connection that may be used again, and since when nothing was sent over it."""
 
-    connections: httpcore.AsyncConnectionPool
-    under_way: int = 0
-    used_at: float = 0.0
+    exchange: Exchange
+    since: float
 
 
 class Sender:
@@ -67,7 +69,6 @@ class Sender:
         resolve: names to addresses.
         private_networks: the setting of this name.
         trust: what certificates are judged by.
-        connections: requests at once to one receiver, at most.
         seconds: until an answer has begun.
     """
 
@@ -77,75 +78,70 @@ class Sender:
         private_networks: Sequence[AnyNetwork],
         trust: ssl.SSLContext,
         *,
-        connections: int,
         seconds: float = ATTEMPT_SECONDS,
     ) -> None:
         self._seconds = seconds
-        self._trust = trust
-        self._connections = connections
-        self._backends = {secure: GuardedBackend(resolve, private_networks, secure=secure) for secure in (True, False)}
-        # One for each receiver: a pool looks at all its connections, several times over, for every request.
-        self._pools: dict[tuple[bool, str, int], _Pool] = {}
+        self._guard = Guard(resolve, private_networks, trust)
+        self._kept: dict[_Receiver, list[_Kept]] = {}
 
     async def post(self, target: Target, headers: Mapping[str, str], body: bytes) -> Answer:
         """Send it, without following where an answer points to."""
         try:
             return await self._post(target, headers, body)
-        except (TimeoutError, httpcore.TimeoutException):
+        except TimeoutError:
             return Answer(AttemptOutcome.TIMEOUT, error=f"there was no answer within {self._seconds:g} seconds")
         except RefusedAddressError as error:
             return Answer(AttemptOutcome.REFUSED, error=str(error))
-        except (UnknownNameError, httpcore.ConnectError) as error:
+        except (UnknownNameError, NoConnectionError) as error:
             return Answer(AttemptOutcome.UNREACHABLE, error=_sentence(error, "no connection"))
-        except (httpcore.NetworkError, httpcore.ProtocolError, ssl.SSLError, OSError) as error:
+        except BrokenExchangeError as error:
             return Answer(AttemptOutcome.BROKEN, error=_sentence(error, "the connection broke before an answer"))
 
-    async def close_idle(self) -> None:
-        """Let go of receivers that nothing was sent to for some seconds."""
+    def close_idle(self) -> None:
+        """Let go of connections that nothing was sent over for some seconds."""
         before = asyncio.get_running_loop().time() - _KEEPALIVE_SECONDS
-        idle = [receiver for receiver, pool in self._pools.items() if not pool.under_way and pool.used_at < before]
-        for pool in [self._pools.pop(receiver) for receiver in idle]:
-            await pool.connections.aclose()
+        for receiver, connections in list(self._kept.items()):
+            for kept in connections:
+                if kept.since < before:
+                    kept.exchange.close()
+            left = [kept for kept in connections if kept.exchange.is_open]
+            if left:
+                self._kept[receiver] = left
+            else:
+                del self._kept[receiver]
 
-    async def close(self) -> None:
-        """Let go of connections that are kept."""
-        for pool in self._pools.values():
-            await pool.connections.aclose()
-
-    @contextlib.contextmanager
-    def _pool(self, target: Target) -> Iterator[httpcore.AsyncConnectionPool]:
-        receiver = (target.secure, target.host, target.port)
-        if receiver not in self._pools:
-            self._pools[receiver] = _Pool(
-                httpcore.AsyncConnectionPool(
-                    ssl_context=self._trust,
-                    max_connections=self._connections,
-                    keepalive_expiry=_KEEPALIVE_SECONDS,
-                    network_backend=self._backends[target.secure],
-                )
-            )
-        pool = self._pools[receiver]
-        pool.under_way += 1
-        try:
-            yield pool.connections
-        finally:
-            pool.under_way -= 1
-            pool.used_at = asyncio.get_running_loop().time()
+    def close(self) -> None:
+        """Let go of all connections that are kept."""
+        for connections in self._kept.values():
+            for kept in connections:
+                kept.exchange.abort()
 
     async def _post(self, target: Target, headers: Mapping[str, str], body: bytes) -> Answer:
-        url = httpcore.URL(
-            scheme="https" if target.secure else "http",
-            host=f"[{target.host}]" if ":" in target.host else target.host,
-            port=target.port,
-            target=target.path,
-        )
-        fields = [*_headers(target, body), *headers.items()]
-        with self._pool(target) as pool:
-            request = pool.stream("POST", url, headers=fields, content=body)
-            async with asyncio.timeout(self._seconds) as deadline, request as response:
-                # It has answered: what the body does then changes nothing.
-                deadline.reschedule(None)
-                return _judged(response, await _beginning(response))
+        receiver = (target.secure, target.host, target.port)
+        exchange: Exchange | None = None
+        try:
+            async with asyncio.timeout(self._seconds):
+                exchange = self._open(receiver) or await self._guard.open(
+                    target.host, target.port, secure=target.secure
+                )
+                head = await exchange.ask(target.path, [*_headers(target, body), *headers.items()], body)
+            # It has answered: what the body does then changes nothing.
+            return _judged(head, await _beginning(exchange))
+        finally:
+            if exchange is not None:
+                exchange.ends()
+                if exchange.is_open:
+                    kept = _Kept(exchange, asyncio.get_running_loop().time())
+                    self._kept.setdefault(receiver, []).append(kept)
+
+    def _open(self, receiver: _Receiver) -> Exchange | None:
+        """The one that was used last: the others come of age."""
+        connections = self._kept.get(receiver, [])
+        while connections:
+            exchange = connections.pop().exchange
+            if exchange.is_open:
+                return exchange
+        return None
 
 
 def _headers(target: Target, body: bytes) -> list[tuple[str, str]]:
@@ -160,28 +156,24 @@ def _headers(target: Target, body: bytes) -> list[tuple[str, str]]:
     return headers
 
 
-async def _beginning(response: httpcore.Response) -> bytes:
-    found = b""
+async def _beginning(exchange: Exchange) -> bytes:
     try:
         async with asyncio.timeout(_BODY_SECONDS):
-            async for chunk in response.aiter_stream():
-                found += chunk
-                if len(found) >= ANSWER_BYTES_MAX:
-                    break
-    except (TimeoutError, httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError) as error:
+            return (await exchange.beginning(ANSWER_BYTES_MAX))[:ANSWER_BYTES_MAX]
+    except (TimeoutError, BrokenExchangeError) as error:
         _log.debug("an answer broke off: %s", error)
-    return found[:ANSWER_BYTES_MAX]
+        return b""
 
 
-def _judged(response: httpcore.Response, beginning: bytes) -> Answer:
+def _judged(response: h11.Response, beginning: bytes) -> Answer:
     # PostgreSQL takes no NUL in a text.
     text = beginning.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
-    retry_after = dict(response.headers).get(b"retry-after") or dict(response.headers).get(b"Retry-After") or b""
-    if 200 <= response.status < 300:  # noqa: PLR2004 -- RFC 9110, section 15.3
-        return Answer(AttemptOutcome.DELIVERED, response.status, body=text)
-    outcome = AttemptOutcome.GONE if response.status == _GONE else AttemptOutcome.STATUS
-    error = f"it answered with status {response.status}"
-    return Answer(outcome, response.status, error, text, retry_after.decode("latin-1"))
+    status = response.status_code
+    if 200 <= status < 300:  # noqa: PLR2004 -- RFC 9110, section 15.3
+        return Answer(AttemptOutcome.DELIVERED, status, body=text)
+    outcome = AttemptOutcome.GONE if status == _GONE else AttemptOutcome.STATUS
+    retry_after = dict(response.headers).get(b"retry-after", b"")
+    return Answer(outcome, status, f"it answered with status {status}", text, retry_after.decode("latin-1"))
 
 
 def _sentence(error: Exception, otherwise: str) -> str:

@@ -6,13 +6,12 @@ import socket
 import ssl
 from ipaddress import ip_address
 
-import httpcore
 import pytest
 from tests.integration.webhooks.bypass import DOTTED_NAMES, hosts, zone
 
 from waypost.config.values import Resolver
 from waypost.db.states import AttemptOutcome
-from waypost.webhooks.connect import GuardedBackend, Names
+from waypost.webhooks.connect import Guard, Names
 from waypost.webhooks.errors import RefusedAddressError, TargetError, UnknownNameError
 from waypost.webhooks.sender import Sender
 from waypost.webhooks.target import REFUSED_PORTS, Target, read_target
@@ -39,7 +38,7 @@ def listening():
 
 
 def sender(resolve):
-    return Sender(resolve, (), ssl.create_default_context(), connections=8, seconds=3)
+    return Sender(resolve, (), ssl.create_default_context(), seconds=3)
 
 
 @pytest.fixture
@@ -52,7 +51,7 @@ def post(resolve, *targets):
     async def all_of_them():
         sending = sender(resolve)
         answers = [await sending.post(target, {}, b"{}") for target in targets]
-        await sending.close()
+        sending.close()
         return answers
 
     return asyncio.run(all_of_them())
@@ -116,21 +115,24 @@ def test_a_name_without_an_address_is_said_to_be_one(names):
     assert "nothing.inside.test" in answer.error
 
 
-class Noting(httpcore.AsyncNetworkBackend):
+class Noting:
     """Connects to nothing, and remembers where to."""
 
     def __init__(self):
         self.connected = []
 
-    async def connect_tcp(self, host, port, *_):
-        self.connected.append((host, port))
-        return httpcore.AsyncMockStream([])
+    async def __call__(self, address, port):
+        self.connected.append((str(address), port))
+        return object()
 
 
-def guarded(resolve, **parts):
-    backend = GuardedBackend(resolve, parts.get("private", ()), secure=parts.get("secure", True))
-    backend._inner = Noting()
-    return backend
+def guarded(resolve):
+    noting = Noting()
+    return Guard(resolve, (), ssl.create_default_context(), noting), noting.connected
+
+
+def reach(guard, host, port, *, secure=True):
+    return asyncio.run(guard.reach(host, port, secure=secure))
 
 
 def test_what_was_judged_is_connected_to_whatever_the_name_leads_to_next():
@@ -140,27 +142,27 @@ def test_what_was_judged_is_connected_to_whatever_the_name_leads_to_next():
     async def resolve(_host):
         return [ip_address(each) for each in answers.pop(0)]
 
-    backend = guarded(resolve)
-    asyncio.run(backend.connect_tcp("hooks.example", 443))
-    assert backend._inner.connected == [("8.8.8.8", 443)]
+    guard, connected = guarded(resolve)
+    reach(guard, "hooks.example", 443)
+    assert connected == [("8.8.8.8", 443)]
     assert len(answers) == 2
     with pytest.raises(RefusedAddressError):
-        asyncio.run(backend.connect_tcp("hooks.example", 443))
-    assert len(backend._inner.connected) == 1
+        reach(guard, "hooks.example", 443)
+    assert len(connected) == 1
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700:4700::1111", "2001:4860:4860::8888", "100.63.255.255"])
 def test_addresses_of_the_internet_are_connected_to(address):
-    backend = guarded(None)
-    asyncio.run(backend.connect_tcp(address, 443))
-    assert backend._inner.connected == [(address, 443)]
+    guard, connected = guarded(None)
+    reach(guard, address, 443)
+    assert connected == [(address, 443)]
 
 
 def test_plain_http_goes_to_private_networks_that_were_allowed_only():
-    backend = guarded(None, secure=False)
+    guard, connected = guarded(None)
     with pytest.raises(RefusedAddressError):
-        asyncio.run(backend.connect_tcp("8.8.8.8", 80))
-    assert backend._inner.connected == []
+        reach(guard, "8.8.8.8", 80, secure=False)
+    assert connected == []
 
 
 def test_a_resolver_that_is_silent_is_nobodys_address():

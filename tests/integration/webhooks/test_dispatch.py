@@ -4,10 +4,12 @@ import asyncio
 import base64
 import json
 import logging
+import ssl
 from datetime import timedelta
 
 import pytest
 from standardwebhooks import Webhook
+from tests.certificates import Authority
 from tests.integration.webhooks.receivers import (
     closes_early,
     dripping_body,
@@ -115,6 +117,29 @@ def test_whatever_a_receiver_does_is_one_attempt_and_no_more_of_its_answer_is_ke
         assert attempt.error
         waits = notice.next_attempt_at - attempt.started_at - timedelta(milliseconds=attempt.duration_ms)
         assert timedelta(seconds=5) <= waits <= timedelta(seconds=5.6)
+
+
+@pytest.mark.parametrize(
+    ("shown", "outcome"),
+    [("127.0.0.1", AttemptOutcome.DELIVERED), ("127.0.0.2", AttemptOutcome.UNREACHABLE)],
+    ids=("its own name", "another's"),
+)
+def test_a_certificate_must_be_the_receivers_own(rig, tmp_path, shown, outcome):
+    authority = Authority(tmp_path)
+
+    async def scenario():
+        async with receiving(OK, tls=authority.context(shown)) as receiver:
+            account = rig.account()
+            rig.endpoint(account, receiver.url.replace("http:", "https:"))
+            rig.notices.occurred([rig.click(account)])
+            async with rig.running(trust=ssl.create_default_context(cafile=authority.root)):
+                await until(rig.attempts)
+        assert len(receiver.requests) == (outcome is AttemptOutcome.DELIVERED)
+
+    asyncio.run(scenario())
+    [attempt] = rig.attempts()
+    assert attempt.outcome is outcome
+    assert ("certificate" in attempt.error) == (outcome is AttemptOutcome.UNREACHABLE)
 
 
 def test_an_answer_after_fourteen_seconds_is_in_time(rig):
@@ -422,6 +447,29 @@ def test_what_waits_for_a_receiver_is_read_many_at_a_time(rig):
 
     asyncio.run(scenario())
     assert len(asked) <= 200 / (ENDPOINT_REQUESTS / 2)
+
+
+def test_what_is_sent_at_the_same_time_is_recorded_together(rig, monkeypatch):
+    recorded, alone = [], Queue.delivered
+
+    def delivered(queue, made):
+        recorded.append(len(made))
+        alone(queue, made)
+
+    monkeypatch.setattr(Queue, "delivered", delivered)
+
+    async def scenario():
+        async with receiving(OK) as receiver:
+            account = rig.account()
+            endpoint, _ = rig.endpoint(account, receiver.url, failing_since=rig.now())
+            rig.notices.occurred([rig.click(account) for _ in range(200)])
+            async with rig.running():
+                await until(rig.settled(200))
+        assert rig.row(endpoint).failing_since is None
+
+    asyncio.run(scenario())
+    assert sum(recorded) == len(rig.attempts()) == 200
+    assert len(recorded) < 100
 
 
 def test_when_one_of_a_turn_fails_the_rest_waits_untried(rig):

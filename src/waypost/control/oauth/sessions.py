@@ -5,9 +5,9 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, select
 
-from waypost.control.together import Together
 from waypost.db import Database
 from waypost.db.tables import Account, ApiKey, AuthSession
+from waypost.db.together import Together
 
 # More than there are sessions in use at the same time, on most installs; SQL takes thousands.
 REQUESTS_TOGETHER = 256

@@ -19,9 +19,9 @@ from waypost.control.sends.rows import Kept, news, send_row, store, unsubscribe_
 from waypost.control.sends.schema import Message, NewRecipient
 from waypost.control.sends.sender import Sender, sender_of
 from waypost.control.sources import Sources
-from waypost.control.together import Together
 from waypost.db import UNAVAILABLE, Database
 from waypost.db.link_policy import unsubscribe_urls
+from waypost.db.together import Together
 from waypost.db.types import Compressed
 from waypost.links.keyring import Keyring
 

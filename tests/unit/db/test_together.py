@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from waypost.control.together import Together
+from waypost.db.together import Together
 
 SECONDS = 10
 
