@@ -7,7 +7,7 @@ Killed in between, it comes again with the same events, and those noted already 
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Self, TypeVar
 from uuid import UUID
@@ -20,7 +20,7 @@ from waypost.config.settings import Settings
 from waypost.db.engine import Database
 from waypost.db.insert import insert_absent
 from waypost.db.states import EndpointState, NoticeState, WebhookFormat, WebhookTiming
-from waypost.db.tables import WebhookEndpoint, WebhookNotice
+from waypost.db.tables import Send, WebhookEndpoint, WebhookNotice
 from waypost.events.notice import BY_READERS, NoticeType, Occurrence
 from waypost.events.reclassified import Reclassified
 from waypost.webhooks.counts import Counts
@@ -29,6 +29,11 @@ LEARN_SECONDS: Final = 2.0
 """What happens sooner after an endpoint was made, or changed, may not be told."""
 VERDICT_WAIT_MAX: Final = timedelta(minutes=5)
 """How long an endpoint that waits for the verdict waits at most: it is final two minutes after the end of a burst."""
+# The fewest days of events that an account can keep; a younger send need not be looked for.
+_SENDS_KEPT: Final = timedelta(days=1)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# Of a UUIDv7 (RFC 9562, section 5.7): its first 48 bits are milliseconds.
+_BELOW_TIME: Final = 80
 # One transaction: short, because mail and the API write meanwhile.
 _BATCH: Final = 1000
 
@@ -148,9 +153,11 @@ class Notices:
         with self._database.writing() as session:
             endpoints = _endpoints(session, {_occurrence(each).account for each in batch})
             untold = _untold(session, [each for each in batch if isinstance(each, Reclassified)])
+            gone = _gone(session, {_occurrence(each).send_id for each in batch}, now)
             rows = [
                 values
                 for each in batch
+                if _occurrence(each).send_id not in gone
                 for endpoint in endpoints.get(_occurrence(each).account, ())
                 if (endpoint.number, _occurrence(each).event_id) not in untold
                 and (values := row(endpoint, each, now)) is not None
@@ -194,6 +201,13 @@ def _untold(session: Session, changes: Sequence[Reclassified]) -> frozenset[tupl
         WebhookNotice.awaits_verdict,
     )
     return frozenset((endpoint, event_id) for endpoint, event_id in session.execute(pending))
+
+
+def _gone(session: Session, send_ids: Collection[UUID], now: datetime) -> Collection[UUID]:
+    """Sends that retention has deleted: a link in one goes on working, and whose click that was nobody can say."""
+    made_before = (now - _SENDS_KEPT - _EPOCH) // timedelta(milliseconds=1)
+    old = {send_id for send_id in send_ids if send_id.int >> _BELOW_TIME < made_before}
+    return old.difference(session.scalars(select(Send.send_id).where(Send.send_id.in_(old)))) if old else old
 
 
 def _event_row(endpoint: WebhookEndpoint, event: Occurrence, now: datetime) -> dict[str, Any] | None:

@@ -1,16 +1,18 @@
 """What is stored is noted for webhooks before the pipeline lets go of it, once, wherever it is cut short."""
 
+import os
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from msgspec.structs import replace
 from tests.integration.webhooks.rig import Rig
-from tests.unit.store.rows import PERSON, hit, hit_row, send_id, send_row
+from tests.unit.store.rows import PERSON, hit, hit_row, send_row
 
 from waypost.db.outbox import SendEvent, rows
 from waypost.db.states import SendState
 from waypost.events.client_parser import ClientParser
 from waypost.events.hit import HitKind, Outcome
+from waypost.events.ids import uuid7
 from waypost.events.notice import NoticeType
 from waypost.events.verdict import VerdictClass
 from waypost.links.token import Privacy
@@ -67,6 +69,11 @@ def collector(spool, store, tell):
     counts = Counts()
     enricher = Enricher([client_step(ClientParser())], counts)
     return Collector(spool, store, enricher, counts, now=lambda: datetime.now(UTC), tell=tell)
+
+
+def send_id():
+    """Of a send that was made just now: nobody looks whether it is still kept."""
+    return uuid7(int(datetime.now(UTC).timestamp() * 1000), os.urandom(10))
 
 
 def click(account, send, **fields):

@@ -5,10 +5,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event as database_event
 from tests.integration.webhooks.rig import AFTER_VERDICT, Rig
+from torture.load import send_id
+from torture.told import fill
 
+from waypost.db.erasing import delete_sends
 from waypost.db.states import EndpointState, NoticeState, WebhookFormat
 from waypost.db.tables import WebhookEndpoint
-from waypost.events.notice import NoticeType
+from waypost.events.notice import NoticeType, Occurrence
 from waypost.events.reclassified import Reclassified
 from waypost.events.verdict import Verdict, VerdictClass
 from waypost.webhooks.notices import VERDICT_WAIT_MAX, Notices
@@ -57,6 +60,24 @@ def test_what_happened_before_the_endpoint_or_too_long_ago_is_not_noted(rig):
     rig.endpoint(account, URL, created_at=rig.now() - timedelta(days=30))
     old = rig.click(account, at=rig.now() - timedelta(days=7, seconds=1))
     assert rig.notices.occurred([old]) == 0
+
+
+def test_a_click_in_mail_whose_send_is_not_kept_any_more_is_not_noted(rig):
+    account, profile = rig.account(1), 1
+    rig.endpoint(account, URL)
+    fill(rig.database, account + 1, profile, range(2))
+    kept, deleted = (rig.click(account, send_id=send_id(number)) for number in range(2))
+    rig.offset = timedelta(days=2)
+    later = [
+        Occurrence(account, each.send_id, rig.click(account).event_id, NoticeType.CLICK, rig.now())
+        for each in (kept, deleted)
+    ]
+    with rig.database.writing() as session:
+        delete_sends(session, [deleted.send_id])
+
+    assert rig.notices.occurred(later) == 1
+    assert rig.notices.reclassified([reclassified(each) for each in later]) == 1
+    assert {each.send_id for each in rig.notices_kept()} == {kept.send_id}
 
 
 def test_without_endpoints_nothing_is_asked_for_two_seconds(rig):
