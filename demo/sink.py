@@ -15,8 +15,9 @@ class Delivered:
 
     def __init__(self, content: bytes) -> None:
         message = email.message_from_bytes(content, policy=email.policy.default)
+        html = message.get_body(("html",))
         # Not get_content(): it would put LF for the CRLF that one message has.
-        self.html = message.get_body(("html",)).get_payload(decode=True).decode("utf-8")
+        self.html = "" if html is None else html.get_payload(decode=True).decode("utf-8")
         self.links = _TRACKED.findall(self.html)
         """Tracked links in source order; those of an Outlook button and its twin are equal."""
         pixel = _PIXEL.search(self.html)

@@ -48,7 +48,7 @@ def routes() -> FastAPI:
         docs_url=None,  # they would load scripts from another company's servers
         redoc_url=None,
         redirect_slashes=False,  # a redirected POST loses its body in many clients
-        # Without Content-Type a body is JSON all the same. The check is against browsers, which send no bearer tokens.
+        # No body has a Content-Type by now (boundary.JsonWhatever).
         strict_content_type=False,
         separate_input_output_schemas=False,
         generate_unique_id_function=lambda route: route.name,

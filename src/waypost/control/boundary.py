@@ -1,4 +1,4 @@
-"""Where refusals and faults become HTTP: the one translation, and the one limit on what comes in."""
+"""Where refusals and faults become HTTP: the one translation, and what holds for every body that comes in."""
 
 import logging
 import secrets
@@ -50,7 +50,25 @@ def install(app: FastAPI) -> None:
     for unavailable in (StoreError, *UNAVAILABLE):
         app.add_exception_handler(unavailable, _unavailable)
     app.add_exception_handler(Exception, _fault)
+    app.add_middleware(JsonWhatever)
     app.add_middleware(BodyLimit, limits={_SEGMENTS: SEGMENT_BYTES_MAX, "": MAX_BODY_BYTES})
+
+
+class JsonWhatever:
+    """ASGI middleware: a body is JSON, whatever `Content-Type` says; `curl --data` says that it is a form.
+
+    Nothing else is taken anyway, and no page in a browser can have another's session abused: that is a bearer token.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Do nothing yet."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on without the header, which the framework takes for JSON."""
+        if scope["type"] == "http":
+            scope = {**scope, "headers": [each for each in scope["headers"] if each[0] != b"content-type"]}
+        await self._app(scope, receive, send)
 
 
 class BodyLimit:

@@ -2,7 +2,6 @@
 
 import json
 
-import httpx
 import pytest
 from sqlalchemy import func, select
 
@@ -309,8 +308,25 @@ def test_a_fault_of_ours_answers_in_the_same_form_and_tells_nothing(api, tenant)
     assert "secret" not in answer.text
 
 
-def test_a_body_without_content_type_is_read_as_json(tenant):
-    answer = tenant.client.post(SEND, content=b'{"subject": 1}', headers=tenant.headers)
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        None,
+        "application/json; charset=utf-8",
+        pytest.param("application/x-www-form-urlencoded", id="what curl --data says"),
+        "text/plain",
+        "nonsense",
+    ],
+)
+def test_a_body_is_json_whatever_its_content_type_says(tenant, content_type):
+    said = {} if content_type is None else {"Content-Type": content_type}
 
-    assert isinstance(answer, httpx.Response)
+    answer = tenant.client.post(SEND, content=b'{"subject": 1}', headers=tenant.headers | said)
+
     assert "subject: must be a string" in answer.json()["message"]
+
+
+def test_a_form_is_said_to_be_no_json(tenant):
+    answer = tenant.client.post(SEND, data={"subject": "Hello"}, headers=tenant.headers)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, 40001)
