@@ -43,7 +43,9 @@ COMMANDS = {
     ),
     "geoip": _Mounted("waypost.cli.geoip:geoip", "Fetch the databases that tell where readers are.", "server"),
     "who": _Mounted("waypost.cli.who:who", "Did she click? Every send to an address, with its clicks.", "server"),
-    "events": _Mounted("waypost.cli.events:events", "Look up again where and with what stored events were.", "server"),
+    "events": _Mounted(
+        "waypost.cli.events:events", "Show events as they are stored; work out anew what they tell.", "server"
+    ),
     "erase": _Mounted("waypost.cli.erase:erase", "Erase every trace of a recipient's address.", "server"),
     "api-keys": _Mounted("waypost.cli.api_keys:api_keys", "Create, list and revoke API keys.", "server"),
 }

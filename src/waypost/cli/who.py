@@ -97,7 +97,7 @@ def _in_short(address: str, sends: Sequence[SentTo], untold: Collection[UUID]) -
     but = f" Of {silent} others it is not known: {_UNTOLD}." if silent else ""
     if any(each.clicks for each in sends):
         return f"No: machines followed links of what was sent to {address}, and no person is known to.{but}"
-    return f"No: nobody followed a link of the {len(sends) - silent} shown that were sent to {address}.{but}"
+    return f"No: nobody followed a link in what was sent to {address} ({len(sends) - silent} shown).{but}"
 
 
 def _row(sent: SentTo, *, told: bool) -> tuple[str, ...]:

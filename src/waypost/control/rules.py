@@ -19,6 +19,14 @@ _RULES: Mapping[str, str] = MappingProxyType(
         "dict_type": "must be a JSON object",
     }
 )
+_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "Input should be": "must be",
+        "String should have": "must have",
+        "List should have": "must have",
+        " after validation": "",
+    }
+)
 # pydantic's last step to a key, as opposed to what stands under it.
 _KEY = "[key]"
 
@@ -61,4 +69,6 @@ def _field(location: Sequence[int | str]) -> str:
 
 def _rule(problem: Mapping[str, Any]) -> str:
     message: str = _RULES.get(problem["type"]) or problem["msg"]
-    return message.replace("Input should be", "must be").replace("String should have", "must have")
+    for theirs, ours in _WORDS.items():
+        message = message.replace(theirs, ours)
+    return message

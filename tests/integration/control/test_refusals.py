@@ -69,7 +69,7 @@ def nothing_is_stored(api):
         ("click_tracking", [], "must be true, false"),
         ("tags", "one", "must be a list"),
         ("tags", {"a": 1}, "must be a list"),
-        ("tags", ["x"] * 257, "at most 256 items"),
+        ("tags", ["x"] * 257, "must have at most 256 items, not 257"),
         ("tags[1]", ["x", "y" * 257], "at most 256 characters"),
         ("tags[1]", ["x", 7], "must be a string"),
         ("tags[0]", ["a\rb"], "control characters (found U+000D)"),

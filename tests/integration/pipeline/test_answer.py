@@ -165,14 +165,12 @@ def test_who_says_no_only_where_a_click_would_be_known(run, store, account, owne
     sent(100)
     sent(10, privacy_mode=PrivacyMode.IDENTIFIED)
     said = run("who", address).output
-    assert said.startswith(
-        f"No: nobody followed a link of the 2 shown that were sent to {address}. Of 3 others it is not"
-    )
+    assert said.startswith(f"No: nobody followed a link in what was sent to {address} (2 shown). Of 3 others it is not")
 
     with control.writing() as session:
         session.get_one(Account, account).event_days = 30
     said = run("who", address).output
-    assert "of the 1 shown" in said
+    assert "(1 shown)" in said
     assert "Of 4 others it is not known" in said
 
 
