@@ -18,6 +18,7 @@ from waypost.edge.app import CONNECTIONS_MAX, EdgeApp, listening_socket, serve
 from waypost.edge.decide import Edge
 from waypost.edge.facts import WatchedFacts
 from waypost.edge.forwarded import Front
+from waypost.events.ids import Randomness
 from waypost.fleet.courier import WORKER
 from waypost.keyfile.snapshot import snapshot_path
 from waypost.spool import SpoolInUseError
@@ -88,7 +89,9 @@ async def _run(
         listening = (
             listening_socket(settings.edge.listen, shared=True) if listener is None else socket.socket(fileno=listener)
         )
-        app = EdgeApp(facts, spool, seen=counters.seen, now=lambda: datetime.now(UTC), randomness=os.urandom)
+        app = EdgeApp(
+            facts, spool, seen=counters.seen, now=lambda: datetime.now(UTC), randomness=Randomness(os.urandom)
+        )
         # In this order: whoever adds a key sees a worker that lacks it, or the worker sees the key before it serves.
         counters.report(_status(facts(), segments, connections=0))
         facts.look()
