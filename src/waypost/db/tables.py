@@ -29,7 +29,7 @@ from waypost.db.states import (
     WebhookFormat,
     WebhookTiming,
 )
-from waypost.db.types import Json, Number, SearchWords, UtcDateTime, ZlibJson, ZlibText, enum_of
+from waypost.db.types import CompressedJson, CompressedText, Json, Number, SearchWords, UtcDateTime, enum_of
 from waypost.events.notice import NoticeType
 from waypost.fleet.snapshot import BlockKind
 from waypost.links.token import IpPolicy
@@ -330,14 +330,14 @@ class Content(Base, kw_only=True):
     content_id: Mapped[int] = mapped_column(Number, primary_key=True, init=False)
     account: Mapped[int | None] = mapped_column(Number, default=None)
     """Whose it is, for its retention. No foreign key: its sends have one. None: the release before wrote it."""
-    html: Mapped[str | None] = mapped_column(ZlibText)
-    text: Mapped[str | None] = mapped_column(ZlibText)
+    html: Mapped[str | None] = mapped_column(CompressedText)
+    text: Mapped[str | None] = mapped_column(CompressedText)
     headers: Mapped[list[list[str]] | dict[str, str] | None] = mapped_column(Json, default=None)
     """Further header fields: pairs of name and value, in their order. An earlier release kept an object, whose order
     PostgreSQL does not keep."""
     addressees: Mapped[dict[str, list[list[str]]] | None] = mapped_column(Json, default=None)
     """Whom the header names where that is not the recipient alone: pairs of name and address for `to` and `cc`."""
-    report: Mapped[dict[str, Any] | None] = mapped_column(ZlibJson, default=None)
+    report: Mapped[dict[str, Any] | None] = mapped_column(CompressedJson, default=None)
     """The rewrite report, as answered when the message was accepted; None without click tracking."""
     created_at: Mapped[datetime]
 
@@ -421,7 +421,7 @@ class IdempotencyKey(Base, kw_only=True):
     request_digest: Mapped[str] = mapped_column(String(64))
     """SHA-256 of the route and what was asked, hex."""
     status: Mapped[int]
-    answer: Mapped[str] = mapped_column(ZlibText)
+    answer: Mapped[str] = mapped_column(CompressedText)
     """The body, JSON."""
     created_at: Mapped[datetime] = mapped_column(index=True)
 
@@ -432,7 +432,7 @@ class Report(Base, kw_only=True):
     __tablename__ = "reports"
 
     send_id: Mapped[UUID] = mapped_column(ForeignKey("sends.send_id", ondelete="CASCADE"), primary_key=True)
-    report: Mapped[dict[str, Any]] = mapped_column(ZlibJson)
+    report: Mapped[dict[str, Any]] = mapped_column(CompressedJson)
     created_at: Mapped[datetime] = mapped_column(index=True)
 
 

@@ -1,6 +1,8 @@
 """The control database on SQLite and on PostgreSQL: the same promises on both."""
 
+import sys
 import threading
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from uuid import uuid4
@@ -15,6 +17,11 @@ from tests.older import make_older
 from waypost.db import UNAVAILABLE, Database, UnknownRevisionError, create_engine, database_url, migrate
 from waypost.db.states import AccountState, OutboxTopic, ProfileState, SendState
 from waypost.db.tables import Account, ApiKey, Base, Block, Content, Outbox, Profile, Report, Send
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 NOW = datetime(2026, 3, 29, 1, 30, 15, 123456, UTC)
 
@@ -204,6 +211,37 @@ def test_content_and_reports_come_back_character_for_character(database):
         assert (read.tags, read.state) == (["ünï", "b"], SendState.ACCEPTED)
         stored = session.scalars(text("SELECT length(html) FROM contents")).one()
     assert stored < len(html) / 10
+
+
+def _content(database, html):
+    """The number of a content."""
+    with database.writing() as session:
+        session.add(content := Content(html=html, text=None, report={"links": []}, created_at=NOW))
+        session.flush()
+        return content.content_id
+
+
+def test_content_and_reports_that_zlib_has_compressed_are_read(database):
+    number = _content(database, "<p>later</p>")
+    with database.writing() as session:
+        earlier = {"html": zlib.compress("<p>é</p>".encode()), "report": zlib.compress(b'{"links": [1]}')}
+        session.execute(text("UPDATE contents SET html = :html, report = :report"), earlier)
+
+    with database.reading() as session:
+        content = session.get_one(Content, number)
+        assert (content.html, content.report) == ("<p>é</p>", {"links": [1]})
+
+
+def test_content_that_was_altered_on_the_disk_is_an_error_and_no_mail(database):
+    number = _content(database, "".join(f"<p>{number * 7919}</p>" for number in range(1000)))
+    with database.writing() as session:
+        stored = session.execute(text("SELECT html FROM contents")).scalar_one()
+        middle = len(stored) // 2
+        altered = stored[:middle] + bytes([stored[middle] ^ 1]) + stored[middle + 1 :]
+        session.execute(text("UPDATE contents SET html = :html"), {"html": altered})
+
+    with database.reading() as session, pytest.raises(zstd.ZstdError):
+        session.get_one(Content, number)
 
 
 def test_states_are_stored_as_their_api_names(database):

@@ -230,7 +230,7 @@ def break_composing(_install, monkeypatch):
 
 def damage_content(install, _monkeypatch):
     with install.database.writing() as session:
-        session.execute(text("UPDATE contents SET text = :nothing WHERE content_id = 1"), {"nothing": b"not zlib"})
+        session.execute(text("UPDATE contents SET text = :nothing WHERE content_id = 1"), {"nothing": b"damaged"})
 
 
 @pytest.mark.parametrize("fault", [break_composing, damage_content])
