@@ -1,21 +1,23 @@
 """A route for most of the requests there are, which reads them without FastAPI's dependencies.
 
 Solving those takes the event loop about as long as all else it does for a send. What a request is refused for is said
-by FastAPI all the same: a request that is not as it should be goes the usual way.
+by FastAPI all the same: a request that is not as it should be goes the usual way. So does one whose session, as an
+earlier request found it, is not confirmed by the transaction that does what it asks.
 """
 
-import json
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
+import msgspec
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 
 from waypost.control.context import control_of
+from waypost.control.errors import UnconfirmedError
 from waypost.control.idempotency import KEY
-from waypost.control.oauth.bearer import require
-from waypost.control.oauth.service import principal_of
+from waypost.control.oauth.bearer import is_allowed, require
+from waypost.control.oauth.service import principal_of, unconfirmed_principal_of
 from waypost.control.permissions import Permission
 
 _BEARER = "Bearer "
@@ -41,17 +43,20 @@ def direct_route(model: type[BaseModel], permission: Permission) -> type[APIRout
                     return await usual(request)
                 received = await request.body()  # kept in the request: the usual way finds it there
                 try:
-                    said = json.loads(received)
-                except (ValueError, RecursionError):
+                    said = msgspec.json.decode(received)
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                     return await usual(request)
                 control = control_of(request)
-                principal = await principal_of(control, authorization.removeprefix(_BEARER).strip())
-                require(principal, permission)
+                token = authorization.removeprefix(_BEARER).strip()
+                principal = unconfirmed_principal_of(control, token)
+                if principal is None or not (principal.is_approved and is_allowed(principal, permission)):
+                    principal = await principal_of(control, token)
+                    require(principal, permission)
                 try:
                     body = model.model_validate(said)
-                except ValidationError:
+                    return await endpoint(control, principal, body, key)
+                except (ValidationError, UnconfirmedError):
                     return await usual(request)
-                return await endpoint(control, principal, body, key)
 
             return handle
 

@@ -19,6 +19,7 @@
     └── LaterError                   not now; says when to come again
         ├── TooManyAttemptsError     too often
         └── UnavailableError         something this needs is not there
+    UnconfirmedError                 no refusal: what is known from an earlier request may not be true any more
 
 Messages are plain sentences for the client; they never quote what it sent unless that has been validated.
 """
@@ -30,6 +31,10 @@ from waypost.db.states import AccountState, Role
 
 # smtpd-compatible clients send attachments elsewhere; 10 MB of HTML is a hundred times what Gmail shows.
 MAX_BODY_BYTES = 10 * 1024 * 1024
+
+
+class UnconfirmedError(Exception):
+    """What an earlier request knew of a session was not confirmed: nothing was done, and it has to be read anew."""
 
 
 class Code(IntEnum):

@@ -13,11 +13,12 @@ from fastapi import FastAPI, Response
 from waypost.control import boundary
 from waypost.control.context import ControlParts
 from waypost.control.direct import direct_route
+from waypost.control.errors import UnconfirmedError
 from waypost.control.fields import RequestModel, Subject
 from waypost.control.idempotency import KeyHeader
 from waypost.control.oauth.bearer import Sender
 from waypost.control.permissions import Permission
-from waypost.db.states import Role
+from waypost.db.states import AccountState, Role
 
 NOW = datetime(2026, 3, 29, tzinfo=UTC)
 SESSIONS = {"sender": UUID(int=1), "reader": UUID(int=2), "revoked": UUID(int=3)}
@@ -34,6 +35,8 @@ class Asked(RequestModel):
 async def endpoint(
     control: ControlParts, principal: Sender, body: Asked, idempotency_key: KeyHeader = None
 ) -> Response:
+    if principal.unconfirmed not in {None, *ROLES}:
+        raise UnconfirmedError
     return Response(json.dumps([control.settings, principal.role, body.subject, idempotency_key]), 202)
 
 
@@ -42,12 +45,22 @@ def verify(token):
 
 
 async def find(session_id):
-    role = ROLES.get(session_id)
-    return role and (SimpleNamespace(role=role), SimpleNamespace())
+    return as_found(ROLES.get(session_id))
 
 
-@pytest.fixture(scope="module")
-def app():
+def as_found(role, state=AccountState.APPROVED):
+    return role and (SimpleNamespace(role=role), SimpleNamespace(state=state))
+
+
+KNOWN = {
+    "nothing is known": lambda _: None,
+    "known as it is, the revoked one as it was": lambda session_id: as_found(ROLES.get(session_id, Role.SEND_ONLY)),
+    "known of before the account was approved": lambda _: as_found(Role.SEND_ONLY, AccountState.PENDING),
+}
+
+
+@pytest.fixture(scope="module", params=KNOWN.values(), ids=KNOWN)
+def app(request):
     made = FastAPI(strict_content_type=False)
     boundary.install(made)
     made.post("/usual")(endpoint)
@@ -57,7 +70,7 @@ def app():
     made.state.control = SimpleNamespace(
         settings="these",
         signing_keys=SimpleNamespace(verify=verify),
-        sessions=SimpleNamespace(find=find),
+        sessions=SimpleNamespace(find=find, found_before=request.param),
         sources=SimpleNamespace(now=lambda: NOW),
     )
     return made

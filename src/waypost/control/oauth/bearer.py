@@ -29,13 +29,18 @@ async def _authenticated(
     raise BearerInvalidError
 
 
+def is_allowed(principal: Principal, *needed: Permission) -> bool:
+    """Whether the principal's role has one of these."""
+    return not PERMISSIONS[principal.role].isdisjoint(needed)
+
+
 def require(principal: Principal, *needed: Permission) -> None:
     """Stop here unless the principal's role has one of these.
 
     Raises:
         RoleForbidsError: it has none.
     """
-    if PERMISSIONS[principal.role].isdisjoint(needed):
+    if not is_allowed(principal, *needed):
         raise RoleForbidsError(principal.role, *needed)
 
 

@@ -2,8 +2,10 @@
 
 import hashlib
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, select, update
@@ -34,11 +36,19 @@ class Principal:
     api_key: ApiKey
     expires_at: datetime
     """Of the access token."""
+    unconfirmed: UUID | None = None
+    """None; or the session, when all this was read for an earlier request: what is done for this one has to confirm, in
+    its transaction, that neither session nor key was revoked and that the account is approved."""
 
     @property
     def role(self) -> Role:
         """Of the key."""
         return self.api_key.role
+
+    @property
+    def is_approved(self) -> bool:
+        """Whether the account may send."""
+        return self.account.state is AccountState.APPROVED
 
     def require_approved(self) -> None:
         """Stop here unless the account may send.
@@ -46,7 +56,7 @@ class Principal:
         Raises:
             AccountNotApprovedError: it may not.
         """
-        if self.account.state is not AccountState.APPROVED:
+        if not self.is_approved:
             raise AccountNotApprovedError(self.account.state, self.account.rejected_reason)
 
 
@@ -151,8 +161,22 @@ async def principal_of(control: Control, access_token: str) -> Principal:
     found = await control.sessions.find(UUID(claims["sid"]))
     if found is None:
         raise BearerInvalidError
+    return _principal(found, claims)
+
+
+def unconfirmed_principal_of(control: Control, access_token: str) -> Principal | None:
+    """Whom an access token stood for when an earlier request came with it; None when none did, or it is not good."""
+    claims = control.signing_keys.verify(access_token)
+    if claims is None:
+        return None
+    session_id = UUID(claims["sid"])
+    found = control.sessions.found_before(session_id)
+    return None if found is None else _principal(found, claims, unconfirmed=session_id)
+
+
+def _principal(found: tuple[ApiKey, Account], claims: Mapping[str, Any], unconfirmed: UUID | None = None) -> Principal:
     api_key, account = found
-    return Principal(account, api_key, datetime.fromtimestamp(claims["exp"], tz=control.sources.now().tzinfo))
+    return Principal(account, api_key, datetime.fromtimestamp(claims["exp"], tz=UTC), unconfirmed)
 
 
 def _grant(control: Control, account: Account, api_key: ApiKey, session: AuthSession, refresh_token: str) -> Grant:

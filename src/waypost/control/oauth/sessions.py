@@ -12,16 +12,17 @@ from waypost.db.together import Together
 # More than there are sessions in use at the same time, on most installs; SQL takes thousands.
 REQUESTS_TOGETHER = 256
 
+# As many as there are tokens whose signature is remembered.
+REMEMBERED_SESSIONS = 1024
+
+NOT_REVOKED = (AuthSession.revoked_at.is_(None), ApiKey.revoked_at.is_(None))
+
 # Run at each request, and made once: putting a statement together takes longer than SQLite takes to answer it.
 _LIVE = (
     select(AuthSession.public_id, ApiKey, Account)
     .join(ApiKey, AuthSession.api_key == ApiKey.number)
     .join(Account, ApiKey.account == Account.number)
-    .where(
-        AuthSession.public_id.in_(bindparam("session_ids", expanding=True)),
-        AuthSession.revoked_at.is_(None),
-        ApiKey.revoked_at.is_(None),
-    )
+    .where(AuthSession.public_id.in_(bindparam("session_ids", expanding=True)), *NOT_REVOKED)
 )
 
 
@@ -38,10 +39,22 @@ class Sessions:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._together = Together(self._find, REQUESTS_TOGETHER)
+        self._found: dict[UUID, tuple[ApiKey, Account]] = {}
 
     async def find(self, session_id: UUID) -> tuple[ApiKey, Account] | None:
         """Key and account of a session; None when it, or its key, was revoked."""
-        return await self._together.do(session_id)
+        found = await self._together.do(session_id)
+        if found is None:
+            self._found.pop(session_id, None)
+            return None
+        if len(self._found) >= REMEMBERED_SESSIONS:
+            self._found.clear()
+        self._found[session_id] = found
+        return found
+
+    def found_before(self, session_id: UUID) -> tuple[ApiKey, Account] | None:
+        """Key and account of a session as an earlier request found them: both may have changed since."""
+        return self._found.get(session_id)
 
     def _find(self, session_ids: Sequence[UUID]) -> list[tuple[ApiKey, Account] | None]:
         with self._database.reading() as session:

@@ -1,16 +1,17 @@
 """Taking messages in: what the 202 promises."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from anyio import to_thread
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
-from waypost.control.errors import NoActiveProfileError
+from waypost.control.errors import NoActiveProfileError, UnconfirmedError
 from waypost.control.fields import domain_of
 from waypost.control.idempotency import AnsweredError, Answers, KeyedRequest
 from waypost.control.links.planning import LinkPlan, plan_links
@@ -60,6 +61,7 @@ class Order:
 
     Attributes:
         account: number of the sender's, which may send.
+        unconfirmed: the session of its request, if that is still to be confirmed; else None.
         message: what all get.
         recipients: who they are.
         addressees: whom the header names; None: each recipient sees herself alone.
@@ -68,11 +70,16 @@ class Order:
     """
 
     account: int
+    unconfirmed: UUID | None
     message: Message
     recipients: Sequence[NewRecipient]
     addressees: Addressees | None
     request: KeyedRequest | None
     view_of: Callable[[Taken], BaseModel]
+
+
+_SenderKey = tuple[int, str, UUID | None]
+"""Account, domain, and the session that is to be confirmed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +92,11 @@ class _Offered:
     content: dict[str, Any]
     attachments: list[dict[str, Any]]
     at: datetime
+
+    @property
+    def sender(self) -> _SenderKey:
+        """What it is to be sent with."""
+        return self.order.account, self.domain, self.order.unconfirmed
 
     @property
     def bytes(self) -> int:
@@ -118,6 +130,7 @@ class Acceptance:
         Raises:
             NoActiveProfileError: the account may not send for the domain of `from_email_address`.
             AnsweredError: the request was answered before.
+            UnconfirmedError: its session has ended, or there is another reason for not taking it in.
         """
         offered = await to_thread.run_sync(self._offered, order)
         if len(order.recipients) == 1 and offered.bytes <= BYTES_TOGETHER:
@@ -175,12 +188,7 @@ class Acceptance:
     def _write(self, session: Session, offered: Sequence[_Offered]) -> list[Taken | Exception]:
         answered = self._answers.given(session, {each.order.request for each in offered if each.order.request})
         senders = _senders(session, offered)
-        outcomes = [
-            AnsweredError()
-            if each.order.request in answered
-            else self._kept(each, senders[each.order.account, each.domain])
-            for each in offered
-        ]
+        outcomes = [self._kept(each, senders[each.sender], answered) for each in offered]
         if kept := [each for each in outcomes if isinstance(each, Kept)]:
             store(session, kept)
         taken = [_taken(each, outcome) for each, outcome in zip(offered, outcomes, strict=True)]
@@ -194,8 +202,14 @@ class Acceptance:
         )
         return taken
 
-    def _kept(self, offered: _Offered, sender: Sender | NoActiveProfileError) -> Kept | NoActiveProfileError:
-        if isinstance(sender, NoActiveProfileError):
+    def _kept(
+        self, offered: _Offered, sender: Sender | Exception, answered: Collection[KeyedRequest]
+    ) -> Kept | Exception:
+        if isinstance(sender, UnconfirmedError):  # before all else: nobody may be told what was answered to others
+            return sender
+        if offered.order.request in answered:
+            return AnsweredError()
+        if isinstance(sender, Exception):
             return sender
         sends = [
             send_row(self._sources, sender, offered.order.message, recipient, planned=offered.planned, now=offered.at)
@@ -205,14 +219,14 @@ class Acceptance:
         return Kept(sender, offered.content, offered.attachments, sends, facts)
 
 
-def _senders(session: Session, offered: Iterable[_Offered]) -> dict[tuple[int, str], Sender | NoActiveProfileError]:
+def _senders(session: Session, offered: Iterable[_Offered]) -> dict[_SenderKey, Sender | Exception]:
     """What each account sends with for each domain, looked up once: most messages of a round are of one or two."""
-    found: dict[tuple[int, str], Sender | NoActiveProfileError] = {}
-    for account, domain in {(each.order.account, each.domain) for each in offered}:
+    found: dict[_SenderKey, Sender | Exception] = {}
+    for key in {each.sender for each in offered}:
         try:
-            found[account, domain] = sender_of(session, account, domain)
-        except NoActiveProfileError as error:
-            found[account, domain] = error
+            found[key] = sender_of(session, *key)
+        except (NoActiveProfileError, UnconfirmedError) as error:
+            found[key] = error
     return found
 
 

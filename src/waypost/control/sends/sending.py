@@ -34,6 +34,7 @@ async def send(control: ControlParts, principal: Sender, body: NewSend, idempote
     async def act(remember: Remember) -> SendView:
         order = Order(
             account=principal.account.number,
+            unconfirmed=principal.unconfirmed,
             message=body,
             recipients=recipients_of(body),
             addressees=addressees_of(body),
@@ -71,6 +72,7 @@ async def send_batch(
     async def act(remember: Remember) -> BatchView:
         order = Order(
             account=principal.account.number,
+            unconfirmed=principal.unconfirmed,
             message=body,
             recipients=[each for each in recipients if isinstance(each, NewRecipient)],
             addressees=None,

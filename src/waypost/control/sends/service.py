@@ -47,7 +47,7 @@ async def accept(control: Control, principal: Principal, order: Order) -> Taken:
         NoActiveProfileError: nor may the domain of `from_email_address`.
         AnsweredError: the request was answered before.
     """
-    principal.require_approved()
+    principal.require_approved()  # one that is unconfirmed was, and is looked at once more in there
     return await control.acceptance.take(order)
 
 
