@@ -138,7 +138,8 @@ class Plan:
     def report(self, rendered: str | None = None) -> Report:
         """The rewrite report. Its size is that of `rendered`; without it, of what rendering is expected to give."""
         if rendered is None:
-            rendered = self.render(lambda link: "x" * (len(link.destination) + TYPICAL_GROWTH))
+            values = sum(len(link.destination) + TYPICAL_GROWTH for link in self.tracked)
+            rendered = "".join((*self._fixed, "x" * values))  # as long as that, whichever value stands where
         html_size = size.measure(rendered)
         return {
             "tracked": len(self.tracked),

@@ -1,6 +1,8 @@
 """Taking messages in: what the 202 promises."""
 
+import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -30,6 +32,8 @@ from waypost.links.keyring import Keyring
 MESSAGES_TOGETHER = 64
 # Writing this much takes as long as writing all messages of a usual round: no other message is to wait for it.
 BYTES_TOGETHER = 1024 * 1024
+# As many as FastAPI has threads: a few large messages hold up no small one.
+PLANNED_AT_ONCE = 40
 
 NOTHING_PLANNED = LinkPlan(report=None, tracked=[])
 
@@ -120,6 +124,7 @@ class Acceptance:
         self._keyring = keyring
         self._answers = Answers(sources)
         self._together = Together(self._keep, MESSAGES_TOGETHER)
+        self._threads = ThreadPoolExecutor(PLANNED_AT_ONCE, thread_name_prefix="plan")
 
     async def take(self, order: Order) -> Taken:
         """Take a message in for its recipients: all of them or none.
@@ -132,7 +137,7 @@ class Acceptance:
             AnsweredError: the request was answered before.
             UnconfirmedError: its session has ended, or there is another reason for not taking it in.
         """
-        offered = await to_thread.run_sync(self._offered, order)
+        offered = await asyncio.get_running_loop().run_in_executor(self._threads, self._offered, order)
         if len(order.recipients) == 1 and offered.bytes <= BYTES_TOGETHER:
             return await self._together.do(offered)
         [taken] = await to_thread.run_sync(self._keep, [offered])
