@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import os
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from tests.postgresql import running
 
 from waypost.config import load
 from waypost.control.install import open_install
-from waypost.control.sends.acceptance import Acceptance
+from waypost.control.sends.acceptance import Acceptance, Order
 from waypost.control.sends.schema import NewSend
+from waypost.control.sends.views import accepted_view
 from waypost.control.sources import SYSTEM
 from waypost.db.tables import Content
 from waypost.keyfile import create_keyring, keyring_path
@@ -56,7 +58,17 @@ async def fill(account: int, acceptance: Acceptance, count: int, body: dict[str,
                     "tags": ["newsletter", f"campaign-{number % 500}"],
                 }
             )
-            await acceptance.take(account, send, [send], lambda _session, _taken: None)
+            await acceptance.take(
+                Order(
+                    account=account,
+                    unconfirmed=None,
+                    message=send,
+                    recipients=[send],
+                    addressees=None,
+                    request=None,
+                    view_of=partial(accepted_view, send),
+                )
+            )
 
     await asyncio.gather(*(work() for _ in range(AT_ONCE)))
 
