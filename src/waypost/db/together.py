@@ -24,7 +24,7 @@ class Together(Generic[Asked, Done]):
     def __init__(self, act: Callable[[Sequence[Asked]], Sequence[Done | Exception]], most: int) -> None:
         self._act = act
         self._most = most
-        # Its own: no round waits for routes that do something slow. And anyio's way into a thread takes twice the CPU.
+        # Its own: no round waits for routes that do something slow. And anyio's way into a thread takes more CPU.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="together")
         self._waiting: deque[tuple[Asked, asyncio.Future[Done]]] = deque()
         self._rounds: asyncio.Task[None] | None = None
