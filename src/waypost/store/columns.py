@@ -13,11 +13,10 @@ from waypost.events.hit import Outcome
 from waypost.events.location import Location
 from waypost.events.name import EventName
 from waypost.events.verdict import Reason, Verdict, VerdictClass
-from waypost.store.rows import Event, EventLink, HitRow, SendEventRow, SendRow, SentLink
+from waypost.store.rows import Event, EventLink, SendEventRow, SendRow, SentLink
 
 # Stands for "no send": a nullable column costs a second file and loses the primary key.
 NO_SEND: Final = UUID(int=0)
-_USER_AGENT: Final = "user-agent"
 
 Row = TypeVar("Row")
 
@@ -53,64 +52,18 @@ def location_values(location: Location) -> tuple[object, ...]:
         location.country,
         location.region,
         location.city,
-        _degrees(location.latitude),
-        _degrees(location.longitude),
+        degrees(location.latitude),
+        degrees(location.longitude),
         location.time_zone,
         location.asn,
         location.as_organisation,
     )
 
 
-def _degrees(known: float | None) -> float:
+def degrees(known: float | None) -> float:
     """As it is stored: NaN is unknown, for a nullable column costs a file and a second look at every row."""
     return math.nan if known is None else known
 
-
-def _other_headers(row: HitRow) -> dict[str, str]:
-    return {name: value for name, value in row.hit.headers.items() if name != _USER_AGENT}
-
-
-HIT_COLUMNS: Final[tuple[Column[HitRow], ...]] = (
-    Column("event_id", attrgetter("hit.event_id")),
-    Column("event", attrgetter("hit.kind")),
-    Column("outcome", attrgetter("hit.outcome")),
-    Column("occurred_at", attrgetter("hit.occurred_at")),
-    Column("received_at", attrgetter("received_at")),
-    Column("account", attrgetter("hit.account")),
-    Column("profile", attrgetter("hit.profile")),
-    Column("send_id", lambda row: row.hit.send_id or NO_SEND),
-    Column("link_index", attrgetter("hit.link_index")),
-    Column("destination", attrgetter("hit.destination")),
-    Column("link_domain", attrgetter("hit.link_domain")),
-    Column("edge", attrgetter("hit.edge")),
-    Column("segment", attrgetter("segment")),
-    Column("record", attrgetter("record")),
-    Column("client_address", attrgetter("hit.client_address")),
-    Column("user_agent", lambda row: row.hit.headers.get(_USER_AGENT, "")),
-    Column("headers", _other_headers),
-    Column("browser", attrgetter("client.browser")),
-    Column("browser_version", attrgetter("client.browser_version")),
-    Column("os", attrgetter("client.os")),
-    Column("os_version", attrgetter("client.os_version")),
-    Column("device", attrgetter("client.device")),
-    Column("device_type", attrgetter("client.device_type")),
-    Column("image_proxy", lambda row: row.client.image_proxy or ""),
-    Column("country", attrgetter("location.country")),
-    Column("region", attrgetter("location.region")),
-    Column("city", attrgetter("location.city")),
-    Column("latitude", lambda row: _degrees(row.location.latitude)),
-    Column("longitude", lambda row: _degrees(row.location.longitude)),
-    Column("time_zone", attrgetter("location.time_zone")),
-    Column("asn", attrgetter("location.asn")),
-    Column("as_organisation", attrgetter("location.as_organisation")),
-    Column("unenriched", attrgetter("unenriched")),
-    Column("cleared", attrgetter("cleared")),
-    Column("verdict", attrgetter("verdict.verdict_class")),
-    Column("verdict_score", attrgetter("verdict.score")),
-    Column("verdict_reasons", attrgetter("verdict.reasons")),
-    Column("verdict_final", attrgetter("verdict.final")),
-    Column("verdict_rules", attrgetter("verdict.rules_version")),
-)
 
 SEND_EVENT_COLUMNS: Final[tuple[Column[SendEventRow], ...]] = (
     Column("event_id", attrgetter("event_id")),

@@ -10,7 +10,6 @@ from waypost.events.name import EventName
 from waypost.store import queries
 from waypost.store.analysis import Analysis
 from waypost.store.columns import (
-    HIT_COLUMNS,
     SEND_COLUMNS,
     SEND_EVENT_COLUMNS,
     Column,
@@ -23,6 +22,7 @@ from waypost.store.erasing import StoredErasing
 from waypost.store.export import Export
 from waypost.store.failures import failures
 from waypost.store.history import History
+from waypost.store.hit_table import hit_table
 from waypost.store.lookup import Lookup
 from waypost.store.migrate import migrate, shipped
 from waypost.store.reading import Glance, Reader
@@ -106,8 +106,9 @@ class EventStore:
         Raises:
             StoreRefused: a row that cannot be held; none of them was stored.
         """
-        with self._writing:
-            self._insert("events", HIT_COLUMNS, rows)
+        if rows:
+            with self._writing, failures("insert into events"):
+                self._connection.writer.insert_arrow("events", hit_table(rows))
 
     def insert_sends(self, rows: Sequence[SendRow]) -> None:
         """Store sends; one that is there already is replaced by the same."""

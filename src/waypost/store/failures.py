@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from clickhouse_connect.driver.exceptions import DataError, Error
+from pyarrow import ArrowInvalid  # type: ignore[import-untyped]
 
 from waypost.store.errors import StoreFailed, StoreRefused
 
@@ -18,7 +19,7 @@ def failures(operation: str) -> Iterator[None]:
     """
     try:
         yield
-    except (DataError, UnicodeEncodeError) as error:
+    except (DataError, ArrowInvalid, OverflowError, UnicodeEncodeError) as error:
         raise StoreRefused(operation, str(error)) from error
     except Error as error:
         raise StoreFailed(operation, str(error)) from error
