@@ -18,6 +18,7 @@ from struct import Struct
 from zlib import crc32
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from waypost.events.hit import Hit
 from waypost.spool.errors import UnreadableSegmentError
@@ -30,6 +31,8 @@ RECORD_MARKER = b"\xc1WR\x1e"
 TRAILER_MARKER = b"\xc1WT\x1e"
 RECORD_BYTES_MAX = 65_536
 """Largest payload. The edge caps its fields at about 9 KB together; a longer length is damage, not a record."""
+
+_PAYLOAD_BYTES_MAX = {RECORD_MARKER: RECORD_BYTES_MAX, TRAILER_MARKER: 0}
 
 _FRAME = Struct("<4sIII")
 _CHECKED = Struct("<II")
@@ -175,13 +178,13 @@ def scan(data: bytes, name: str) -> Scan:
             damaged.append(Damage(DamageReason.FRAME, position, found - position))
             position = found
             continue
-        length, number = frame
-        if data.startswith(TRAILER_MARKER, position):
+        marker, length, number = frame
+        position += FRAME_BYTES
+        if marker == TRAILER_MARKER:
             trailer = number
-            position += FRAME_BYTES
             continue
-        frames.append((number, position + FRAME_BYTES, length))
-        position = end = position + FRAME_BYTES + length
+        frames.append((number, position, length))
+        position = end = position + length
     return Scan(header, frames, damaged, end, trailer)
 
 
@@ -189,7 +192,7 @@ def trailer_records(data: bytes, name: str) -> int | None:
     """The count of the trailer that `data` ends with; None when it ends with none. Arguments as for `scan`."""
     at = max(0, len(data) - FRAME_BYTES)
     frame = _frame_at(data, at, frame_seed(name)) if data.startswith(TRAILER_MARKER, at) else None
-    return frame[1] if frame else None
+    return frame[2] if frame else None
 
 
 def records_in(data: bytes, name: str) -> int:
@@ -205,6 +208,8 @@ def records_in(data: bytes, name: str) -> int:
 def decode_segment(data: bytes, name: str) -> Segment:
     """Read a sealed segment; arguments as for `scan`.
 
+    Hits with the same headers have them in one object, which nobody may change.
+
     Raises:
         UnreadableSegmentError: `foreign` when neither a header nor a record is good; `version` as `scan`.
     """
@@ -213,11 +218,17 @@ def decode_segment(data: bytes, name: str) -> Segment:
         raise UnreadableSegmentError(name, "foreign", found.known)
     damaged = list(found.damaged)
     records: list[tuple[int, Hit]] = []
+    shared: dict[tuple[str, ...], dict[str, str]] = {}
     for number, offset, length in found.frames:
         try:
-            records.append((number, _decode_hit(data[offset : offset + length])))
+            hit = _decode_hit(data[offset : offset + length])
         except msgspec.DecodeError:
             damaged.append(Damage(DamageReason.PAYLOAD, offset, length))
+            continue
+        # A third of the memory of a hit, and who works out what they mean does it once.
+        headers = hit.headers
+        force_setattr(hit, "headers", shared.setdefault((*headers, *headers.values()), headers))
+        records.append((number, hit))
     if found.trailer is None:
         damaged.append(Damage(DamageReason.TRUNCATED, len(data), 0))
     return Segment(found.header.segment_id if found.header else name, records, damaged, found.known)
@@ -237,20 +248,20 @@ def _read_header(data: bytes, name: str) -> tuple[SegmentHeader | None, int]:
     return _decode_header(payload), start + length
 
 
-def _frame_at(data: bytes, position: int, seed: int) -> tuple[int, int] | None:
-    """(payload length, number) of a good frame at `position`."""
-    if len(data) - position < FRAME_BYTES:
+def _frame_at(data: bytes, position: int, seed: int) -> tuple[bytes, int, int] | None:
+    """(marker, payload length, number) of a good frame at `position`."""
+    start = position + FRAME_BYTES
+    if start > len(data):
         return None
     marker, length, number, checksum = _FRAME.unpack_from(data, position)
-    if length > (RECORD_BYTES_MAX if marker == RECORD_MARKER else 0):
+    if length > _PAYLOAD_BYTES_MAX.get(marker, -1):
         return None
-    if marker not in (RECORD_MARKER, TRAILER_MARKER):
+    end = start + length
+    # Length and number lie as they are checked, between marker and checksum.
+    checked = data[position + len(marker) : position + len(marker) + _CHECKED.size]
+    if end > len(data) or crc32(data[start:end], crc32(checked, seed)) != checksum:
         return None
-    start = position + FRAME_BYTES
-    payload = memoryview(data)[start : start + length]
-    if len(payload) != length or crc32(payload, crc32(_CHECKED.pack(length, number), seed)) != checksum:
-        return None
-    return length, number
+    return marker, length, number
 
 
 def _next_frame(data: bytes, position: int, seed: int) -> int:
