@@ -201,24 +201,27 @@ class Collector:
         stored = self._store.stored_records([_span(name, hits.values()) for name, hits in records.items() if hits])
         received_at = self._now()
         missing = [
-            (name, number, hit, self._enricher.enrich(hit))
+            (name, number, hit)
             for name, hits in records.items()
             for number, hit in hits.items()
             if number not in stored[name]
         ]
-        verdicts = first_verdicts([(hit, facts) for *_, hit, facts in missing])
+        hits_missing = [hit for *_, hit in missing]
+        facts = self._enricher.enrich(hits_missing)
         rows = [
             HitRow(
                 hit=hit,
-                client=facts.client,
-                location=facts.location,
+                client=each.client,
+                location=each.location,
                 segment=name,
                 record=number,
                 received_at=received_at,
                 verdict=verdict,
-                unenriched=facts.unenriched,
+                unenriched=each.unenriched,
             )
-            for (name, number, hit, facts), verdict in zip(missing, verdicts, strict=True)
+            for (name, number, hit), each, verdict in zip(
+                missing, facts, first_verdicts(hits_missing, facts), strict=True
+            )
         ]
         rows = [anonymous(row) if self._erased(row.hit.send_id) else row for row in rows]
         self._counts.add(Count.REPEATED, sum(map(len, records.values())) - len(rows))

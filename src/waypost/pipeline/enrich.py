@@ -1,8 +1,9 @@
 """What a hit says beyond its fields: a list of named steps, each of which may fail without costing the event."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from enum import StrEnum
+from operator import attrgetter
 from typing import Final
 
 from msgspec import Struct
@@ -10,7 +11,7 @@ from msgspec import Struct
 from waypost.events.client import UNKNOWN as UNKNOWN_CLIENT
 from waypost.events.client import Client
 from waypost.events.client_parser import ClientParser
-from waypost.events.hit import Hit
+from waypost.events.hit import Hit, HitKind
 from waypost.events.location import UNKNOWN as UNKNOWN_LOCATION
 from waypost.events.location import Location
 from waypost.geoip.locator import Locator
@@ -20,8 +21,6 @@ log = logging.getLogger(__name__)
 
 # A step that fails for every hit would fill the disk with its log.
 _FAILURES_LOGGED: Final = 10
-# What fails by a reader's input fails again at once; what fails by chance does not. Readers' clicks wait behind it.
-_ATTEMPTS: Final = 2
 
 
 class StepName(StrEnum):
@@ -41,33 +40,33 @@ class Facts(Struct, gc=False):
 
 
 class Step(Struct, frozen=True):
-    """One enrichment, and the name it is known by."""
+    """One enrichment, and the name it is known by, which is that of its field in `Facts`, too."""
 
     name: StepName
-    run: Callable[[Hit, Facts], None]
+    key: Callable[[Hit], Hashable]
+    """What hits of one batch agree in that share what the step finds."""
+    find: Callable[[Hit], Client | Location | None]
+    """None: there is nothing to find it with yet."""
 
 
 def client_step(parser: ClientParser) -> Step:
     """Browser, system and device from the headers."""
-
-    def run(hit: Hit, facts: Facts) -> None:
-        facts.client = parser.parse(hit.kind, hit.headers)
-
-    return Step(StepName.CLIENT, run)
+    return Step(
+        StepName.CLIENT,
+        key=lambda hit: (id(hit.headers), hit.kind is HitKind.OPEN),
+        find=lambda hit: parser.parse(hit.kind, hit.headers),
+    )
 
 
 def location_step(locator: Locator) -> Step:
     """Place and network from the address. Without a database it is still to be done, which is no failure."""
 
-    def run(hit: Hit, facts: Facts) -> None:
+    def find(hit: Hit) -> Location | None:
         if not hit.client_address:
-            return
-        if locator.is_ready:
-            facts.location = locator.locate(hit.client_address)
-        else:
-            facts.unenriched += (StepName.LOCATION.value,)
+            return UNKNOWN_LOCATION
+        return locator.locate(hit.client_address) if locator.is_ready else None
 
-    return Step(StepName.LOCATION, run)
+    return Step(StepName.LOCATION, key=attrgetter("client_address"), find=find)
 
 
 class Enricher:
@@ -78,30 +77,43 @@ class Enricher:
         self._counts = counts
         self._failures = 0
 
-    def enrich(self, hit: Hit) -> Facts:
-        """What the steps say of `hit`. Never raises: an event without its browser is worth more than none."""
-        facts = Facts()
+    def enrich(self, hits: Sequence[Hit]) -> list[Facts]:
+        """What the steps say of each hit. Never raises: an event without its browser is worth more than none.
+
+        A step is asked once for all hits that it finds the same for: of 20,000, a third have an address of their own,
+        and fewer their headers.
+        """
+        facts = [Facts() for _ in hits]
         for step in self._steps:
-            if (error := _failure(step, hit, facts)) is not None:
-                facts.unenriched += (step.name.value,)
-                self._report(step, hit, error)
+            keys = list(map(step.key, hits))
+            found: dict[Hashable, Client | Location | None] = {}
+            failed: set[Hashable] = set()
+            for key, hit in dict(zip(keys, hits, strict=True)).items():
+                try:
+                    found[key] = _tried_again(step, hit)
+                except Exception as error:  # noqa: BLE001 - whatever a step's library raises on a reader's input
+                    found[key] = None
+                    failed.add(key)
+                    self._report(step, hit, error)
+            name = step.name.value
+            for each, answer in zip(facts, map(found.__getitem__, keys), strict=True):
+                if answer is None:
+                    each.unenriched += (name,)
+                else:
+                    setattr(each, name, answer)
+            if failed:
+                self._counts.add(Count.UNENRICHED, sum(key in failed for key in keys))
         return facts
 
     def _report(self, step: Step, hit: Hit, error: Exception) -> None:
-        self._counts.add(Count.UNENRICHED)
         self._failures += 1
         if self._failures <= _FAILURES_LOGGED:
             log.error("event %s is stored without its %s: the step failed", hit.event_id, step.name, exc_info=error)
 
 
-def _failure(step: Step, hit: Hit, facts: Facts) -> Exception | None:
-    """Run a step, again when it fails; why it failed in the end."""
-    failure: Exception | None = None
-    for _ in range(_ATTEMPTS):
-        try:
-            step.run(hit, facts)
-        except Exception as error:  # noqa: BLE001 - whatever a step's library raises on a reader's input
-            failure = error
-        else:
-            return None
-    return failure
+def _tried_again(step: Step, hit: Hit) -> Client | Location | None:
+    """What fails by a reader's input fails again at once; what fails by chance does not."""
+    try:
+        return step.find(hit)
+    except Exception:  # noqa: BLE001 - as above; that of the second time counts
+        return step.find(hit)

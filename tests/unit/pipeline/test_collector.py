@@ -16,8 +16,8 @@ from waypost.spool.replay import Settled, hand_back, settled_segments
 from waypost.store import StoreFailed, StoreRefused
 
 
-def name_phone(_hit, facts):
-    facts.client = PHONE
+def name_phone(_):
+    return PHONE
 
 
 class Rig:
@@ -33,7 +33,7 @@ class Rig:
         self.stopping = lambda: False
 
     def collector(self, store=None, keep_seconds=0):
-        enricher = Enricher([Step(StepName.CLIENT, self.step)], self.counts)
+        enricher = Enricher([Step(StepName.CLIENT, id, self.step)], self.counts)
         return Collector(
             self.spool,
             store or self.store,

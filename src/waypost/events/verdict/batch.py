@@ -8,9 +8,10 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
+from waypost.events.hit import Hit
 from waypost.events.verdict.crowd import recipients_at_once
 from waypost.events.verdict.evidence import Evidence, SendFacts, Verdict
-from waypost.events.verdict.judge import classify, classify_one
+from waypost.events.verdict.judge import classify_one, classify_together
 from waypost.events.verdict.moment import MANY_RECIPIENTS
 
 SentHit = tuple[UUID | None, Evidence]
@@ -28,33 +29,37 @@ def classify_batch(hits: Sequence[SentHit], sends: Mapping[UUID, SendFacts], now
         now: as for `classify`.
     """
     counted = _with_crowds(hits)
-    found: dict[int, Verdict] = {}
-    by_send: dict[UUID, list[int]] = {}
+    verdicts: dict[int, Verdict] = {}
+    by_send: dict[int, list[int]] = {}
     for place, (send_id, hit) in enumerate(counted):
         if send_id is None:
-            found[place] = classify_one(hit, _NOTHING_KNOWN, now)
+            verdicts[place] = classify_one(hit, _NOTHING_KNOWN, now)
         else:
-            by_send.setdefault(send_id, []).append(place)
-    for send_id, places in by_send.items():
-        send = sends.get(send_id, _NOTHING_KNOWN)
-        if len(places) == 1:
-            found[places[0]] = classify_one(counted[places[0]][1], send, now)
+            by_send.setdefault(send_id.int, []).append(place)
+    for places in by_send.values():
+        own = [counted[place][1] for place in places]
+        send_id = counted[places[0]][0]
+        send = sends.get(send_id, _NOTHING_KNOWN) if sends and send_id else _NOTHING_KNOWN
+        if len(own) == 1:
+            verdicts[places[0]] = classify_one(own[0], send, now)
         else:
-            own = [counted[place][1] for place in places]
-            verdicts = classify(own, send, now)
-            found.update(zip(places, [verdicts[hit.event_id] for hit in own], strict=True))
-    return [found[place] for place in range(len(counted))]
+            verdicts.update(zip(places, classify_together(own, send, now), strict=True))
+    return [verdicts[place] for place in range(len(counted))]
+
+
+def crowds(hits: Sequence[tuple[UUID | None, Evidence | Hit]]) -> dict[UUID, int]:
+    """`recipients_at_once` of the hits whose address comes often enough for the number to matter."""
+    addresses = Counter([hit.client_address for _, hit in hits])
+    often = {address for address, count in addresses.items() if count >= MANY_RECIPIENTS}
+    return recipients_at_once(
+        [(send_id, hit) for send_id, hit in hits if hit.client_address in often and send_id is not None]
+    )
 
 
 def _with_crowds(hits: Sequence[SentHit]) -> Sequence[SentHit]:
-    """With the recipients counted, where an address comes often enough for the number to matter."""
-    addresses = Counter([hit.client_address for _, hit in hits])
-    often = {address for address, count in addresses.items() if count >= MANY_RECIPIENTS}
-    if not often:
+    counts = crowds(hits)
+    if not counts:
         return hits
-    counts = recipients_at_once(
-        (send_id, hit) for send_id, hit in hits if send_id is not None and hit.client_address in often
-    )
     return [
         (send_id, replace(hit, recipients_at_once=count))
         if (count := counts.get(hit.event_id, 0)) > hit.recipients_at_once

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
 
+from waypost.events.hit import Hit
 from waypost.events.verdict.evidence import Evidence
 
 # A gateway checks the copies of a mailing as they come in, the links of one within milliseconds of each other
@@ -12,7 +13,7 @@ from waypost.events.verdict.evidence import Evidence
 WINDOW_SECONDS: Final = 10
 
 
-def recipients_at_once(hits: Iterable[tuple[UUID, Evidence]]) -> dict[UUID, int]:
+def recipients_at_once(hits: Iterable[tuple[UUID, Evidence | Hit]]) -> dict[UUID, int]:
     """For each hit, by event id, how many sends the same client hit within ten seconds before and after it.
 
     The same client is one address and user agent. What the caller hands in decides what is counted: the batch that a

@@ -12,15 +12,19 @@ from waypost.events.verdict.evidence import Evidence, SendFacts, Verdict, Verdic
 from waypost.events.verdict.memory import Memory
 from waypost.events.verdict.rules import BURST_RULES, MEMORY_RULES, MOMENT_RULES, SAME_SYSTEM
 from waypost.events.verdict.seen import Seen
-from waypost.events.verdict.signs import BIT, see, verdict_of
+from waypost.events.verdict.signs import BIT, see, see_all, verdict_of
 
 SETTLED_AFTER: Final = timedelta(minutes=2)
 """After the last hit of a burst. Longer than every window that a rule looks at, so that a later hit is in none of them;
 hits closer than that are one burst."""
 _GAP_SECONDS: Final = SETTLED_AFTER.total_seconds()
-_ORDER: Final[Callable[[Seen], tuple[float, UUID]]] = attrgetter("order")
+# By time, and those of one instant always alike.
+_ORDER: Final[Callable[[Seen], tuple[float, UUID]]] = attrgetter("seconds", "evidence.event_id")
 
 _MOMENT: Final = tuple((rule.holds, BIT[rule.reason]) for rule in MOMENT_RULES)
+_WITHOUT_AGE: Final = tuple(
+    (rule.holds, BIT[rule.reason]) for rule in MOMENT_RULES if "send.delivered_at" not in rule.fields
+)
 _MEMORY: Final = tuple((rule.holds, BIT[rule.reason]) for rule in MEMORY_RULES)
 _SAME_SYSTEM: Final = BIT[SAME_SYSTEM.reason]
 
@@ -37,17 +41,23 @@ def classify(hits: Iterable[Evidence], send: SendFacts, now: datetime) -> dict[U
         send: what is known of it.
         now: aware; a burst whose last hit is two minutes older is settled.
     """
-    seen = sorted([see(hit, send) for hit in hits], key=_ORDER)
+    given = list(hits)
+    return dict(zip([hit.event_id for hit in given], classify_together(given, send, now), strict=True))
+
+
+def classify_together(hits: Sequence[Evidence], send: SendFacts, now: datetime) -> list[Verdict]:
+    """As `classify`: a verdict on each hit, in the order of `hits`."""
+    given = see_all(hits, send)
+    seen = sorted(given, key=_ORDER)
     settled_before = now.timestamp() - _GAP_SECONDS
     memory = Memory()
-    verdicts: dict[UUID, Verdict] = {}
+    found: dict[int, Verdict] = {}
     for burst in _bursts(seen):
         judged = _judge(burst, send, memory, final=burst[-1].seconds <= settled_before)
-        for each, verdict in zip(burst, judged, strict=True):
-            verdicts[each.evidence.event_id] = verdict
+        found.update(zip(map(id, burst), judged, strict=True))
         if burst[-1] is not seen[-1]:
             _remember(burst, judged, memory)
-    return verdicts
+    return [found[id(each)] for each in given]
 
 
 def classify_one(hit: Evidence, send: SendFacts, now: datetime) -> Verdict:
@@ -75,10 +85,10 @@ def _judge(burst: Sequence[Seen], send: SendFacts, memory: Memory, *, final: boo
     if len(burst) == 1:
         return [verdict_of(signs[0], final)]
     together = Burst(burst)
-    position_of = {seen.evidence.event_id: position for position, seen in enumerate(burst)}
+    position_of = {id(seen): position for position, seen in enumerate(burst)}
     for rule in BURST_RULES:
         for seen in rule.find(together, send):
-            signs[position_of[seen.evidence.event_id]] |= BIT[rule.reason]
+            signs[position_of[id(seen)]] |= BIT[rule.reason]
     verdicts = [verdict_of(each, final) for each in signs]
     if not any(_may_be_human(verdict) for verdict in verdicts):
         return verdicts
@@ -91,7 +101,7 @@ def _judge(burst: Sequence[Seen], send: SendFacts, memory: Memory, *, final: boo
 
 def _moment_signs(seen: Seen) -> int:
     signs = 0
-    for holds, bit in _MOMENT:
+    for holds, bit in _WITHOUT_AGE if seen.age is None else _MOMENT:
         if holds(seen):
             signs |= bit
     return signs

@@ -3,7 +3,6 @@
 import re
 from functools import lru_cache
 from typing import Final, NamedTuple
-from uuid import UUID
 
 from msgspec import Struct
 
@@ -72,11 +71,6 @@ class Seen(Struct, frozen=True, gc=False):
     """Seconds since delivery."""
     signs: int
     """Of its request, as `signs.py` writes them."""
-
-    @property
-    def order(self) -> tuple[float, UUID]:
-        """Sorts hits by time, and those of one instant always alike."""
-        return self.seconds, self.evidence.event_id
 
     @property
     def network(self) -> str:

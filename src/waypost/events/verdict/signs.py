@@ -4,6 +4,7 @@ A collector asks about tens of thousands of hits a second. Most are alike but fo
 from a request, and from a set of signs, is worked out once and remembered.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -33,26 +34,43 @@ class _Known(Struct, frozen=True, gc=False):
 
 def see(evidence: Evidence, send: SendFacts) -> Seen:
     """Look at a hit of a send."""
+    return _seen(evidence, send, _known(_request(evidence, send)))
+
+
+def see_all(hits: Sequence[Evidence], send: SendFacts) -> list[Seen]:
+    """Look at hits of a send, at what they share once: a reader's have one browser, and a scanner's all are alike."""
+    known: dict[tuple[object, ...], _Known] = {}
+    seen = []
+    for hit in hits:
+        key = id(hit.headers), id(hit.client), id(hit.kind), id(hit.outcome), hit.as_organisation
+        if (of_request := known.get(key)) is None:
+            of_request = known[key] = _known(_request(hit, send))
+        seen.append(_seen(hit, send, of_request))
+    return seen
+
+
+def _request(evidence: Evidence, send: SendFacts) -> Request:
     headers, client, outcome = evidence.headers, evidence.client, evidence.outcome
     mode = headers.get("sec-fetch-mode")
-    known = _known(
-        Request(
-            headers.get("user-agent", ""),
-            kind_of(evidence.as_organisation),
-            evidence.kind is HitKind.CLICK,
-            outcome is Outcome.HEAD,
-            outcome is Outcome.PREFETCH,
-            client.device_type is DeviceType.BOT,
-            client.image_proxy is ImageProxy.APPLE,
-            client.image_proxy in _PROXIES_ON_OPEN,
-            bool(headers),
-            bool(headers.get("accept-language")),
-            bool(mode or headers.get("sec-fetch-site") or headers.get("sec-fetch-dest")),
-            mode == "navigate" and headers.get("sec-fetch-dest") == "document",
-            headers.get("sec-fetch-user") == "?1",
-            send.secure,
-        )
+    return Request(
+        headers.get("user-agent", ""),
+        kind_of(evidence.as_organisation),
+        evidence.kind is HitKind.CLICK,
+        outcome is Outcome.HEAD,
+        outcome is Outcome.PREFETCH,
+        client.device_type is DeviceType.BOT,
+        client.image_proxy is ImageProxy.APPLE,
+        client.image_proxy in _PROXIES_ON_OPEN,
+        bool(headers),
+        bool(headers.get("accept-language")),
+        bool(mode or headers.get("sec-fetch-site") or headers.get("sec-fetch-dest")),
+        mode == "navigate" and headers.get("sec-fetch-dest") == "document",
+        headers.get("sec-fetch-user") == "?1",
+        send.secure,
     )
+
+
+def _seen(evidence: Evidence, send: SendFacts, known: _Known) -> Seen:
     seconds = evidence.occurred_at.timestamp()
     return Seen(
         evidence,
