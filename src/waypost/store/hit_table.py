@@ -42,7 +42,6 @@ _EACH: Final = (
     _Column("event", _TEXT, attrgetter("hit.kind")),
     _Column("outcome", _TEXT, attrgetter("hit.outcome")),
     _Column("occurred_at", _TIME, attrgetter("hit.occurred_at")),
-    _Column("received_at", _TIME, attrgetter("received_at")),
     _Column("account", pa.uint64(), attrgetter("hit.account")),
     _Column("profile", pa.uint64(), attrgetter("hit.profile")),
     _Column("send_id", _UUID, lambda row: _uuid_bytes(row.hit.send_id or NO_SEND)),
@@ -56,6 +55,7 @@ _EACH: Final = (
 )
 
 _SHARED: Final[tuple[tuple[Callable[[HitRow], object], tuple[_Column, ...]], ...]] = (
+    (attrgetter("received_at"), (_Column("received_at", _TIME, lambda received_at: received_at),)),
     (
         attrgetter("hit.headers"),
         (
