@@ -18,6 +18,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from waypost.events.hit import Hit
+from waypost.events.verdict import first_verdicts
 from waypost.fleet.courier import NotNow, Receipt
 from waypost.pipeline.anonymous import anonymous
 from waypost.pipeline.counts import Count, Counts
@@ -25,7 +26,6 @@ from waypost.pipeline.enrich import Enricher
 from waypost.pipeline.hold import Hold
 from waypost.pipeline.intake import Intake, Offered
 from waypost.pipeline.refusal import insert_all
-from waypost.pipeline.verdicts import first_verdicts
 from waypost.spool.errors import UnreadableSegmentError
 from waypost.spool.framing import Segment, decode_segment
 from waypost.spool.ledger import Ledger
@@ -208,6 +208,9 @@ class Collector:
         ]
         hits_missing = [hit for *_, hit in missing]
         facts = self._enricher.enrich(hits_missing)
+        verdicts = first_verdicts(
+            hits_missing, [each.client for each in facts], [each.location.as_organisation for each in facts]
+        )
         rows = [
             HitRow(
                 hit=hit,
@@ -219,9 +222,7 @@ class Collector:
                 verdict=verdict,
                 unenriched=each.unenriched,
             )
-            for (name, number, hit), each, verdict in zip(
-                missing, facts, first_verdicts(hits_missing, facts), strict=True
-            )
+            for (name, number, hit), each, verdict in zip(missing, facts, verdicts, strict=True)
         ]
         rows = [anonymous(row) if self._erased(row.hit.send_id) else row for row in rows]
         self._counts.add(Count.REPEATED, sum(map(len, records.values())) - len(rows))

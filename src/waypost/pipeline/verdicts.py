@@ -1,34 +1,26 @@
 """Human or machine: a first verdict on each hit as it is stored, the final one when its burst is over."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from msgspec import Struct
 
-from waypost.events.hit import Hit
 from waypost.events.verdict import (
-    MANY_RECIPIENTS,
     SETTLED_AFTER,
     Evidence,
     SendFacts,
     Verdict,
     VerdictClass,
     classify_batch,
-    crowds,
-    evidence_of,
-    kind_of,
     settled_at,
 )
 from waypost.pipeline.counts import Count, Counts
-from waypost.pipeline.enrich import Facts
 from waypost.pipeline.hold import Hold
 from waypost.store import EventStore
 from waypost.store.verdicts import Judged, StoredHit, Subject
 
-_NEVER_FINAL: Final = datetime.min.replace(tzinfo=UTC)
 LOCK: Final = "verdicts"
 """Among several pipelines of one store, the one that holds it writes verdicts."""
 # Due subjects are looked for over all events: a few milliseconds, but not at each poll of the spool.
@@ -54,41 +46,6 @@ class Change(Struct, frozen=True):
     def after(self) -> VerdictClass:
         """The class it is now."""
         return self.verdict.verdict_class
-
-
-def first_verdicts(hits: Sequence[Hit], facts: Sequence[Facts]) -> list[Verdict]:
-    """A verdict on each hit, from what is in one batch: no question to the store holds a hit up.
-
-    None is final, however old the hit is: what else is stored of its send was not looked at.
-    """
-    sent = [hit.send_id and hit.send_id.int for hit in hits]
-    hits_of = Counter(sent)
-    crowd = crowds([(hit.send_id, hit) for hit in hits])
-    # Of a send's only hit the time says nothing, nor which link it is. What is left, thousands have in common.
-    alike: dict[object, int] = {}
-    places: list[int] = []
-    asked: list[tuple[UUID | None, Evidence]] = []
-    for hit, each, send in zip(hits, facts, sent, strict=True):
-        at_once = crowd.get(hit.event_id, 1) if crowd else 1
-        if not send or hits_of[send] == 1:
-            place = alike.setdefault(
-                (
-                    id(hit.headers),
-                    id(hit.kind),
-                    id(hit.outcome),
-                    id(each.client),
-                    kind_of(each.location.as_organisation),
-                    at_once >= MANY_RECIPIENTS,
-                ),
-                len(asked),
-            )
-        else:
-            place = len(asked)
-        if place == len(asked):
-            asked.append((hit.send_id, evidence_of(hit, each.client, each.location.as_organisation, at_once)))
-        places.append(place)
-    verdicts = classify_batch(asked, {}, _NEVER_FINAL)
-    return [verdicts[place] for place in places]
 
 
 class Settler:

@@ -1,17 +1,15 @@
-import random
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from tests.unit.store.rows import LONDON, NOON, PHONE, hit, hit_row, send_id
 
 from waypost.events.client import Client, DeviceType
-from waypost.events.hit import HitKind, Outcome
-from waypost.events.location import Location
-from waypost.events.verdict import Reason, VerdictClass, classify_batch, evidence_of
+from waypost.events.hit import Outcome
+from waypost.events.verdict import Reason, VerdictClass, first_verdicts
 from waypost.pipeline.counts import Count, Counts
 from waypost.pipeline.enrich import Facts
-from waypost.pipeline.verdicts import Settler, first_verdicts
+from waypost.pipeline.verdicts import Settler
 
 BOT = Client(browser="curl", device_type=DeviceType.BOT)
 FACTS = Facts(client=PHONE, location=LONDON)
@@ -27,7 +25,7 @@ BROWSER = {
 
 
 def judged(*hits):
-    verdicts = first_verdicts(hits, [FACTS] * len(hits))
+    verdicts = first_verdicts(hits, [PHONE] * len(hits), [LONDON.as_organisation] * len(hits))
     return {each.event_id: verdict for each, verdict in zip(hits, verdicts, strict=True)}
 
 
@@ -105,36 +103,6 @@ def test_hits_of_one_batch_are_looked_at_together_and_those_of_no_send_alone():
     verdicts = judged(*scanned, *unrelated)
     assert {verdicts[each.event_id].verdict_class for each in scanned} == {VerdictClass.MACHINE}
     assert {verdicts[each.event_id].verdict_class for each in unrelated} == {VerdictClass.HUMAN}
-
-
-def test_a_first_verdict_is_that_of_all_hits_of_the_batch_looked_at_one_by_one():
-    """What hits have in common is judged once; nothing of it shows."""
-    rng = random.Random(7)
-    sends = [None, *(send_id() for _ in range(300))]
-    shared = [BROWSER, {"user-agent": BROWSER["user-agent"]}, {}, {"user-agent": "curl/8.5.0"}]
-    hits = [
-        hit(
-            1,
-            rng.choice(sends),
-            kind=rng.choice(list(HitKind)),
-            outcome=rng.choice([*[Outcome.ANSWERED] * 9, *Outcome]),
-            occurred_at=NOON + timedelta(seconds=rng.random() * rng.choice((1, 300))),
-            link_index=rng.randrange(9),
-            client_address=f"9.9.{rng.randrange(4)}.{rng.choice((1, rng.randrange(200)))}",
-            headers=rng.choice([rng.choice(shared), dict(rng.choice(shared))]),
-        )
-        for _ in range(800)
-    ]
-    facts = [
-        rng.choice([FACTS, Facts(client=BOT), Facts(location=Location(as_organisation="Amazon.com"))]) for _ in hits
-    ]
-    evidence = [
-        (each.send_id, evidence_of(each, fact.client, fact.location.as_organisation))
-        for each, fact in zip(hits, facts, strict=True)
-    ]
-    verdicts = first_verdicts(hits, facts)
-    assert verdicts == classify_batch(evidence, {}, datetime(1970, 1, 1, tzinfo=UTC))
-    assert len({verdict.reasons for verdict in verdicts}) > 20
 
 
 def test_one_client_at_many_recipients_is_seen_across_sends():

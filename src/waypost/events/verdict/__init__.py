@@ -1,16 +1,14 @@
 """Human or machine: who was behind a click or an open. A pure function over a send's hits; `rules.py` is the table."""
 
-from waypost.events.verdict.batch import classify_batch, crowds
+from waypost.events.verdict.batch import classify_batch
 from waypost.events.verdict.crowd import recipients_at_once
 from waypost.events.verdict.evidence import Evidence, SendFacts, Verdict, VerdictClass, evidence_of
+from waypost.events.verdict.first import first_verdicts
 from waypost.events.verdict.judge import SETTLED_AFTER, classify, classify_one, settled_at
-from waypost.events.verdict.moment import MANY_RECIPIENTS
-from waypost.events.verdict.network import kind_of
 from waypost.events.verdict.reason import Reason
 from waypost.events.verdict.rules import RULES, RULES_VERSION
 
 __all__ = [
-    "MANY_RECIPIENTS",
     "RULES",
     "RULES_VERSION",
     "SETTLED_AFTER",
@@ -22,9 +20,8 @@ __all__ = [
     "classify",
     "classify_batch",
     "classify_one",
-    "crowds",
     "evidence_of",
-    "kind_of",
+    "first_verdicts",
     "recipients_at_once",
     "settled_at",
 ]

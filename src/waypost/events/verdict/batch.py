@@ -9,7 +9,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from waypost.events.hit import Hit
-from waypost.events.verdict.crowd import recipients_at_once
+from waypost.events.verdict.crowd import sends_at_once
 from waypost.events.verdict.evidence import Evidence, SendFacts, Verdict
 from waypost.events.verdict.judge import classify_one, classify_together
 from waypost.events.verdict.moment import MANY_RECIPIENTS
@@ -47,22 +47,26 @@ def classify_batch(hits: Sequence[SentHit], sends: Mapping[UUID, SendFacts], now
     return [verdicts[place] for place in range(len(counted))]
 
 
-def crowds(hits: Sequence[tuple[UUID | None, Evidence | Hit]]) -> dict[UUID, int]:
-    """`recipients_at_once` of the hits whose address comes often enough for the number to matter."""
-    addresses = Counter([hit.client_address for _, hit in hits])
-    often = {address for address, count in addresses.items() if count >= MANY_RECIPIENTS}
-    return recipients_at_once(
-        [(send_id, hit) for send_id, hit in hits if hit.client_address in often and send_id is not None]
+def crowds(sends: Sequence[UUID | None], hits: Sequence[Evidence | Hit]) -> dict[int, int]:
+    """Recipients hit at once, by place, of hits whose address comes often enough for the number to matter."""
+    addresses = [hit.client_address for hit in hits]
+    often = {address for address, count in Counter(addresses).items() if count >= MANY_RECIPIENTS}
+    return sends_at_once(
+        [
+            (place, send_id, hits[place])
+            for place, (send_id, address) in enumerate(zip(sends, addresses, strict=True))
+            if address in often and send_id is not None
+        ]
     )
 
 
 def _with_crowds(hits: Sequence[SentHit]) -> Sequence[SentHit]:
-    counts = crowds(hits)
+    counts = crowds([send_id for send_id, _ in hits], [hit for _, hit in hits])
     if not counts:
         return hits
     return [
         (send_id, replace(hit, recipients_at_once=count))
-        if (count := counts.get(hit.event_id, 0)) > hit.recipients_at_once
+        if (count := counts.get(place, 0)) > hit.recipients_at_once
         else (send_id, hit)
-        for send_id, hit in hits
+        for place, (send_id, hit) in enumerate(hits)
     ]

@@ -21,6 +21,9 @@ class Engine(StrEnum):
     WEBKIT = "webkit"
     OTHER = "other"
 
+    # An enum's own takes a function call in Python.
+    __hash__ = str.__hash__
+
 
 class Browser(Struct, frozen=True, gc=False):
     """A browser as its user agent has it."""

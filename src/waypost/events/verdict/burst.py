@@ -2,7 +2,6 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from operator import attrgetter
 from typing import Final
 
@@ -11,6 +10,9 @@ from waypost.events.verdict.crowding import crowded
 from waypost.events.verdict.evidence import SendFacts
 from waypost.events.verdict.network import DATA_CENTRES
 from waypost.events.verdict.seen import Seen, unsubscribes
+
+CLICKS_LEAST: Final = 2
+"""All of these rules are about clicks, and about more than one."""
 
 _SECONDS: Final[Callable[[Seen], float]] = attrgetter("seconds")
 _NETWORK: Final[Callable[[Seen], str]] = attrgetter("network")
@@ -46,16 +48,17 @@ class Burst:
     def __init__(self, hits: Sequence[Seen]) -> None:
         """Look at them together."""
         self.hits = hits
-
-    @cached_property
-    def visitors(self) -> list[list[Seen]]:
+        self.visitors = _visitors(hits)
         """The clicks of each visitor who followed more than one link."""
-        clicks: dict[tuple[str, ...], list[Seen]] = {}
-        for seen in self.hits:
-            # A browser fetches ahead what its reader does not follow.
-            if seen.is_click and seen.evidence.outcome is not Outcome.PREFETCH:
-                clicks.setdefault(seen.visitor, []).append(seen)
-        return [hits for hits in clicks.values() if any(_link(seen) != _link(hits[0]) for seen in hits)]
+
+
+def _visitors(hits: Sequence[Seen]) -> list[list[Seen]]:
+    clicks: dict[tuple[str, ...], list[Seen]] = {}
+    for seen in hits:
+        # A browser fetches ahead what its reader does not follow.
+        if seen.is_click and seen.evidence.outcome is not Outcome.PREFETCH:
+            clicks.setdefault(seen.visitor, []).append(seen)
+    return [of_one for of_one in clicks.values() if any(_link(seen) != _link(of_one[0]) for seen in of_one)]
 
 
 def many_networks(burst: Burst, _: SendFacts) -> list[Seen]:

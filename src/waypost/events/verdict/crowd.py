@@ -1,6 +1,5 @@
 """One client at many recipients' links: the only sign that needs more than the hits of one send."""
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
@@ -13,7 +12,7 @@ from waypost.events.verdict.evidence import Evidence
 WINDOW_SECONDS: Final = 10
 
 
-def recipients_at_once(hits: Iterable[tuple[UUID, Evidence | Hit]]) -> dict[UUID, int]:
+def recipients_at_once(hits: Iterable[tuple[UUID, Evidence]]) -> dict[UUID, int]:
     """For each hit, by event id, how many sends the same client hit within ten seconds before and after it.
 
     The same client is one address and user agent. What the caller hands in decides what is counted: the batch that a
@@ -22,12 +21,19 @@ def recipients_at_once(hits: Iterable[tuple[UUID, Evidence | Hit]]) -> dict[UUID
     Args:
         hits: each with the id of its send.
     """
-    clients: dict[tuple[str, str], list[tuple[float, UUID, UUID]]] = {}
-    for send_id, hit in hits:
+    given = list(hits)
+    counts = sends_at_once([(place, send_id, hit) for place, (send_id, hit) in enumerate(given)])
+    return {given[place][1].event_id: count for place, count in counts.items()}
+
+
+def sends_at_once(hits: Iterable[tuple[int, UUID, Evidence | Hit]]) -> dict[int, int]:
+    """As `recipients_at_once`, by a number that the caller gives each hit."""
+    clients: dict[tuple[str, str], list[tuple[float, int, int]]] = {}
+    for number, send_id, hit in hits:
         if hit.client_address:
             client = hit.client_address, hit.headers.get("user-agent", "")
-            clients.setdefault(client, []).append((hit.occurred_at.timestamp(), send_id, hit.event_id))
-    counts: dict[UUID, int] = {}
+            clients.setdefault(client, []).append((hit.occurred_at.timestamp(), send_id.int, number))
+    counts: dict[int, int] = {}
     for times in clients.values():
         if len(times) == 1:
             counts[times[0][2]] = 1
@@ -37,13 +43,14 @@ def recipients_at_once(hits: Iterable[tuple[UUID, Evidence | Hit]]) -> dict[UUID
     return counts
 
 
-def _around(times: list[tuple[float, UUID, UUID]]) -> dict[UUID, int]:
-    inside: Counter[UUID] = Counter()
-    counts: dict[UUID, int] = {}
+def _around(times: list[tuple[float, int, int]]) -> dict[int, int]:
+    inside: dict[int, int] = {}
+    counts: dict[int, int] = {}
     first = last = 0
-    for seconds, _, event_id in times:
+    for seconds, _, number in times:
         while last < len(times) and times[last][0] <= seconds + WINDOW_SECONDS:
-            inside[times[last][1]] += 1
+            send = times[last][1]
+            inside[send] = inside.get(send, 0) + 1
             last += 1
         while times[first][0] < seconds - WINDOW_SECONDS:
             gone = times[first][1]
@@ -51,5 +58,5 @@ def _around(times: list[tuple[float, UUID, UUID]]) -> dict[UUID, int]:
             if not inside[gone]:
                 del inside[gone]
             first += 1
-        counts[event_id] = len(inside)
+        counts[number] = len(inside)
     return counts

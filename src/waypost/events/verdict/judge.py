@@ -7,12 +7,12 @@ from typing import Final
 from uuid import UUID
 
 from waypost.events.hit import Outcome
-from waypost.events.verdict.burst import Burst
+from waypost.events.verdict.burst import CLICKS_LEAST, Burst
 from waypost.events.verdict.evidence import Evidence, SendFacts, Verdict, VerdictClass
 from waypost.events.verdict.memory import Memory
 from waypost.events.verdict.rules import BURST_RULES, MEMORY_RULES, MOMENT_RULES, SAME_SYSTEM
 from waypost.events.verdict.seen import Seen
-from waypost.events.verdict.signs import BIT, see, see_all, verdict_of
+from waypost.events.verdict.signs import BIT, Looks, see, verdict_of
 
 SETTLED_AFTER: Final = timedelta(minutes=2)
 """After the last hit of a burst. Longer than every window that a rule looks at, so that a later hit is in none of them;
@@ -47,7 +47,8 @@ def classify(hits: Iterable[Evidence], send: SendFacts, now: datetime) -> dict[U
 
 def classify_together(hits: Sequence[Evidence], send: SendFacts, now: datetime) -> list[Verdict]:
     """As `classify`: a verdict on each hit, in the order of `hits`."""
-    given = see_all(hits, send)
+    looks = Looks(send)
+    given = [see(hit, send, looks) for hit in hits]
     seen = sorted(given, key=_ORDER)
     settled_before = now.timestamp() - _GAP_SECONDS
     memory = Memory()
@@ -62,7 +63,7 @@ def classify_together(hits: Sequence[Evidence], send: SendFacts, now: datetime) 
 
 def classify_one(hit: Evidence, send: SendFacts, now: datetime) -> Verdict:
     """What `classify` says of a send's only hit, which is nearly all that a collector asks, for a third of the time."""
-    seen = see(hit, send)
+    seen = see(hit, send, Looks(send))
     final = seen.seconds <= now.timestamp() - _GAP_SECONDS
     return verdict_of(seen.signs | _moment_signs(seen), final)
 
@@ -84,11 +85,12 @@ def _judge(burst: Sequence[Seen], send: SendFacts, memory: Memory, *, final: boo
     signs = [seen.signs | _moment_signs(seen) | _memory_signs(seen, memory) for seen in burst]
     if len(burst) == 1:
         return [verdict_of(signs[0], final)]
-    together = Burst(burst)
-    position_of = {id(seen): position for position, seen in enumerate(burst)}
-    for rule in BURST_RULES:
-        for seen in rule.find(together, send):
-            signs[position_of[id(seen)]] |= BIT[rule.reason]
+    if sum([seen.is_click for seen in burst]) >= CLICKS_LEAST:
+        together = Burst(burst)
+        position_of = {id(seen): position for position, seen in enumerate(burst)}
+        for rule in BURST_RULES:
+            for seen in rule.find(together, send):
+                signs[position_of[id(seen)]] |= BIT[rule.reason]
     verdicts = [verdict_of(each, final) for each in signs]
     if not any(_may_be_human(verdict) for verdict in verdicts):
         return verdicts

@@ -1,17 +1,8 @@
 """Rules about a hit's request, whenever it came and from which address."""
 
-from typing import Final
-
 from waypost.events.verdict.browser import Engine
 from waypost.events.verdict.network import NetworkKind
 from waypost.events.verdict.seen import Request
-
-# Gmail, for readers who have it open when a message comes:
-# https://bird.com/en-us/blog/gmail-prefetching-images
-_GMAIL_PREFETCH: Final = (
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/42.0.2311.135 "
-    "Safari/537.36 Edge/12.246 Mozilla/5.0"
-)
 
 
 def head(request: Request) -> bool:
@@ -31,7 +22,7 @@ def declared_bot(request: Request) -> bool:
 
 def image_prefetch(request: Request) -> bool:
     """Images fetched on arrival, read or not."""
-    return not request.is_click and (request.is_proxy_ahead or request.user_agent == _GMAIL_PREFETCH)
+    return not request.is_click and (request.is_proxy_ahead or request.is_gmail_ahead)
 
 
 def image_proxy(request: Request) -> bool:
@@ -67,7 +58,7 @@ def accept_language_missing(request: Request) -> bool:
 
 def user_agent_missing(request: Request) -> bool:
     """A click with headers and no user agent."""
-    return request.is_click and not request.user_agent and request.has_headers
+    return request.is_click and not request.has_user_agent and request.has_headers
 
 
 def mail_security_network(request: Request) -> bool:

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct
 
-from waypost.events.verdict.browser import Browser, Engine, browser_of
+from waypost.events.verdict.browser import Browser, Engine
 from waypost.events.verdict.evidence import Evidence
 from waypost.events.verdict.network import NetworkKind, network_of
 
@@ -20,12 +20,10 @@ _UNSUBSCRIBE: Final = re.compile(
 
 
 class Request(NamedTuple):
-    """What a hit says without its time and address: the same for thousands, so looked at once for all of them.
+    """What a hit says without its time and address: the same for thousands, so looked at once for all of them."""
 
-    Truths and texts only: they are hashed for every hit, and hashing an enum takes as long as all of them.
-    """
-
-    user_agent: str
+    browser: Browser
+    """The one that it says it is."""
     network_kind: NetworkKind
     is_click: bool
     is_head: bool
@@ -35,7 +33,10 @@ class Request(NamedTuple):
     """Comes from an image proxy that fetches when a message arrives."""
     is_proxy_on_open: bool
     """Comes from one that fetches when it is opened."""
+    is_gmail_ahead: bool
+    """Has the user agent by which Gmail fetches for readers who have it open when a message comes."""
     has_headers: bool
+    has_user_agent: bool
     has_language: bool
     has_fetch_metadata: bool
     """Any of what browsers send of it."""
@@ -44,11 +45,6 @@ class Request(NamedTuple):
     is_activated: bool
     """By a user: Sec-Fetch-User."""
     secure: bool
-
-    @property
-    def browser(self) -> Browser:
-        """The browser that it says it is."""
-        return browser_of(self.user_agent)
 
     @property
     def navigates(self) -> bool:

@@ -4,73 +4,118 @@ A collector asks about tens of thousands of hits a second. Most are alike but fo
 from a request, and from a set of signs, is worked out once and remembered.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
-from msgspec import Struct
-
-from waypost.events.client import DeviceType, ImageProxy
+from waypost.events.client import Client, DeviceType, ImageProxy
 from waypost.events.hit import HitKind, Outcome
+from waypost.events.verdict.browser import Browser, browser_of
 from waypost.events.verdict.evidence import Evidence, SendFacts, Verdict, VerdictClass
-from waypost.events.verdict.network import NetworkKind, kind_of
+from waypost.events.verdict.network import kind_of
 from waypost.events.verdict.reason import Reason
 from waypost.events.verdict.rules import DECISIVE, DOUBT_FROM, MACHINE_FROM, REQUEST_RULES, RULES, RULES_VERSION
 from waypost.events.verdict.seen import Request, Seen
 
 _REMEMBERED: Final = 16_384
 _PROXIES_ON_OPEN: Final = (ImageProxy.GOOGLE, ImageProxy.YAHOO)
+# Gmail, for readers who have it open when a message comes:
+# https://bird.com/en-us/blog/gmail-prefetching-images
+_GMAIL_AHEAD: Final = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/42.0.2311.135 "
+    "Safari/537.36 Edge/12.246 Mozilla/5.0"
+)
 BIT: Final = {reason: 1 << place for place, reason in enumerate(RULES)}
 
 
-class _Known(Struct, frozen=True, gc=False):
+class Known:
     """What follows from a request."""
 
-    is_click: bool
-    navigates: bool
-    network_kind: NetworkKind
-    signs: int
+    def __init__(self, request: Request) -> None:
+        """Ask the rules about it."""
+        self.is_click: Final = request.is_click
+        self.navigates: Final = request.navigates
+        self.network_kind: Final = request.network_kind
+        self.signs: Final = sum([BIT[rule.reason] for rule in REQUEST_RULES if rule.holds(request)])
 
 
-def see(evidence: Evidence, send: SendFacts) -> Seen:
-    """Look at a hit of a send."""
-    return _seen(evidence, send, _known(_request(evidence, send)))
+_OfHeaders = tuple[Browser, bool, bool, bool, bool, bool, bool, bool]
+_OfRest = tuple[int, int, int, int, int]
 
 
-def see_all(hits: Sequence[Evidence], send: SendFacts) -> list[Seen]:
-    """Look at hits of a send, at what they share once: a reader's have one browser, and a scanner's all are alike."""
-    known: dict[tuple[object, ...], _Known] = {}
-    seen = []
-    for hit in hits:
-        key = id(hit.headers), id(hit.client), id(hit.kind), id(hit.outcome), hit.as_organisation
-        if (of_request := known.get(key)) is None:
-            of_request = known[key] = _known(_request(hit, send))
-        seen.append(_seen(hit, send, of_request))
-    return seen
+class Looks:
+    """Looks at hits, at what they have in common once.
+
+    Headers are told apart by identity: to compare them costs as much as to look. So they must outlive this.
+    """
+
+    def __init__(self, send: SendFacts) -> None:
+        """For hits of sends like this one."""
+        self._secure: Final = send.secure
+        self._by_headers: Final[dict[int, tuple[_OfHeaders, dict[_OfRest, Known]]]] = {}
+        self._alike: Final[dict[_OfHeaders, dict[_OfRest, Known]]] = {}
+
+    def known(
+        self, headers: Mapping[str, str], kind: HitKind, outcome: Outcome, client: Client, as_organisation: str
+    ) -> Known:
+        """What follows from a request that says this."""
+        device_type, proxy, network_kind = client.device_type, client.image_proxy, kind_of(as_organisation)
+        looked = self._by_headers.get(id(headers))
+        if looked is None:
+            say = _of_headers(headers)
+            looked = self._by_headers[id(headers)] = say, self._alike.setdefault(say, {})
+        say, alike = looked
+        # Enums hash in Python, and each of their members is there once.
+        rest = id(kind), id(outcome), id(device_type), id(proxy), id(network_kind)
+        found = alike.get(rest)
+        if found is None:
+            found = alike[rest] = _known(
+                Request(
+                    browser=say[0],
+                    network_kind=network_kind,
+                    is_click=kind is HitKind.CLICK,
+                    is_head=outcome is Outcome.HEAD,
+                    is_prefetch=outcome is Outcome.PREFETCH,
+                    is_bot=device_type is DeviceType.BOT,
+                    is_proxy_ahead=proxy is ImageProxy.APPLE,
+                    is_proxy_on_open=proxy in _PROXIES_ON_OPEN,
+                    is_gmail_ahead=say[1],
+                    has_headers=say[2],
+                    has_user_agent=say[3],
+                    has_language=say[4],
+                    has_fetch_metadata=say[5],
+                    navigates_to_document=say[6],
+                    is_activated=say[7],
+                    secure=self._secure,
+                )
+            )
+        return found
 
 
-def _request(evidence: Evidence, send: SendFacts) -> Request:
-    headers, client, outcome = evidence.headers, evidence.client, evidence.outcome
-    mode = headers.get("sec-fetch-mode")
-    return Request(
-        headers.get("user-agent", ""),
-        kind_of(evidence.as_organisation),
-        evidence.kind is HitKind.CLICK,
-        outcome is Outcome.HEAD,
-        outcome is Outcome.PREFETCH,
-        client.device_type is DeviceType.BOT,
-        client.image_proxy is ImageProxy.APPLE,
-        client.image_proxy in _PROXIES_ON_OPEN,
+def _of_headers(headers: Mapping[str, str]) -> _OfHeaders:
+    """What requests with these headers have in common, in the order of `Looks.known`."""
+    user_agent = headers.get("user-agent", "")
+    mode, destination = headers.get("sec-fetch-mode", ""), headers.get("sec-fetch-dest", "")
+    return (
+        browser_of(user_agent),
+        user_agent == _GMAIL_AHEAD,
         bool(headers),
+        bool(user_agent),
         bool(headers.get("accept-language")),
-        bool(mode or headers.get("sec-fetch-site") or headers.get("sec-fetch-dest")),
-        mode == "navigate" and headers.get("sec-fetch-dest") == "document",
+        bool(mode or destination or headers.get("sec-fetch-site")),
+        mode == "navigate" and destination == "document",
         headers.get("sec-fetch-user") == "?1",
-        send.secure,
     )
 
 
-def _seen(evidence: Evidence, send: SendFacts, known: _Known) -> Seen:
+@lru_cache(maxsize=_REMEMBERED)
+def _known(request: Request) -> Known:
+    return Known(request)
+
+
+def see(evidence: Evidence, send: SendFacts, looks: Looks) -> Seen:
+    """Look at a hit of a send."""
+    known = looks.known(evidence.headers, evidence.kind, evidence.outcome, evidence.client, evidence.as_organisation)
     seconds = evidence.occurred_at.timestamp()
     return Seen(
         evidence,
@@ -81,12 +126,6 @@ def _seen(evidence: Evidence, send: SendFacts, known: _Known) -> Seen:
         None if send.delivered_at is None else seconds - send.delivered_at.timestamp(),
         known.signs,
     )
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def _known(request: Request) -> _Known:
-    signs = sum(BIT[rule.reason] for rule in REQUEST_RULES if rule.holds(request))
-    return _Known(request.is_click, request.navigates, request.network_kind, signs)
 
 
 @lru_cache(maxsize=_REMEMBERED)
