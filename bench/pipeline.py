@@ -240,10 +240,12 @@ class Parts:
         self._since = now
 
 
-def collect_in_parts(data: Path, store: EventStore, steps: Sequence[Step], hits: Sequence[Hit]) -> Mapping[str, float]:
+def collect_in_parts(
+    data: Path, store: EventStore, steps: Mapping[str, Step], hits: Sequence[Hit]
+) -> Mapping[str, float]:
     """As `collect`; the CPU seconds of each part."""
     parts = Parts()
-    steps = [replace(step, find=parts.timed(f"{step.name}: looked up", step.find)) for step in steps]
+    steps = {name: replace(step, find=parts.timed(f"{name}: looked up", step.find)) for name, step in steps.items()}
     with ExitStack() as stack:
         for owner, name, part in (
             (Collector, "collect", "everything else"),
@@ -263,11 +265,11 @@ def collect_in_parts(data: Path, store: EventStore, steps: Sequence[Step], hits:
     return parts.seconds
 
 
-def collect(data: Path, store: EventStore, steps: Sequence[Step], hits: Sequence[Hit]) -> tuple[float, float]:
+def collect(data: Path, store: EventStore, steps: Mapping[str, Step], hits: Sequence[Hit]) -> tuple[float, float]:
     """Fill a spool and empty it; the seconds by the clock, and of the CPU."""
     fill(data / "spool" / "edge-0", hits)
     counts = Counts()
-    collecting = Collector(data / "spool", store, Enricher(steps, counts), counts, now=lambda: datetime.now(UTC))
+    collecting = Collector(data / "spool", store, Enricher(counts, **steps), counts, now=lambda: datetime.now(UTC))
     began, cpu_began = time.perf_counter(), time.process_time()
     collecting.collect()
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu_began
@@ -303,17 +305,18 @@ def main() -> None:
         for _ in range(given.rounds):
             for what, figure in figures.items():
                 store._connection.writer.command("TRUNCATE TABLE events")
-                steps = [client_step(parser)]
+                steps = {"client": client_step(parser)}
                 # A new one each time: what it remembers is part of what it costs.
                 if what == "with places":
                     locator = Locator(paths)
                     locator.look()
-                    steps.append(location_step(locator))
+                    steps["location"] = location_step(locator)
                 figure.append(collect(data, store, steps, hits))
         store._connection.writer.command("TRUNCATE TABLE events")
         locator = Locator(paths)
         locator.look()
-        parts = collect_in_parts(data, store, [client_step(parser), location_step(locator)], hits)
+        steps = {"client": client_step(parser), "location": location_step(locator)}
+        parts = collect_in_parts(data, store, steps, hits)
         on_disk = store._query("bench", "SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND table = 'events'")
         places = store._query("bench", "SELECT uniq(city), countIf(country != '') FROM events")
         store.close()

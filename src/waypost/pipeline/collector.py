@@ -208,21 +208,21 @@ class Collector:
         ]
         hits_missing = [hit for *_, hit in missing]
         facts = self._enricher.enrich(hits_missing)
-        verdicts = first_verdicts(
-            hits_missing, [each.client for each in facts], [each.location.as_organisation for each in facts]
-        )
+        verdicts = first_verdicts(hits_missing, facts.clients, [each.as_organisation for each in facts.locations])
         rows = [
             HitRow(
                 hit=hit,
-                client=each.client,
-                location=each.location,
+                client=client,
+                location=location,
                 segment=name,
                 record=number,
                 received_at=received_at,
                 verdict=verdict,
-                unenriched=each.unenriched,
+                unenriched=unenriched,
             )
-            for (name, number, hit), each, verdict in zip(missing, facts, verdicts, strict=True)
+            for (name, number, hit), client, location, verdict, unenriched in zip(
+                missing, facts.clients, facts.locations, verdicts, facts.unenriched, strict=True
+            )
         ]
         rows = [anonymous(row) if self._erased(row.hit.send_id) else row for row in rows]
         self._counts.add(Count.REPEATED, sum(map(len, records.values())) - len(rows))

@@ -132,7 +132,7 @@ def _sources(
     tombstones = Tombstones(database, control_key)
     tombstones.look()
     erasing = Erasing(database, store, control_key, tombstones, held, spool=_spool(settings), now=_now)
-    enricher = Enricher([client_step(parser), location_step(locator)], counts)
+    enricher = Enricher(counts, client=client_step(parser), location=location_step(locator))
     collector = Collector(
         _spool(settings),
         store,

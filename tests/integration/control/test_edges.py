@@ -57,7 +57,7 @@ def core(tmp_path, store):
     keyring = create_keyring(tmp_path / "keyring.json")
     publisher = Publisher(settings, install.database, lambda: keyring, SYSTEM.now)
     intake, counts, stop = Intake(), Counts(), threading.Event()
-    collector = Collector(tmp_path / "spool", store, Enricher([], counts), counts, now=lambda: NOON)
+    collector = Collector(tmp_path / "spool", store, Enricher(counts), counts, now=lambda: NOON)
 
     def collect():
         while not stop.is_set():

@@ -57,7 +57,7 @@ spool = given.data / "spool"
 counts = Counts()
 with hold(spool):
     store = EventStore.open("", given.data)
-    enricher = Enricher([client_step(ClientParser())], counts)
+    enricher = Enricher(counts, client=client_step(ClientParser()))
     keep_seconds = 3600 if given.keep else 0
     running = collector.Collector(
         spool, store, enricher, counts, now=lambda: datetime.now(UTC), keep_seconds=keep_seconds

@@ -69,7 +69,7 @@ class Install:
         self.collector = Collector(
             data / "spool",
             self.store,
-            Enricher([client_step(ClientParser())], counts),
+            Enricher(counts, client=client_step(ClientParser())),
             counts,
             now=lambda: self.now,
             erased=self.tombstones.has,

@@ -67,7 +67,7 @@ def spooled(data, *hits):
 
 def collector(spool, store, tell):
     counts = Counts()
-    enricher = Enricher([client_step(ClientParser())], counts)
+    enricher = Enricher(counts, client=client_step(ClientParser()))
     return Collector(spool, store, enricher, counts, now=lambda: datetime.now(UTC), tell=tell)
 
 

@@ -33,7 +33,7 @@ class Rig:
         self.stopping = lambda: False
 
     def collector(self, store=None, keep_seconds=0):
-        enricher = Enricher([Step(StepName.CLIENT, id, self.step)], self.counts)
+        enricher = Enricher(self.counts, client=Step(StepName.CLIENT, lambda hits: [*map(id, hits)], self.step))
         return Collector(
             self.spool,
             store or self.store,

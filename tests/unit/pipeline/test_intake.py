@@ -28,7 +28,7 @@ class Rig:
         self.account = account
         self.counts = Counts()
         self.intake = Intake()
-        self.collector = Collector(tmp_path, store, Enricher([], self.counts), self.counts, now=lambda: NOON)
+        self.collector = Collector(tmp_path, store, Enricher(self.counts), self.counts, now=lambda: NOON)
 
     def segment(self, count):
         path = seal(self.directory, [hit(self.account, send_id()) for _ in range(count)])

@@ -8,11 +8,9 @@ from waypost.events.client import Client, DeviceType
 from waypost.events.hit import Outcome
 from waypost.events.verdict import Reason, VerdictClass, first_verdicts
 from waypost.pipeline.counts import Count, Counts
-from waypost.pipeline.enrich import Facts
 from waypost.pipeline.verdicts import Settler
 
 BOT = Client(browser="curl", device_type=DeviceType.BOT)
-FACTS = Facts(client=PHONE, location=LONDON)
 BROWSER = {
     "user-agent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
     "Chrome/141.0.0.0 Safari/537.36",
