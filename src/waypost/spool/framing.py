@@ -12,16 +12,33 @@ Do not reorder or change: segments of earlier releases must stay readable (tests
 """
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from struct import Struct
 from zlib import crc32
 
 import msgspec
-from msgspec.structs import force_setattr
 
 from waypost.events.hit import Hit
 from waypost.spool.errors import UnreadableSegmentError
+from waypost.spool.payload import SegmentHeader, decode_hit, decode_segment_header, encode_payload
+
+__all__ = [
+    "FRAME_BYTES",
+    "MAGIC",
+    "Damage",
+    "DamageReason",
+    "Scan",
+    "Segment",
+    "SegmentHeader",
+    "decode_segment",
+    "encode_header",
+    "encode_record",
+    "encode_trailer",
+    "frame_seed",
+    "records_in",
+    "scan",
+    "trailer_records",
+]
 
 MAGIC = b"\x89WPSPOOL\r\n\x1a\n"
 """As PNG's: a first byte that is no text, then line ends that a text-mode copy would change."""
@@ -38,20 +55,6 @@ _FRAME = Struct("<4sIII")
 _CHECKED = Struct("<II")
 _HEADER = Struct("<BII")
 FRAME_BYTES = _FRAME.size
-
-_encode = msgspec.msgpack.Encoder(uuid_format="bytes").encode
-_decode_hit = msgspec.msgpack.Decoder(Hit).decode
-
-
-class SegmentHeader(msgspec.Struct, frozen=True, kw_only=True):
-    """First thing in every segment; the field names are wire format."""
-
-    segment_id: str
-    edge: str
-    created_at: datetime
-
-
-_decode_header = msgspec.msgpack.Decoder(SegmentHeader).decode
 
 
 class DamageReason(StrEnum):
@@ -132,14 +135,14 @@ def frame_seed(segment_id: str) -> int:
 
 def encode_header(header: SegmentHeader) -> bytes:
     """The start of a segment file."""
-    payload = _encode(header)
+    payload = encode_payload(header)
     checksum = crc32(payload, crc32(bytes([VERSION])))
     return MAGIC + _HEADER.pack(VERSION, len(payload), checksum) + payload
 
 
 def encode_record(hit: Hit, number: int, seed: int) -> bytes:
     """One record; `number` counts from 0 in the segment, `seed` is `frame_seed` of its id."""
-    payload = _encode(hit)
+    payload = encode_payload(hit)
     checksum = crc32(payload, crc32(_CHECKED.pack(len(payload), number), seed))
     return _FRAME.pack(RECORD_MARKER, len(payload), number, checksum) + payload
 
@@ -208,7 +211,7 @@ def records_in(data: bytes, name: str) -> int:
 def decode_segment(data: bytes, name: str) -> Segment:
     """Read a sealed segment; arguments as for `scan`.
 
-    Hits with the same headers have them in one object, which nobody may change.
+    Hits with the same headers have them in one object (`payload.decode_hit`).
 
     Raises:
         UnreadableSegmentError: `foreign` when neither a header nor a record is good; `version` as `scan`.
@@ -218,17 +221,11 @@ def decode_segment(data: bytes, name: str) -> Segment:
         raise UnreadableSegmentError(name, "foreign", found.known)
     damaged = list(found.damaged)
     records: list[tuple[int, Hit]] = []
-    shared: dict[tuple[str, ...], dict[str, str]] = {}
     for number, offset, length in found.frames:
         try:
-            hit = _decode_hit(data[offset : offset + length])
-        except msgspec.DecodeError:
+            records.append((number, decode_hit(data[offset : offset + length])))
+        except (msgspec.DecodeError, UnicodeDecodeError):
             damaged.append(Damage(DamageReason.PAYLOAD, offset, length))
-            continue
-        # A third of the memory of a hit, and who works out what they mean does it once.
-        headers = hit.headers
-        force_setattr(hit, "headers", shared.setdefault((*headers, *headers.values()), headers))
-        records.append((number, hit))
     if found.trailer is None:
         damaged.append(Damage(DamageReason.TRUNCATED, len(data), 0))
     return Segment(found.header.segment_id if found.header else name, records, damaged, found.known)
@@ -245,7 +242,7 @@ def _read_header(data: bytes, name: str) -> tuple[SegmentHeader | None, int]:
         return None, 0
     if version != VERSION:
         raise UnreadableSegmentError(name, "version")
-    return _decode_header(payload), start + length
+    return decode_segment_header(payload), start + length
 
 
 def _frame_at(data: bytes, position: int, seed: int) -> tuple[bytes, int, int] | None:
