@@ -1,21 +1,15 @@
 """Rules about the hits of a burst together. Each returns those hits that it holds for."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
-from operator import attrgetter
+from collections.abc import Sequence
 from typing import Final
 
-from waypost.events.hit import Outcome
 from waypost.events.verdict.crowding import crowded
 from waypost.events.verdict.evidence import SendFacts
-from waypost.events.verdict.network import DATA_CENTRES
 from waypost.events.verdict.seen import Seen, unsubscribes
 
 CLICKS_LEAST: Final = 2
 """All of these rules are about clicks, and about more than one."""
-
-_SECONDS: Final[Callable[[Seen], float]] = attrgetter("seconds")
-_NETWORK: Final[Callable[[Seen], str]] = attrgetter("network")
 
 # 23 hits from 10 networks in 15 seconds is the burst of the tests. A person is in one network, in two on a line with
 # IPv4 and IPv6, in three while a phone changes to another line: with all of a browser's headers it takes four.
@@ -56,9 +50,9 @@ def _visitors(hits: Sequence[Seen]) -> list[list[Seen]]:
     clicks: dict[tuple[str, ...], list[Seen]] = {}
     for seen in hits:
         # A browser fetches ahead what its reader does not follow.
-        if seen.is_click and seen.evidence.outcome is not Outcome.PREFETCH:
+        if seen.known.is_click and not seen.known.is_prefetch:
             clicks.setdefault(seen.visitor, []).append(seen)
-    return [of_one for of_one in clicks.values() if any(_link(seen) != _link(of_one[0]) for seen in of_one)]
+    return [of_one for of_one in clicks.values() if len({seen.link for seen in of_one}) > 1]
 
 
 def many_networks(burst: Burst, _: SendFacts) -> list[Seen]:
@@ -70,11 +64,13 @@ def many_networks(burst: Burst, _: SendFacts) -> list[Seen]:
     found: list[Seen] = []
     alike: dict[tuple[bool, bool], list[Seen]] = {}
     for seen in burst.hits:
-        if seen.is_click and seen.network and seen.evidence.outcome is not Outcome.PREFETCH:
-            alike.setdefault((seen.navigates, seen.network_kind in DATA_CENTRES), []).append(seen)
+        if seen.known.is_click and seen.network and not seen.known.is_prefetch:
+            alike.setdefault((seen.known.navigates, seen.known.in_data_centre), []).append(seen)
     for (navigates, _in_data_centre), hits in alike.items():
         limit = NETWORKS_NAVIGATING if navigates else NETWORKS_BARE
-        found += crowded(hits, _SECONDS, _NETWORK, seconds=NETWORKS_SECONDS, limit=limit)
+        if len(hits) >= limit:
+            networks = [seen.network for seen in hits]
+            found += crowded(hits, _seconds(hits), networks, seconds=NETWORKS_SECONDS, limit=limit)
     return found
 
 
@@ -82,8 +78,9 @@ def rapid_links(burst: Burst, _: SendFacts) -> list[Seen]:
     """One visitor at several links faster than a hand."""
     found: list[Seen] = []
     for clicks in burst.visitors:
+        times, links = _seconds(clicks), _links(clicks)
         for limit, seconds in RAPID:
-            found += crowded(clicks, _SECONDS, _link, seconds=seconds, limit=limit)
+            found += crowded(clicks, times, links, seconds=seconds, limit=limit)
     return found
 
 
@@ -94,7 +91,7 @@ def all_links(burst: Burst, send: SendFacts) -> list[Seen]:
         return found
     most = max(ALL_LINKS_LEAST, round(send.links * ALL_LINKS_SHARE))
     for clicks in burst.visitors:
-        found += crowded(clicks, _SECONDS, _link, seconds=ALL_LINKS_SECONDS, limit=most)
+        found += crowded(clicks, _seconds(clicks), _links(clicks), seconds=ALL_LINKS_SECONDS, limit=most)
     return found
 
 
@@ -102,7 +99,8 @@ def unsubscribe_and_content(burst: Burst, _: SendFacts) -> list[Seen]:
     """One visitor at the link to unsubscribe and at another within a minute: who wants one does not want the other."""
     found: list[Seen] = []
     for clicks in burst.visitors:
-        found += crowded(clicks, _SECONDS, _unsubscribes, seconds=UNSUBSCRIBE_SECONDS, limit=2)
+        kinds = [unsubscribes(seen.evidence.destination) for seen in clicks]
+        found += crowded(clicks, _seconds(clicks), kinds, seconds=UNSUBSCRIBE_SECONDS, limit=2)
     return found
 
 
@@ -110,14 +108,12 @@ def checked_click(burst: Burst, _: SendFacts) -> list[Seen]:
     """In a data centre, while somebody elsewhere followed the same link."""
     elsewhere: dict[int, list[float]] = {}
     for seen in burst.hits:
-        if seen.navigates and seen.network_kind not in DATA_CENTRES:
-            elsewhere.setdefault(_link(seen), []).append(seen.seconds)
+        if seen.known.navigates and not seen.known.in_data_centre:
+            elsewhere.setdefault(seen.link, []).append(seen.seconds)
     return [
         seen
         for seen in burst.hits
-        if seen.is_click
-        and seen.network_kind in DATA_CENTRES
-        and _has_near(elsewhere.get(_link(seen), []), seen.seconds)
+        if seen.known.is_click and seen.known.in_data_centre and _has_near(elsewhere.get(seen.link, []), seen.seconds)
     ]
 
 
@@ -126,9 +122,9 @@ def _has_near(times: Sequence[float], seconds: float) -> bool:
     return after < len(times) and times[after] <= seconds + CHECK_SECONDS
 
 
-def _link(seen: Seen) -> int:
-    return seen.evidence.link_index
+def _seconds(hits: Sequence[Seen]) -> list[float]:
+    return [seen.seconds for seen in hits]
 
 
-def _unsubscribes(seen: Seen) -> bool:
-    return unsubscribes(seen.evidence.destination)
+def _links(hits: Sequence[Seen]) -> list[int]:
+    return [seen.link for seen in hits]

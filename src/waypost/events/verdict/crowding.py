@@ -1,20 +1,20 @@
 """Windows of time in which more differs than one person can make differ."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
 def crowded(
-    items: Sequence[T], when: Callable[[T], float], what: Callable[[T], Hashable], *, seconds: float, limit: int
+    items: Sequence[T], times: Sequence[float], values: Sequence[Hashable], *, seconds: float, limit: int
 ) -> list[T]:
-    """Those of `items` that lie in a window of time with `limit` or more different values of `what`.
+    """Those of `items` that lie in a window of time with `limit` or more different values.
 
     Args:
         items: in order of time.
-        when: in seconds.
-        what: is counted, once per value.
+        times: when each was, in seconds.
+        values: what is counted of each, once per value.
         seconds: length of a window, ends included.
         limit: values that make it crowded.
     """
@@ -23,11 +23,10 @@ def crowded(
         return found
     inside: dict[Hashable, int] = {}
     first = next_to_find = 0
-    for position, item in enumerate(items):
-        value = what(item)
+    for position, value in enumerate(values):
         inside[value] = inside.get(value, 0) + 1
-        while when(item) - when(items[first]) > seconds:
-            gone = what(items[first])
+        while times[position] - times[first] > seconds:
+            gone = values[first]
             inside[gone] -= 1
             if not inside[gone]:
                 del inside[gone]

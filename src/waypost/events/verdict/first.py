@@ -13,10 +13,11 @@ from waypost.events.hit import Hit
 from waypost.events.verdict.batch import crowds
 from waypost.events.verdict.burst import CLICKS_LEAST
 from waypost.events.verdict.evidence import SendFacts, Verdict, VerdictClass, evidence_of
-from waypost.events.verdict.judge import classify_together
+from waypost.events.verdict.judge import judge
 from waypost.events.verdict.moment import MANY_RECIPIENTS
 from waypost.events.verdict.reason import Reason
-from waypost.events.verdict.signs import BIT, Known, Looks, verdict_of
+from waypost.events.verdict.seen import Known, Seen
+from waypost.events.verdict.signs import BIT, Looks, verdict_of
 
 _NOTHING_KNOWN: Final = SendFacts()
 _NEVER_FINAL: Final = datetime.min.replace(tzinfo=UTC)
@@ -51,10 +52,14 @@ def first_verdicts(hits: Sequence[Hit], clients: Sequence[Client], organisations
     for places in by_send.values():
         if len(places) > 1 and _may_tell_more(places, hits, known, verdicts):
             together = [
-                evidence_of(hits[place], clients[place], organisations[place], at_once.get(place, 1))
+                Seen(
+                    evidence_of(hits[place], clients[place], organisations[place], at_once.get(place, 1)),
+                    known[place],
+                    None,
+                )
                 for place in places
             ]
-            for place, verdict in zip(places, classify_together(together, _NOTHING_KNOWN, _NEVER_FINAL), strict=True):
+            for place, verdict in zip(places, judge(together, _NOTHING_KNOWN, _NEVER_FINAL), strict=True):
                 verdicts[place] = verdict
     return verdicts
 

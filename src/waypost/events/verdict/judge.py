@@ -6,12 +6,11 @@ from operator import attrgetter
 from typing import Final
 from uuid import UUID
 
-from waypost.events.hit import Outcome
 from waypost.events.verdict.burst import CLICKS_LEAST, Burst
 from waypost.events.verdict.evidence import Evidence, SendFacts, Verdict, VerdictClass
 from waypost.events.verdict.memory import Memory
 from waypost.events.verdict.rules import BURST_RULES, MEMORY_RULES, MOMENT_RULES, SAME_SYSTEM
-from waypost.events.verdict.seen import Seen
+from waypost.events.verdict.seen import Seen, Visitor
 from waypost.events.verdict.signs import BIT, Looks, see, verdict_of
 
 SETTLED_AFTER: Final = timedelta(minutes=2)
@@ -48,7 +47,11 @@ def classify(hits: Iterable[Evidence], send: SendFacts, now: datetime) -> dict[U
 def classify_together(hits: Sequence[Evidence], send: SendFacts, now: datetime) -> list[Verdict]:
     """As `classify`: a verdict on each hit, in the order of `hits`."""
     looks = Looks(send)
-    given = [see(hit, send, looks) for hit in hits]
+    return judge([see(hit, send, looks) for hit in hits], send, now)
+
+
+def judge(given: Sequence[Seen], send: SendFacts, now: datetime) -> list[Verdict]:
+    """As `classify_together`, of hits that were looked at."""
     seen = sorted(given, key=_ORDER)
     settled_before = now.timestamp() - _GAP_SECONDS
     memory = Memory()
@@ -65,7 +68,7 @@ def classify_one(hit: Evidence, send: SendFacts, now: datetime) -> Verdict:
     """What `classify` says of a send's only hit, which is nearly all that a collector asks, for a third of the time."""
     seen = see(hit, send, Looks(send))
     final = seen.seconds <= now.timestamp() - _GAP_SECONDS
-    return verdict_of(seen.signs | _moment_signs(seen), final)
+    return verdict_of(seen.known.signs | _moment_signs(seen), final)
 
 
 def settled_at(hits: Iterable[Evidence]) -> datetime:
@@ -82,10 +85,10 @@ def _bursts(hits: Sequence[Seen]) -> Iterator[Sequence[Seen]]:
 
 
 def _judge(burst: Sequence[Seen], send: SendFacts, memory: Memory, *, final: bool) -> list[Verdict]:
-    signs = [seen.signs | _moment_signs(seen) | _memory_signs(seen, memory) for seen in burst]
+    signs = [seen.known.signs | _moment_signs(seen) | _memory_signs(seen, memory) for seen in burst]
     if len(burst) == 1:
         return [verdict_of(signs[0], final)]
-    if sum([seen.is_click for seen in burst]) >= CLICKS_LEAST:
+    if sum([seen.known.is_click for seen in burst]) >= CLICKS_LEAST:
         together = Burst(burst)
         position_of = {id(seen): position for position, seen in enumerate(burst)}
         for rule in BURST_RULES:
@@ -127,13 +130,13 @@ def _remember(burst: Sequence[Seen], judged: Sequence[Verdict], memory: Memory) 
 
 def _scans(seen: Seen, verdict: Verdict) -> bool:
     """Whether other hits of this visitor are a machine's too. Not of a browser that fetches ahead for its reader."""
-    return verdict.verdict_class is VerdictClass.MACHINE and seen.evidence.outcome is not Outcome.PREFETCH
+    return verdict.verdict_class is VerdictClass.MACHINE and not seen.known.is_prefetch
 
 
 def _may_be_human(verdict: Verdict) -> bool:
     return verdict.verdict_class is not VerdictClass.MACHINE
 
 
-def _is_one_of(seen: Seen, visitors: set[tuple[str, str, str, str]]) -> bool:
+def _is_one_of(seen: Seen, visitors: set[Visitor]) -> bool:
     visitor = seen.visitor
     return visitor[0] != "" and visitor in visitors

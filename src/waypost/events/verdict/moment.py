@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from waypost.events.verdict.network import DATA_CENTRES
 from waypost.events.verdict.seen import Seen
 
 AT_DELIVERY_SECONDS: Final = 5
@@ -18,12 +17,12 @@ def at_delivery(seen: Seen) -> bool:
 
 def soon_from_data_centre(seen: Seen) -> bool:
     """Within two minutes of delivery, from where servers stand."""
-    return seen.is_click and seen.age is not None and seen.age <= SOON_SECONDS and seen.network_kind in DATA_CENTRES
+    return seen.known.is_click and seen.age is not None and seen.age <= SOON_SECONDS and seen.known.in_data_centre
 
 
 def many_recipients(seen: Seen) -> bool:
     """The same client at ten or more recipients' links. Not at their pixels: one image proxy serves thousands."""
-    return seen.is_click and seen.evidence.recipients_at_once >= MANY_RECIPIENTS
+    return seen.known.is_click and seen.evidence.recipients_at_once >= MANY_RECIPIENTS
 
 
 def hours_later(seen: Seen) -> bool:

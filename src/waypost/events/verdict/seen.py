@@ -4,11 +4,9 @@ import re
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from msgspec import Struct
-
 from waypost.events.verdict.browser import Browser, Engine
 from waypost.events.verdict.evidence import Evidence
-from waypost.events.verdict.network import NetworkKind, network_of
+from waypost.events.verdict.network import DATA_CENTRES, NetworkKind, network_of
 
 _REMEMBERED: Final = 8192
 # In the addresses that senders' unsubscribe links lead to, in the languages of many of them.
@@ -17,6 +15,9 @@ _UNSUBSCRIBE: Final = re.compile(
     r"|disiscri|cancella-?iscrizione|afmeld|uitschrijv|avregistrer|avprenumerera|wypisz|odhlasit|отпис|配信停止|退订",
     re.IGNORECASE,
 )
+
+
+Visitor = tuple[str, str, str, str]
 
 
 class Request(NamedTuple):
@@ -54,30 +55,64 @@ class Request(NamedTuple):
         return self.is_click and self.navigates_to_document and self.has_language and is_activated
 
 
-class Seen(Struct, frozen=True, gc=False):
+class Known:
+    """What follows from a request."""
+
+    def __init__(self, request: Request, signs: int) -> None:
+        """Keep it.
+
+        Args:
+            request: what it follows from.
+            signs: those of the request, as `signs.py` writes them.
+        """
+        self.is_click: Final = request.is_click
+        self.is_prefetch: Final = request.is_prefetch
+        self.navigates: Final = request.navigates
+        self.in_data_centre: Final = request.network_kind in DATA_CENTRES
+        self.signs: Final = signs
+
+
+class Seen:
     """One hit."""
 
-    evidence: Evidence
-    is_click: bool
-    navigates: bool
-    network_kind: NetworkKind
-    seconds: float
-    """When, since 1970."""
-    age: float | None
-    """Seconds since delivery."""
-    signs: int
-    """Of its request, as `signs.py` writes them."""
+    def __init__(self, evidence: Evidence, known: Known, delivered_at: float | None) -> None:
+        """Look at it.
+
+        Args:
+            evidence: of the hit.
+            known: from its request.
+            delivered_at: in seconds since 1970.
+        """
+        self.evidence: Final = evidence
+        self.known: Final = known
+        self.link: Final = evidence.link_index
+        seconds = evidence.occurred_at.timestamp()
+        self.seconds: Final = seconds
+        """When, since 1970."""
+        self.age: Final = None if delivered_at is None else seconds - delivered_at
+        """Seconds since delivery."""
+        self._network: str | None = None
+        self._visitor: Visitor | None = None
 
     @property
     def network(self) -> str:
         """/24 or /48; empty when unknown."""
-        return network_of(self.evidence.client_address)
+        if self._network is None:
+            self._network = network_of(self.evidence.client_address)
+        return self._network
 
     @property
-    def visitor(self) -> tuple[str, str, str, str]:
+    def visitor(self) -> Visitor:
         """Hits that agree in this come from one program in one network, as far as can be told."""
-        header = self.evidence.headers.get
-        return self.network, header("user-agent", ""), header("sec-fetch-mode", ""), header("accept-language", "")
+        if self._visitor is None:
+            header = self.evidence.headers.get
+            agent, mode, language = (
+                header("user-agent", ""),
+                header("sec-fetch-mode", ""),
+                header("accept-language", ""),
+            )
+            self._visitor = self.network, agent, mode, language
+        return self._visitor
 
 
 @lru_cache(maxsize=_REMEMBERED)

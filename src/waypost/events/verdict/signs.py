@@ -15,7 +15,7 @@ from waypost.events.verdict.evidence import Evidence, SendFacts, Verdict, Verdic
 from waypost.events.verdict.network import kind_of
 from waypost.events.verdict.reason import Reason
 from waypost.events.verdict.rules import DECISIVE, DOUBT_FROM, MACHINE_FROM, REQUEST_RULES, RULES, RULES_VERSION
-from waypost.events.verdict.seen import Request, Seen
+from waypost.events.verdict.seen import Known, Request, Seen
 
 _REMEMBERED: Final = 16_384
 _PROXIES_ON_OPEN: Final = (ImageProxy.GOOGLE, ImageProxy.YAHOO)
@@ -26,17 +26,6 @@ _GMAIL_AHEAD: Final = (
     "Safari/537.36 Edge/12.246 Mozilla/5.0"
 )
 BIT: Final = {reason: 1 << place for place, reason in enumerate(RULES)}
-
-
-class Known:
-    """What follows from a request."""
-
-    def __init__(self, request: Request) -> None:
-        """Ask the rules about it."""
-        self.is_click: Final = request.is_click
-        self.navigates: Final = request.navigates
-        self.network_kind: Final = request.network_kind
-        self.signs: Final = sum([BIT[rule.reason] for rule in REQUEST_RULES if rule.holds(request)])
 
 
 _OfHeaders = tuple[Browser, bool, bool, bool, bool, bool, bool, bool]
@@ -110,22 +99,14 @@ def _of_headers(headers: Mapping[str, str]) -> _OfHeaders:
 
 @lru_cache(maxsize=_REMEMBERED)
 def _known(request: Request) -> Known:
-    return Known(request)
+    return Known(request, sum([BIT[rule.reason] for rule in REQUEST_RULES if rule.holds(request)]))
 
 
 def see(evidence: Evidence, send: SendFacts, looks: Looks) -> Seen:
     """Look at a hit of a send."""
     known = looks.known(evidence.headers, evidence.kind, evidence.outcome, evidence.client, evidence.as_organisation)
-    seconds = evidence.occurred_at.timestamp()
-    return Seen(
-        evidence,
-        known.is_click,
-        known.navigates,
-        known.network_kind,
-        seconds,
-        None if send.delivered_at is None else seconds - send.delivered_at.timestamp(),
-        known.signs,
-    )
+    delivered_at = send.delivered_at
+    return Seen(evidence, known, None if delivered_at is None else delivered_at.timestamp())
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -57,7 +57,7 @@ def test_counting_agrees_with_looking_at_every_pair(drawn):
 )
 def test_crowding_agrees_with_looking_at_every_window(drawn, seconds, limit):
     items = sorted((at, value, number) for number, (at, value) in enumerate(drawn))
-    found = crowded(items, lambda item: item[0], lambda item: item[1], seconds=seconds, limit=limit)
+    found = crowded(items, [item[0] for item in items], [item[1] for item in items], seconds=seconds, limit=limit)
     expected = set()
     for start, *_ in items:
         window = [item for item in items if start <= item[0] <= start + seconds]
