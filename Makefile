@@ -10,7 +10,7 @@ COMPILED_READY := $(COMPILED)/.ready
 CAN_COMPILE := command -v cc >/dev/null && \
   test -f "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h"
 COMPILED_TESTS := tests/unit/edge tests/unit/events tests/unit/links/test_token.py tests/unit/links/test_golden_tokens.py \
-  tests/unit/links/test_siv.py tests/unit/spool tests/integration/edge
+  tests/unit/links/test_siv.py tests/unit/pipeline tests/unit/spool tests/integration/edge
 
 # Processes that run tests: two for each core of CI, for tests wait about as long as they compute.
 N := 4
@@ -34,12 +34,12 @@ demo: $(READY)  ## the whole product on this machine: send, deliver, click, read
 test: check  ## everything: linters, types, tests, these in N=4 processes
 	$(BIN)/pytest tests/torture tests/acceptance tests/integration tests/unit $(IN_PROCESSES)
 	@if $(CAN_COMPILE); then $(MAKE) --no-print-directory test-compiled; else \
-	  echo "not tested: the compiled edge, for there is no C compiler, or there are no headers of Python"; fi
+	  echo "not tested: the compiled modules, for there is no C compiler, or there are no headers of Python"; fi
 
-test-compiled: compiled  ## the tests of the edge again, over its compiled modules
+test-compiled: compiled  ## the tests of edge and pipeline again, over their compiled modules
 	PYTHONPATH=$(CURDIR)/$(COMPILED) $(BIN)/pytest $(COMPILED_TESTS) $(IN_PROCESSES)
 
-compiled: $(COMPILED_READY)  ## the modules of a redirect compiled by mypyc, in build/compiled (docs/adr/0019-compiled-edge.md)
+compiled: $(COMPILED_READY)  ## what costs most of a redirect and of an event, compiled by mypyc, in build/compiled (docs/adr/0019-compiled-edge.md)
 
 check: $(READY)  ## linters and types
 	$(BIN)/ruff check
@@ -62,8 +62,9 @@ bench-links: $(READY)  ## rewriting, link length, sealing, growth: tables, and a
 bench-edge: compiled  ## a redirect beside nginx's: CPU, latency, TLS, memory; a plot in bench/results; QUICK=1 to try it
 	$(BIN)/python -m bench.edge $(if $(QUICK),--quick)
 
-bench-pipeline: $(READY)  ## events a second from sealed segment to queryable row, on one core
+bench-pipeline: compiled  ## events a second from sealed segment to queryable row, on one core, as Python and compiled
 	$(BIN)/python -m bench.pipeline
+	PYTHONPATH=$(CURDIR)/$(COMPILED) $(BIN)/python -m bench.pipeline
 
 bench-api: $(READY)  ## sends a second that the API takes, and how long it takes them, on SQLite and PostgreSQL
 	$(BIN)/python -m bench.api

@@ -1,6 +1,6 @@
 """P4: events a second on one core, from sealed segment on the disk to rows that a query finds.
 
-    python -m bench.pipeline [--events N] [--accounts N] [--default-gc] [--database FILE]...
+    [PYTHONPATH=build/compiled] python -m bench.pipeline [--events N] [--accounts N] [--default-gc] [--database FILE]...
 
 Everything the collector does is in the time: reading and checking segments, the question what is stored, client, place
 and first verdict, the insert with its syncs, the segment deleted; no account has a webhook. The process, engine threads
@@ -11,7 +11,7 @@ parts apart. The databases are made here, unless real ones are named.
 The events are those of a large mailing, 5,000 a second in segments of 5,000: visits of readers (an open, clicks some
 seconds apart, or both) and of scanners (3 to 19 links in two seconds), each to a send of its own. User agents and
 languages have a long tail. Readers have 50,000 addresses, a quarter of the visits comes from 1,000 of them; half of the
-opens comes from image proxies. What is different in 20,000 events, which a batch has, is printed.
+opens comes from image proxies. What is different in the events of one batch is printed.
 """
 
 import argparse
@@ -42,6 +42,7 @@ from waypost.pipeline import collector
 from waypost.pipeline.collector import Collector
 from waypost.pipeline.counts import Count, Counts
 from waypost.pipeline.enrich import Enricher, Step, client_step, location_step
+from waypost.spool import framing
 from waypost.spool.framing import SegmentHeader, encode_header, encode_record, encode_trailer, frame_seed
 from waypost.spool.ledger import Ledger
 from waypost.store import EventStore, event_store
@@ -321,6 +322,7 @@ def main() -> None:
         places = store._query("bench", "SELECT uniq(city), countIf(country != '') FROM events")
         store.close()
 
+    print("compiled modules" if Path(framing.__file__).suffix == ".so" else "Python")
     print(
         f"{given.events} events, {given.accounts} accounts, {places[0][0]} cities, {places[0][1]} events with a country"
     )

@@ -35,8 +35,8 @@ from waypost.store import EventStore, HitRow, SegmentSpan
 
 log = logging.getLogger(__name__)
 
-# One insert is one part on the disk and some twenty syncs, so small segments go together; a hit takes about 3 KB
-# while it waits, so a batch stays below 100 MB.
+# One insert is one part on the disk and some twenty syncs, so small segments go together; a hit takes about 4 KB
+# until it is stored, the engine's share included, so a batch stays below 100 MB.
 _BATCH_RECORDS: Final = 20_000
 # Between looks for segments kept long enough: the setting counts in minutes.
 _PURGE_SECONDS: Final = 5
@@ -200,15 +200,17 @@ class Collector:
             records.setdefault(segment.segment_id, {}).update(segment.records)
         stored = self._store.stored_records([_span(name, hits.values()) for name, hits in records.items() if hits])
         received_at = self._now()
-        missing = [
-            (name, number, hit)
-            for name, hits in records.items()
-            for number, hit in hits.items()
-            if number not in stored[name]
-        ]
-        hits_missing = [hit for *_, hit in missing]
-        facts = self._enricher.enrich(hits_missing)
-        verdicts = first_verdicts(hits_missing, facts.clients, [each.as_organisation for each in facts.locations])
+        names: list[str] = []
+        numbers: list[int] = []
+        missing: list[Hit] = []
+        for name, hits in records.items():
+            for number, hit in hits.items():
+                if number not in stored[name]:
+                    names.append(name)
+                    numbers.append(number)
+                    missing.append(hit)
+        facts = self._enricher.enrich(missing)
+        verdicts = first_verdicts(missing, facts.clients, [each.as_organisation for each in facts.locations])
         rows = [
             HitRow(
                 hit=hit,
@@ -220,8 +222,8 @@ class Collector:
                 verdict=verdict,
                 unenriched=unenriched,
             )
-            for (name, number, hit), client, location, verdict, unenriched in zip(
-                missing, facts.clients, facts.locations, verdicts, facts.unenriched, strict=True
+            for name, number, hit, client, location, verdict, unenriched in zip(
+                names, numbers, missing, facts.clients, facts.locations, verdicts, facts.unenriched, strict=True
             )
         ]
         rows = [anonymous(row) if self._erased(row.hit.send_id) else row for row in rows]

@@ -8,8 +8,8 @@ _YOUNG_OBJECTS = 50_000
 def spare_the_collector() -> None:
     """Keep it off what lives for ever, and make it rare for the rest.
 
-    With its defaults it took a quarter of the time of a redirect (`python -m bench.edge`), which leaves no cycle, and a
-    sixth of the pipeline's (`python -m bench.pipeline --default-gc`), whose hits it walks again and again.
+    With its defaults it took a quarter of the time of a redirect (`python -m bench.edge`), which leaves no cycle. What
+    it takes of the pipeline's, whose hits it walks again and again, `python -m bench.pipeline --default-gc` shows.
     """
     gc.collect()
     gc.freeze()

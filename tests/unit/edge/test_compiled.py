@@ -1,4 +1,4 @@
-"""The modules of a redirect are in one form, the one that was asked for: Python, or compiled (ADR 19)."""
+"""The modules that may be compiled are in one form, the one that was asked for: Python, or compiled (ADR 19)."""
 
 import importlib
 import os
