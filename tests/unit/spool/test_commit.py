@@ -77,6 +77,7 @@ def test_hits_that_follow_each_other_within_a_moment_share_a_sync_too(
     make_writer: MakeWriter, make_hit: MakeHit, counters: Counters, spool, files, monkeypatch
 ) -> None:
     monkeypatch.setattr(commit, "SPACING_SECONDS", 0.5)
+    monkeypatch.setattr(commit, "CREDIT_SECONDS", 0)
 
     async def scenario(group: GroupCommit) -> None:
         assert await append(group, make_hit(0)) == [Count.KEPT]
@@ -91,6 +92,26 @@ def test_hits_that_follow_each_other_within_a_moment_share_a_sync_too(
 
     run(make_writer(), counters, scenario, wait=5)
     assert stored(spool) == [0, 1, 2, 3]
+
+
+def test_a_few_hits_that_come_together_after_a_pause_are_not_held_up(
+    make_writer: MakeWriter, make_hit: MakeHit, counters: Counters, spool, files, monkeypatch
+) -> None:
+    monkeypatch.setattr(commit, "SPACING_SECONDS", 1.0)
+    monkeypatch.setattr(commit, "CREDIT_SECONDS", 2.5)
+
+    async def scenario(group: GroupCommit) -> None:
+        began = asyncio.get_running_loop().time()
+        for number in range(3):
+            assert await append(group, make_hit(number)) == [Count.KEPT]
+        assert asyncio.get_running_loop().time() - began < 0.5
+        # The pause is used up: from here on there is one in a second.
+        assert await append(group, make_hit(3)) == [Count.KEPT]
+        assert asyncio.get_running_loop().time() - began >= 0.5
+
+    run(make_writer(), counters, scenario, wait=5)
+    assert stored(spool) == [0, 1, 2, 3]
+    assert files.calls.count("sync") >= 4
 
 
 def test_an_idle_writer_seals_by_itself(make_writer: MakeWriter, make_hit: MakeHit, counters, clock, files) -> None:
