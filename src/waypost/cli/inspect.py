@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from waypost.cli.options import data_option, keyring_option
-from waypost.events.id_time import uuid7_unix_ms
+from waypost.events.ids import uuid7_unix_ms
 from waypost.keyfile import KeyfileError, keyring_path, load_keyring
 from waypost.links.errors import BadSeal, TokenError
 from waypost.links.token import Kind, Payload, open_token, read_header

@@ -65,7 +65,7 @@ def origin(data: Path, config: Path | None) -> str | None:
     Raises:
         click.UsageError: the settings are wrong.
     """
-    if not find_spec("msgspec"):
+    if not _has_edges():
         return None
     from waypost.keyfile.snapshot import snapshot_path  # noqa: PLC0415 -- as said above
 
@@ -87,9 +87,14 @@ def wait_for_all(
     return found
 
 
+def _has_edges() -> bool:
+    """Whether what an edge needs is installed: where it is not, none runs."""
+    return find_spec("ada_url") is not None
+
+
 def _workers(data: Path) -> Mapping[str, frozenset[int]]:
     """The key ids of each worker that lives on this data directory."""
-    if not find_spec("msgspec"):
+    if not _has_edges():
         return {}
     from waypost.spool.conservation import worker_directories  # noqa: PLC0415 -- as said above
     from waypost.spool.counters import read_status  # noqa: PLC0415

@@ -24,13 +24,13 @@ class _Mounted:
 COMMANDS = {
     "links": _Mounted("waypost.cli.links:links", "Rewrite a message's links, or see what a tracked link says."),
     "keys": _Mounted("waypost.cli.keys:keys", "Create, add, list and export the keys that seal links."),
-    "config": _Mounted("waypost.cli.config:config", "Show or check the settings.", "edge"),
+    "config": _Mounted("waypost.cli.config:config", "Show or check the settings."),
     "up": _Mounted("waypost.cli.up:up", "Run everything on this machine: API, mail, pipeline, edge.", "server"),
     "edge": _Mounted("waypost.cli.edge:edge", "Serve redirects on this machine: an agent and N workers.", "edge"),
     "edge-worker": _Mounted("waypost.cli.edge_worker:edge_worker", "", "edge"),
     "agent": _Mounted("waypost.cli.agent:agent", "Tell how this machine's edge is; `up` and `edge` run it.", "edge"),
     "spool": _Mounted("waypost.cli.spool:spool", "Account for clicks, check their files, read them again.", "edge"),
-    "caddyfile": _Mounted("waypost.cli.caddyfile:caddyfile", "Print the TLS front's configuration.", "edge"),
+    "caddyfile": _Mounted("waypost.cli.caddyfile:caddyfile", "Print the TLS front's configuration."),
     "core": _Mounted("waypost.cli.core:core", "Run the API, mail and pipeline, without edges.", "server"),
     "accounts": _Mounted(
         "waypost.cli.accounts:accounts", "Create, approve, reject, suspend and list accounts.", "server"

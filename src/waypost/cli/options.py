@@ -3,12 +3,11 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import click
 
-if TYPE_CHECKING:
-    from waypost.config import Settings
+from waypost.config import ConfigError, Settings, load
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
@@ -50,15 +49,12 @@ def keyring_option(command: _Command) -> _Command:
     )(command)
 
 
-def load_settings(config: Path | None, data: Path) -> "Settings":
+def load_settings(config: Path | None, data: Path) -> Settings:
     """The settings of this process.
 
     Raises:
         click.UsageError: the settings are wrong; the message lists every problem.
     """
-    # Not at the top: the bare install has the options and no msgspec.
-    from waypost.config import ConfigError, load  # noqa: PLC0415
-
     try:
         return load(config, os.environ, data)
     except ConfigError as error:

@@ -10,8 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from waypost.db.control_key import ControlKey
-from waypost.events.id_time import uuid7_unix_ms
-from waypost.events.ids import uuid7
+from waypost.events.ids import uuid7, uuid7_unix_ms
 
 _DAY_MS: Final = timedelta(days=1) // timedelta(milliseconds=1)
 

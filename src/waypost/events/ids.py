@@ -24,6 +24,11 @@ def uuid7(unix_ms: int, randomness: bytes) -> UUID:
     return uuid_of(_UUID.pack(high, low, 0x7000 | a >> 4, 0x8000 | b & 0x3FFF, c, d))
 
 
+def uuid7_unix_ms(value: UUID) -> int:
+    """Milliseconds since 1970 that a version 7 UUID carries."""
+    return value.int >> 80
+
+
 class Randomness:
     """As `os.urandom`, which is a system call each time, asked for hundreds of pieces at once.
 

@@ -1,7 +1,6 @@
 """The files an edge lives by, in the data directory: `keyring.json`, and `snapshot`, what control published last.
 
-The snapshot (`keyfile.snapshot`, `keyfile.watched`) needs msgspec and is not imported here: the bare install has the
-keyring alone.
+The snapshot (`keyfile.snapshot`, `keyfile.watched`) is not imported here: it needs more than the bare install has.
 """
 
 from waypost.keyfile.errors import (

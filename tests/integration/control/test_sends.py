@@ -29,7 +29,7 @@ from waypost.db.tables import (
 )
 from waypost.events.client import Client, DeviceType, ImageProxy
 from waypost.events.hit import Outcome
-from waypost.events.id_time import uuid7_unix_ms
+from waypost.events.ids import uuid7_unix_ms
 from waypost.events.location import Location
 from waypost.events.name import EventName
 from waypost.events.verdict import Reason, Verdict, VerdictClass

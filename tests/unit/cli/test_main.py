@@ -40,7 +40,7 @@ def test_an_unknown_command_is_wrong_usage():
 
 
 # What `pip install .` brings besides the standard library.
-BARE = {"click", "cryptography", "cffi", "_cffi_backend", "waypost"}
+BARE = {"click", "cryptography", "cffi", "_cffi_backend", "msgspec", "waypost"}
 IN_A_BARE_INSTALL = f"""
 import sys
 

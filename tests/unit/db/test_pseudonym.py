@@ -4,8 +4,7 @@ from uuid import UUID
 
 from waypost.db import ControlKey
 from waypost.db.pseudonym import pseudonym
-from waypost.events.id_time import uuid7_unix_ms
-from waypost.events.ids import uuid7
+from waypost.events.ids import uuid7, uuid7_unix_ms
 
 KEY = ControlKey(b"k" * 32)
 NOON = 1_772_366_400_000
