@@ -75,6 +75,8 @@ class Streams:
 class Stream:
     """One socket: what `waypost.edge.http1.Connection` asks of a transport."""
 
+    __deletable__ = ("_connection",)
+
     def __init__(self, client: socket.socket, peer: str, connection: Connection, streams: Streams) -> None:
         self.peer = peer
         self._socket = client
@@ -98,7 +100,7 @@ class Stream:
             if events & _OUT:
                 self._flush()
             # An error or a hang-up is found by reading, too.
-            if events & ~_OUT and self._reading:
+            if events & ~_OUT and self._reading and not self._lost:
                 self._read()
         except Exception:
             log.exception("a connection failed")
@@ -158,8 +160,8 @@ class Stream:
         """Watch for what is of interest now."""
         events = 0 if self._lost else (_IN if self._reading else 0) | (_OUT if self._unsent else 0)
         if events != self._events:
-            before, self._events = self._events, events
-            self._streams.watch(self, self._descriptor, before, events)
+            self._streams.watch(self, self._descriptor, self._events, events)
+            self._events = events  # not before: the kernel may have no memory for one more
 
     def _read(self) -> None:
         try:
@@ -220,3 +222,4 @@ class Stream:
     def _gone(self, error: OSError | None) -> None:
         self._connection.connection_lost(error)
         self._socket.close()
+        del self._connection  # each holds the other: a cycle, which only the collector would end

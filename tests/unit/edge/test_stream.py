@@ -1,9 +1,11 @@
 """Sockets between a client and a connection, real ones: nothing is lost, and nobody is read who does not read."""
 
 import asyncio
+import gc
 import logging
 import socket
 import struct
+import weakref
 from contextlib import asynccontextmanager, suppress
 
 import pytest
@@ -244,3 +246,55 @@ class Sometimes:
             self._fails()
         self._asked = True
         return 0.0
+
+
+@asynccontextmanager
+async def connected(monotonic):
+    """A client's socket, the streams and the connections on the other side; the caller's clock is in one place only."""
+    connections = OpenConnections()
+    streams = Streams(asyncio.get_running_loop())
+    listener = socket.create_server(("127.0.0.1", 0))
+    client = socket.create_connection(listener.getsockname())
+    accepted, _ = listener.accept()
+    accepted.settimeout(0)
+    connection = Connection(lambda _request, reply: reply(SMALL), connections, Clock(lambda: 0.0), monotonic)
+    del monotonic
+    streams.open(accepted, "", connection)
+    del accepted, connection
+    with listener, client:
+        yield client, streams, connections
+
+
+def test_a_connection_that_is_gone_is_freed_without_the_garbage_collector():
+    async def scenario():
+        # Only the connection has it. One that is compiled cannot be referred to weakly itself.
+        clocks = [Sometimes(lambda: None)]
+        its_clock = weakref.ref(clocks[0])
+        gc.disable()
+        try:
+            async with connected(clocks.pop()) as (client, _streams, connections):
+                client.sendall(GET)
+                client.close()
+                await until(lambda: not connections)
+                await turns()
+                assert its_clock() is None
+        finally:
+            gc.enable()
+
+    run(scenario)
+
+
+def test_a_socket_that_cannot_be_watched_any_more_is_closed_all_the_same():
+    async def scenario():
+        async with connected(lambda: 0.0) as (_client, streams, connections):
+            [connection] = connections._open
+            connection._transport.pause_reading()
+            asyncio.get_running_loop().remove_reader(streams._epoll.fileno())
+            streams._epoll.close()
+            with pytest.raises(ValueError, match="closed epoll"):
+                connection._transport.resume_reading()
+            connections.expire(float("inf"))
+            await turns()
+            assert not connections
+
+    run(scenario)
