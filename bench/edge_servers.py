@@ -66,13 +66,14 @@ import asyncio, sys, time
 from waypost.config import HostPort
 from waypost.edge.answer import redirect
 from waypost.edge.app import listening_socket, serve
+from waypost.edge.loop import run
 from waypost.telemetry.garbage import spare_the_collector
 class Bare:
     def handle(self, request, answer):
         answer(redirect(sys.argv[2]))
 spare_the_collector()
 listener = listening_socket(HostPort("127.0.0.1", int(sys.argv[1])), shared=False)
-asyncio.run(serve(Bare().handle, listener, asyncio.Event(), time.time))
+run(lambda streams: serve(Bare().handle, listener, streams, asyncio.Event(), time.time))
 """
 
 

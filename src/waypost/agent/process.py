@@ -16,7 +16,9 @@ from waypost.agent.view import Remote
 from waypost.agent.watch import Watch
 from waypost.config import Settings
 from waypost.edge.app import listening_socket, serve
+from waypost.edge.loop import run as run_loop
 from waypost.edge.process import spool_root, worker_name
+from waypost.edge.stream import Streams
 
 CONNECTIONS_MAX = 256
 """Of a TLS front, a scraper and a probe."""
@@ -34,10 +36,10 @@ def run(settings: Settings, *, listener: int | None = None, on_ready: Callable[[
         NotConfigured: the core elsewhere cannot be spoken with as the settings are.
         OSError: the address to listen on cannot be had.
     """
-    asyncio.run(_run(settings, listener, on_ready))
+    run_loop(lambda streams: _run(streams, settings, listener, on_ready))
 
 
-async def _run(settings: Settings, listener: int | None, on_ready: Callable[[], None]) -> None:
+async def _run(streams: Streams, settings: Settings, listener: int | None, on_ready: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -56,7 +58,9 @@ async def _run(settings: Settings, listener: int | None, on_ready: Callable[[], 
     if link is not None:
         link.start()
     try:
-        serving = loop.create_task(serve(app.handle, listening, stop, time.time, connections_max=CONNECTIONS_MAX))
+        serving = loop.create_task(
+            serve(app.handle, listening, streams, stop, time.time, connections_max=CONNECTIONS_MAX)
+        )
         loop.call_soon(on_ready)
         await serving
     finally:

@@ -4,6 +4,7 @@ Not `loop.create_server`: it accepts without end, and where descriptors run out 
 queue.
 """
 
+import asyncio
 import logging
 import socket
 from collections.abc import Callable
@@ -25,7 +26,7 @@ class Acceptor:
         connections: those that are open.
         most: how many there may be.
         make: a connection.
-        streams: look after their sockets, in their event loop.
+        streams: look after their sockets, in the running event loop.
     """
 
     def __init__(
@@ -41,18 +42,19 @@ class Acceptor:
         self._most = most
         self._make = make
         self._streams = streams
+        self._loop = asyncio.get_running_loop()
         self._closed = False
         listener.setblocking(False)  # noqa: FBT003 -- the standard library's signature
 
     def resume(self) -> None:
         """Take connections again, after there was no room or an error. To be called every now and then."""
         if not self._closed:
-            self._streams.loop.add_reader(self._listener, self._accept)
+            self._loop.add_reader(self._listener, self._accept)
 
     def close(self) -> None:
         """Take no more."""
         self._closed = True
-        self._streams.loop.remove_reader(self._listener)
+        self._loop.remove_reader(self._listener)
         self._listener.close()
 
     def _accept(self) -> None:
@@ -75,5 +77,5 @@ class Acceptor:
                 log.warning("a connection could not be taken: %s", error)
 
     def _pause(self, reason: str) -> None:
-        self._streams.loop.remove_reader(self._listener)
+        self._loop.remove_reader(self._listener)
         log.warning("new connections wait: %s", reason)

@@ -100,6 +100,7 @@ def listening_socket(listen: HostPort, *, shared: bool) -> socket.socket:
 async def serve(
     handler: Handler,
     listener: socket.socket,
+    streams: Streams,
     stop: asyncio.Event,
     wall: Callable[[], float],
     *,
@@ -111,6 +112,7 @@ async def serve(
     Args:
         handler: answers.
         listener: a listening socket; closed at the end.
+        streams: in which the event loop waits (`waypost.edge.loop`).
         stop: set it to end.
         wall: seconds since 1970, for the Date header.
         connections_max: those beyond it wait.
@@ -124,7 +126,7 @@ async def serve(
         connections,
         connections_max,
         lambda: Connection(handler, connections, clock, time.monotonic),
-        Streams(loop),
+        streams,
     )
     sweeper = loop.create_task(_sweep(connections, acceptor, on_sweep))
     try:

@@ -34,10 +34,16 @@ class Front:
     """Whether a socket's address is one of these networks'. Remembers its answers: fronts are few."""
     _masks: tuple[tuple[int, int, int], ...] = field(init=False, repr=False, compare=False)
     """Bytes of an address, mask, and what it leaves: behind a front each reader's address is looked at, once."""
+    name: bytes = field(init=False, repr=False, compare=False)
+    """Of the header."""
+    node_of: Callable[[str], str] = field(init=False, repr=False, compare=False)
+    """The client's address in an element of the header's list."""
 
     def __post_init__(self) -> None:
         masks = tuple((each.max_prefixlen // 8, int(each.netmask), int(each.network_address)) for each in self.networks)
         object.__setattr__(self, "_masks", masks)
+        object.__setattr__(self, "name", self.header.value.encode())
+        object.__setattr__(self, "node_of", _NODES[self.header])
         object.__setattr__(self, "trusts_peer", lru_cache(maxsize=1024)(lambda peer: self.trusts(_packed(peer))))
 
     def trusts(self, packed: bytes | None) -> bool:
@@ -58,15 +64,13 @@ def client_of(peer: str, headers: Mapping[bytes, bytes], front: Front) -> str:
     """
     if not front.trusts_peer(peer):
         return peer
-    name = front.header.value.encode()
-    value = headers.get(name)
+    value = headers.get(front.name)
     if value is None:
         return peer
-    node_of = _NODES[front.header]
     client = peer
     # Split at every comma, in quotes or not: an opening quote of the client's must not swallow what the front added.
     for hop in reversed(value.decode("latin-1").split(",")[-HOPS_MAX:]):
-        packed = _packed(node_of(hop))
+        packed = _packed(front.node_of(hop))
         if packed is None:
             return ""
         client = socket.inet_ntop(_FAMILIES[len(packed)], packed)

@@ -18,6 +18,9 @@ from waypost.edge.app import CONNECTIONS_MAX, EdgeApp, listening_socket, serve
 from waypost.edge.decide import Edge
 from waypost.edge.facts import WatchedFacts
 from waypost.edge.forwarded import Front
+from waypost.edge.loop import run as run_loop
+from waypost.edge.loop import yield_to_the_front
+from waypost.edge.stream import Streams
 from waypost.events.ids import Randomness
 from waypost.fleet.courier import WORKER
 from waypost.keyfile.snapshot import snapshot_path
@@ -66,11 +69,18 @@ def run(
         SpoolInUseError: another process is this worker.
         OSError: the address to listen on cannot be had.
     """
-    asyncio.run(_run(settings, worker, keyring, listener, on_ready))
+    yield_to_the_front()
+    run_loop(lambda streams: _run(streams, settings, worker, keyring, listener=listener, on_ready=on_ready))
 
 
 async def _run(
-    settings: Settings, worker: int, keyring: Path, listener: int | None, on_ready: Callable[[], None]
+    streams: Streams,
+    settings: Settings,
+    worker: int,
+    keyring: Path,
+    *,
+    listener: int | None,
+    on_ready: Callable[[], None],
 ) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -101,6 +111,7 @@ async def _run(
             serve(
                 app.handle,
                 listening,
+                streams,
                 stop,
                 time.time,
                 connections_max=connections_max,

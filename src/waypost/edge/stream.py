@@ -1,10 +1,9 @@
 """The sockets of connections, in the event loop: read when something came, written as far as the client takes it.
 
 Not asyncio's transports, which cost a redirect more than reading its request does. All sockets are in one epoll of
-ours, which the event loop watches as it would one socket.
+ours, in which the event loop waits too (`waypost.edge.loop`).
 """
 
-import asyncio
 import logging
 import select
 import socket
@@ -26,17 +25,12 @@ log = logging.getLogger(__name__)
 
 
 class Streams:
-    """All sockets of a server.
+    """All sockets of a server."""
 
-    Args:
-        loop: they are used in.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
+    def __init__(self) -> None:
         self._epoll = select.epoll()
         self._streams: dict[int, Stream] = {}
-        loop.add_reader(self._epoll.fileno(), self._turn)
+        self._gone: list[tuple[Stream, OSError | None]] = []
 
     def open(self, client: socket.socket, peer: str, connection: Connection) -> None:
         """Connect a socket that was accepted with what answers on it.
@@ -65,11 +59,42 @@ class Streams:
             self._epoll.register(descriptor, events)
             self._streams[descriptor] = stream
 
-    def _turn(self) -> None:
-        for descriptor, events in self._epoll.poll(0, TURN_MAX):
+    def watch_beside(self, descriptor: int) -> None:
+        """Have `turn` return for something else, too."""
+        self._epoll.register(descriptor, _IN)
+
+    def lost(self, stream: "Stream", error: OSError | None) -> None:
+        """Have a stream told that it is gone, later: its connection may be at work."""
+        self._gone.append((stream, error))
+
+    def turn(self, timeout: float | None) -> bool:
+        """Wait for sockets and look after those that are ready.
+
+        Args:
+            timeout: seconds at most; None: without end.
+
+        Returns:
+            Something else is ready that is watched beside them.
+        """
+        other = False
+        for descriptor, events in self._epoll.poll(0 if self._gone else timeout, TURN_MAX):
             stream = self._streams.get(descriptor)
-            if stream is not None:  # else it was closed in this very turn
+            if stream is not None:
                 stream.ready(events)
+            else:
+                other = True  # or a stream that was closed in this very turn
+        if self._gone:
+            gone, self._gone = self._gone, []
+            for stream, error in gone:
+                try:
+                    stream.gone(error)
+                except Exception:
+                    log.exception("a connection failed")
+        return other
+
+    def close(self) -> None:
+        """Look after none any more."""
+        self._epoll.close()
 
 
 class Stream:
@@ -105,6 +130,12 @@ class Stream:
         except Exception:
             log.exception("a connection failed")
             self.abort()
+
+    def gone(self, error: OSError | None) -> None:
+        """Nothing happens to it any more."""
+        self._connection.connection_lost(error)
+        self._socket.close()
+        del self._connection  # each holds the other: a cycle, which only the collector would end
 
     def write(self, data: bytes) -> None:
         """Send, now as far as the client takes it, and the rest when it does."""
@@ -216,10 +247,4 @@ class Stream:
             return
         self._lost = self._closing = True
         self.watch()
-        # Later: the connection may be at work.
-        self._streams.loop.call_soon(self._gone, error)
-
-    def _gone(self, error: OSError | None) -> None:
-        self._connection.connection_lost(error)
-        self._socket.close()
-        del self._connection  # each holds the other: a cycle, which only the collector would end
+        self._streams.lost(self, error)

@@ -50,16 +50,13 @@ log = logging.getLogger(__name__)
 class _Batch:
     """Hits of one turn of the event loop. `_lock` of GroupCommit guards what both threads touch."""
 
-    __slots__ = ("awaited", "hits", "outcome", "owed", "releases", "timer", "written")
+    __slots__ = ("hits", "owed", "releases", "timer", "written")
 
     def __init__(self) -> None:
         self.hits: list[Hit] = []
         self.releases: list[Release] | None = []
         """None once released."""
         self.timer: asyncio.TimerHandle | None = None
-        self.outcome: Count | None = None
-        self.awaited = False
-        """The event loop looks for the outcome itself; else it is to be called."""
         self.written = False
         self.owed = False
 
@@ -86,10 +83,12 @@ class GroupCommit:
         self._queue: SimpleQueue[_Batch | None] = SimpleQueue()
         self._queued_hits = 0
         self._lock = Lock()
-        self._done = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        """Written when there is an outcome. Not a lock: who is woken by one finds the interpreter taken."""
+        self._done: list[tuple[list[_Batch], Count]] = []
+        self._told = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        """Readable while something is done. Not a lock: who is woken by one finds the interpreter taken."""
         self._poll = select.poll()
-        self._poll.register(self._done, select.POLLIN)
+        self._poll.register(self._told, select.POLLIN)
+        loop.add_reader(self._told, self._settle_done)
         self._brief = min(BRIEF_MILLISECONDS, wait_seconds * 1000)
         self._writer = self._start()
 
@@ -98,7 +97,10 @@ class GroupCommit:
         batch = self._gathering
         if batch is None:
             batch = self._gathering = _Batch()
-            self._loop.call_at(self._next_at, self._hand_over)
+            if self._loop.time() < self._next_at:
+                self._loop.call_at(self._next_at, self._hand_over)
+            else:
+                self._loop.call_soon(self._hand_over)
         batch.hits.append(hit)
         assert batch.releases is not None  # noqa: S101 -- a gathering batch is not released; for the type checker
         batch.releases.append(release)
@@ -111,7 +113,9 @@ class GroupCommit:
         if self._writer.is_alive():
             log.error("the disk did not answer in %s s: hits in memory are abandoned", _STOP_SECONDS)
             return
-        os.close(self._done)
+        self._settle_done()
+        self._loop.remove_reader(self._told)
+        os.close(self._told)
 
     def _hand_over(self) -> None:
         batch, self._gathering = self._gathering, None
@@ -124,25 +128,15 @@ class GroupCommit:
             return
         idle = not self._queued_hits
         self._queued_hits += len(batch.hits)
-        batch.awaited = idle
         self._queue.put(batch)
-        if idle:
-            outcome = self._await_briefly(batch)
-            if outcome is not None:
-                self._settle([batch], outcome)
+        if idle and self._poll.poll(self._brief):
+            self._settle_done()
+            if batch.releases is None:
                 return
         batch.timer = self._loop.call_later(self._wait_seconds, self._expire, batch)
         if not self._writer.is_alive():
             log.error("the spool's writer thread had died; starting another")
             self._writer = self._start()
-
-    def _await_briefly(self, batch: _Batch) -> Count | None:
-        """The outcome of a batch; None when it takes too long, and then the thread has it settled."""
-        if self._poll.poll(self._brief):
-            os.eventfd_read(self._done)
-        with self._lock:
-            batch.awaited = batch.outcome is not None
-            return batch.outcome
 
     def _release(self, batch: _Batch, outcome: Count) -> None:
         releases, batch.releases = batch.releases, None
@@ -164,13 +158,19 @@ class GroupCommit:
                 self._counters.owe(len(batch.hits))
         self._release(batch, Count.UNSYNCED)
 
-    def _settle(self, batches: list[_Batch], outcome: Count) -> None:
-        """In the event loop: the thread is done with these."""
-        for batch in batches:
-            self._queued_hits -= len(batch.hits)
-            if batch.timer is not None:
-                batch.timer.cancel()
-            self._release(batch, outcome)
+    def _settle_done(self) -> None:
+        """Release what the thread is done with."""
+        with self._lock:
+            if not self._done:
+                return
+            done, self._done = self._done, []
+            os.eventfd_read(self._told)
+        for batches, outcome in done:
+            for batch in batches:
+                self._queued_hits -= len(batch.hits)
+                if batch.timer is not None:
+                    batch.timer.cancel()
+                self._release(batch, outcome)
 
     def _start(self) -> Thread:
         thread = Thread(target=self._run, name="spool-writer", daemon=True)
@@ -223,13 +223,9 @@ class GroupCommit:
 
     def _tell(self, batches: list[_Batch], outcome: Count) -> None:
         with self._lock:
-            for batch in batches:
-                batch.outcome = outcome
-            unawaited = [batch for batch in batches if not batch.awaited]
-        if len(unawaited) < len(batches):
-            os.writev(self._done, _ONE)
-        if unawaited:
-            self._loop.call_soon_threadsafe(self._settle, unawaited, outcome)
+            if not self._done:
+                os.writev(self._told, _ONE)
+            self._done.append((batches, outcome))
 
     def _mark_written(self, batches: list[_Batch]) -> None:
         """Written, or counted lost: either way a kill loses them no more."""

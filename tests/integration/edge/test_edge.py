@@ -181,6 +181,13 @@ def test_at_sigterm_it_answers_what_was_asked_seals_and_ends_well(edges: Edges) 
     assert list(edges.spool().glob("*.open")) == []
 
 
+def test_a_worker_waits_while_the_front_is_at_work_on_its_core_with_all_its_threads(edges: Edges) -> None:
+    process = edges.start()
+    threads = [int(name) for name in os.listdir(f"/proc/{process.pid}/task")]
+    assert len(threads) > 1
+    assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_BATCH}
+
+
 def test_several_workers_share_a_port_and_one_that_dies_takes_no_other_with_it(edges: Edges) -> None:
     first, _ = edges.start(0), edges.start(1)
     token = edges.click_token(1)

@@ -12,7 +12,8 @@ import pytest
 
 from waypost.edge.answer import Answer
 from waypost.edge.http1 import Clock, Connection, OpenConnections
-from waypost.edge.stream import UNSENT_BYTES_MAX, Streams
+from waypost.edge.loop import run
+from waypost.edge.stream import UNSENT_BYTES_MAX
 
 GET = b"GET /c/x HTTP/1.1\r\nHost: links.example.com\r\n\r\n"
 SMALL = Answer(200, (), b"x")
@@ -60,7 +61,7 @@ async def until(condition):
 
 
 @asynccontextmanager
-async def served(answer=SMALL, *, hold=False):
+async def served(streams, answer=SMALL, *, hold=False):
     held = []
     connections = OpenConnections()
 
@@ -82,18 +83,14 @@ async def served(answer=SMALL, *, hold=False):
         client.settimeout(0)
         accepted.settimeout(0)
         connection = Connection(handler, connections, Clock(lambda: 0.0), lambda: 0.0)
-        Streams(asyncio.get_running_loop()).open(accepted, address[0], connection)
+        streams.open(accepted, address[0], connection)
         async with asyncio.timeout(10):
             yield Served(client, connections, held)
 
 
-def run(scenario):
-    asyncio.run(scenario())
-
-
 def test_requests_are_answered_one_after_the_other():
-    async def scenario():
-        async with served() as one:
+    async def scenario(streams):
+        async with served(streams) as one:
             for _ in range(3):
                 await one.send(GET)
                 assert (await one.read(1)).startswith(b"HTTP/1.1 200 ")
@@ -105,13 +102,13 @@ def test_requests_are_answered_one_after_the_other():
 def test_small_answers_are_sent_at_once():
     """Nagle's algorithm would hold one back until the client has confirmed the one before."""
 
-    async def scenario():
+    async def scenario(streams):
         listener = socket.create_server(("127.0.0.1", 0))
         with listener, socket.create_connection(listener.getsockname()):
             accepted, _ = listener.accept()
             accepted.settimeout(0)
             connection = Connection(lambda *_: None, OpenConnections(), Clock(lambda: 0.0), lambda: 0.0)
-            Streams(asyncio.get_running_loop()).open(accepted, "", connection)
+            streams.open(accepted, "", connection)
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
             connection.expire(float("inf"))
             await turns()
@@ -120,8 +117,8 @@ def test_small_answers_are_sent_at_once():
 
 
 def test_an_answer_that_the_client_takes_slowly_arrives_whole():
-    async def scenario():
-        async with served(LARGE) as one:
+    async def scenario(streams):
+        async with served(streams, LARGE) as one:
             await one.send(GET)
             for _ in range(2):
                 got = await one.read(len(LARGE.body) + 80)
@@ -133,8 +130,8 @@ def test_an_answer_that_the_client_takes_slowly_arrives_whole():
 
 
 def test_who_does_not_read_answers_is_not_read_from():
-    async def scenario():
-        async with served(LARGE) as one:
+    async def scenario(streams):
+        async with served(streams, LARGE) as one:
             loop = asyncio.get_running_loop()
             request = GET.replace(b"\r\n\r\n", b"\r\nCookie: %b\r\n\r\n" % bytes(4000).replace(b"\0", b"x"))
             sent = 0
@@ -154,8 +151,8 @@ def test_who_does_not_read_answers_is_not_read_from():
 
 
 def test_a_client_that_has_said_all_gets_its_answer():
-    async def scenario():
-        async with served(hold=True) as one:
+    async def scenario(streams):
+        async with served(streams, hold=True) as one:
             await one.send(GET)
             one.client.shutdown(socket.SHUT_WR)
             await turns()
@@ -167,8 +164,8 @@ def test_a_client_that_has_said_all_gets_its_answer():
 
 
 def test_the_last_answer_is_followed_by_the_end():
-    async def scenario():
-        async with served(LARGE) as one:
+    async def scenario(streams):
+        async with served(streams, LARGE) as one:
             await one.send(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
             got = await one.read_all()
             assert got.count(b"\0") == len(LARGE.body)
@@ -179,8 +176,8 @@ def test_the_last_answer_is_followed_by_the_end():
 
 
 def test_a_client_that_leaves_without_a_word_is_gone():
-    async def scenario():
-        async with served() as one:
+    async def scenario(streams):
+        async with served(streams) as one:
             await one.send(GET)
             one.client.close()
             await one.gone()
@@ -190,8 +187,8 @@ def test_a_client_that_leaves_without_a_word_is_gone():
 
 @pytest.mark.parametrize("answer", [SMALL, LARGE])
 def test_a_client_that_resets_is_gone_and_its_answer_goes_nowhere(answer):
-    async def scenario():
-        async with served(answer, hold=True) as one:
+    async def scenario(streams):
+        async with served(streams, answer, hold=True) as one:
             await one.send(GET)
             one.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             one.client.close()
@@ -202,8 +199,8 @@ def test_a_client_that_resets_is_gone_and_its_answer_goes_nowhere(answer):
 
 
 def test_a_client_that_resets_while_it_is_answered_is_gone():
-    async def scenario():
-        async with served(LARGE) as one:
+    async def scenario(streams):
+        async with served(streams, LARGE) as one:
             await one.send(GET)
             one.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             one.client.close()
@@ -213,7 +210,7 @@ def test_a_client_that_resets_while_it_is_answered_is_gone():
 
 
 def test_a_fault_of_ours_costs_one_connection(caplog):
-    async def scenario():
+    async def scenario(streams):
         connections = OpenConnections()
 
         def broken():
@@ -225,7 +222,7 @@ def test_a_fault_of_ours_costs_one_connection(caplog):
         with listener, client:
             accepted.settimeout(0)
             connection = Connection(lambda *_: None, connections, Clock(lambda: 0.0), Sometimes(broken))
-            Streams(asyncio.get_running_loop()).open(accepted, "", connection)
+            streams.open(accepted, "", connection)
             with caplog.at_level(logging.ERROR, logger="waypost.edge.stream"):
                 client.sendall(GET)
                 await until(lambda: not connections)
@@ -249,10 +246,9 @@ class Sometimes:
 
 
 @asynccontextmanager
-async def connected(monotonic):
-    """A client's socket, the streams and the connections on the other side; the caller's clock is in one place only."""
+async def connected(streams, monotonic):
+    """A client's socket and the connections on the other side; the caller's clock is in one place only."""
     connections = OpenConnections()
-    streams = Streams(asyncio.get_running_loop())
     listener = socket.create_server(("127.0.0.1", 0))
     client = socket.create_connection(listener.getsockname())
     accepted, _ = listener.accept()
@@ -262,17 +258,17 @@ async def connected(monotonic):
     streams.open(accepted, "", connection)
     del accepted, connection
     with listener, client:
-        yield client, streams, connections
+        yield client, connections
 
 
 def test_a_connection_that_is_gone_is_freed_without_the_garbage_collector():
-    async def scenario():
+    async def scenario(streams):
         # Only the connection has it. One that is compiled cannot be referred to weakly itself.
         clocks = [Sometimes(lambda: None)]
         its_clock = weakref.ref(clocks[0])
         gc.disable()
         try:
-            async with connected(clocks.pop()) as (client, _streams, connections):
+            async with connected(streams, clocks.pop()) as (client, connections):
                 client.sendall(GET)
                 client.close()
                 await until(lambda: not connections)
@@ -285,13 +281,12 @@ def test_a_connection_that_is_gone_is_freed_without_the_garbage_collector():
 
 
 def test_a_socket_that_cannot_be_watched_any_more_is_closed_all_the_same():
-    async def scenario():
-        async with connected(lambda: 0.0) as (_client, streams, connections):
+    async def scenario(streams):
+        async with connected(streams, lambda: 0.0) as (_client, connections):
             [connection] = connections._open
             connection._transport.pause_reading()
-            asyncio.get_running_loop().remove_reader(streams._epoll.fileno())
-            streams._epoll.close()
-            with pytest.raises(ValueError, match="closed epoll"):
+            streams._epoll.register(connection._transport._descriptor, 0)
+            with pytest.raises(FileExistsError):
                 connection._transport.resume_reading()
             connections.expire(float("inf"))
             await turns()

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import select
 import signal
 import threading
 from collections.abc import Callable, Coroutine
@@ -154,28 +155,17 @@ def test_a_stuck_disk_holds_a_reader_no_longer_than_agreed(
     assert (counters[Count.ANSWERED], counters[Count.KEPT], counters[Count.UNSYNCED]) == (2, 2, 2)
 
 
-class Turning:
-    """The lock of a GroupCommit. When the loop lets go of it, the disk answers before the loop goes on."""
+class TooLate:
+    """What the loop waits with. When it has waited in vain, the disk answers before the loop goes on."""
 
-    def __init__(self, lock: threading.Lock, gate: Gate) -> None:
-        self._lock = lock
+    def __init__(self, group: GroupCommit, gate: Gate) -> None:
+        self._told = group._told
         self._gate = gate
-        self._loop_thread = threading.current_thread()
-        self._turns_of_writer = 0
-        self._kept = threading.Event()
 
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
-        if threading.current_thread() is self._loop_thread:
-            self._gate.open.set()
-            assert self._kept.wait(5)
-            return
-        self._turns_of_writer += 1
-        if self._turns_of_writer == 2:  # marked as written, then given its outcome
-            self._kept.set()
+    def poll(self, _milliseconds: float) -> list[object]:
+        self._gate.open.set()
+        assert select.select([self._told], [], [], 5)[0]
+        return []
 
 
 def test_a_batch_kept_just_when_the_loop_stops_waiting_is_settled_once(
@@ -184,12 +174,14 @@ def test_a_batch_kept_just_when_the_loop_stops_waiting_is_settled_once(
     gate = Gate(monkeypatch, files, "write")
 
     async def scenario(group: GroupCommit) -> None:
-        group._lock = Turning(group._lock, gate)
+        group._poll = TooLate(group, gate)
         assert await append(group, make_hit(1)) == [Count.KEPT]
         await asyncio.sleep(0.01)
         assert group._queued_hits == 0
+        assert await append(group, make_hit(2)) == [Count.KEPT]
 
     run(make_writer(), counters, scenario, wait=5)
+    assert (counters[Count.ANSWERED], counters[Count.KEPT], counters[Count.UNSYNCED]) == (2, 2, 0)
 
 
 def test_hits_waiting_behind_a_stuck_disk_are_bounded(

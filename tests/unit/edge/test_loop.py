@@ -1,0 +1,99 @@
+"""asyncio around our sockets: each is looked after, whatever the other waits for."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+from waypost.edge.answer import Answer
+from waypost.edge.http1 import Clock, Connection, OpenConnections
+from waypost.edge.loop import run
+
+GET = b"GET /c/x HTTP/1.1\r\nHost: links.example.com\r\n\r\n"
+
+
+def connect(streams, connections, handler):
+    """A client's socket, connected."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname(), timeout=10)
+        accepted, _ = listener.accept()
+    accepted.settimeout(0)
+    streams.open(accepted, "", Connection(handler, connections, Clock(lambda: 0.0), lambda: 0.0))
+    return client
+
+
+def test_what_asyncio_watches_is_looked_after_though_a_socket_is_always_ready():
+    async def scenario(streams):
+        loop = asyncio.get_running_loop()
+        seen = asyncio.Queue()
+        connections = OpenConnections()
+        with connect(streams, connections, lambda _request, answer: answer(Answer(200, (), b"x"))) as client:
+
+            def ask():
+                while not done.is_set():
+                    client.sendall(GET)
+                    client.recv(65_536)
+
+            done = threading.Event()
+            asking = threading.Thread(target=ask)
+            asking.start()
+            ours, theirs = socket.socketpair()
+            with ours, theirs:
+                loop.add_reader(ours, lambda: seen.put_nowait(("read", ours.recv(1))))
+                theirs.send(b"1")
+                loop.call_later(0.01, seen.put_nowait, ("later", None))
+                threading.Thread(target=loop.call_soon_threadsafe, args=(seen.put_nowait, ("thread", None))).start()
+                async with asyncio.timeout(10):
+                    got = {await seen.get() for _ in range(3)}
+                loop.remove_reader(ours)
+            done.set()
+            await asyncio.to_thread(asking.join)
+        assert got == {("read", b"1"), ("later", None), ("thread", None)}
+
+    run(scenario)
+
+
+def test_what_a_request_calls_soon_comes_soon_though_nothing_else_happens():
+    async def scenario(streams):
+        answered = asyncio.Event()
+
+        def handler(_request, answer):
+            asyncio.get_running_loop().call_soon(answered.set)
+            answer(Answer(200, (), b"x"))
+
+        with connect(streams, OpenConnections(), handler) as client:
+            client.sendall(GET)
+            async with asyncio.timeout(10):
+                await answered.wait()
+
+    run(scenario)
+
+
+def test_a_connection_that_is_cut_off_is_gone_at_once_though_nothing_else_happens():
+    async def scenario(streams):
+        connections = OpenConnections()
+        with connect(streams, connections, lambda *_: None):
+            begun = time.monotonic()
+            connections.expire(float("inf"))
+            assert await connections.drain(60) == 0
+            assert time.monotonic() - begun < 10
+
+    run(scenario)
+
+
+def test_a_worker_lets_who_is_at_work_on_its_core_finish_and_so_do_its_threads():
+    script = """
+import os, threading
+from waypost.edge.loop import yield_to_the_front
+yield_to_the_front()
+def tell(): print(os.sched_getscheduler(threading.get_native_id()))
+tell()
+thread = threading.Thread(target=tell)
+thread.start()
+thread.join()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(os.SCHED_BATCH)] * 2
