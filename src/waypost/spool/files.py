@@ -39,7 +39,7 @@ class Files:
         """An existing file, open for appending."""
         return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
 
-    def write(self, descriptor: int, data: bytes | memoryview) -> int:
+    def write(self, descriptor: int, data: bytes) -> int:
         """Append. Returns how many bytes were taken, perhaps not all, as the system call may."""
         return os.write(descriptor, data)
 

@@ -11,6 +11,7 @@ every flipped bit and every burst up to 32 bits, and only the first is in the st
 Do not reorder or change: segments of earlier releases must stay readable (tests/vectors/segment-v1.bin).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from struct import Struct
@@ -33,6 +34,7 @@ __all__ = [
     "decode_segment",
     "encode_header",
     "encode_record",
+    "encode_records",
     "encode_trailer",
     "frame_seed",
     "records_in",
@@ -145,6 +147,11 @@ def encode_record(hit: Hit, number: int, seed: int) -> bytes:
     payload = encode_payload(hit)
     checksum = crc32(payload, crc32(_CHECKED.pack(len(payload), number), seed))
     return _FRAME.pack(RECORD_MARKER, len(payload), number, checksum) + payload
+
+
+def encode_records(hits: Sequence[Hit], number: int, seed: int) -> bytes:
+    """Records one after the other, the first of them `number`; `seed` as for `encode_record`."""
+    return b"".join([encode_record(hit, number + i, seed) for i, hit in enumerate(hits)])
 
 
 def encode_trailer(records: int, seed: int) -> bytes:

@@ -24,7 +24,7 @@ from waypost.spool.framing import (
     FRAME_BYTES,
     SegmentHeader,
     encode_header,
-    encode_record,
+    encode_records,
     encode_trailer,
     frame_seed,
     records_in,
@@ -138,8 +138,7 @@ class SegmentWriter:
             return reason
         try:
             segment = self._segment or self._begin()
-            frames = [encode_record(hit, segment.records + i, segment.seed) for i, hit in enumerate(hits)]
-            data = b"".join(frames)
+            data = encode_records(hits, segment.records, segment.seed)
             self._write_all(segment.descriptor, data)
         except OSError as error:
             return self._fail(error, "write", unwritten=len(hits))
@@ -226,9 +225,8 @@ class SegmentWriter:
         return self._segment
 
     def _write_all(self, descriptor: int, data: bytes) -> None:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[self._files.write(descriptor, rest) :]
+        while data:
+            data = data[self._files.write(descriptor, data) :]
 
     def _sync_segment(self, segment: _Segment) -> None:
         self._files.sync(segment.descriptor)
@@ -264,7 +262,7 @@ class SegmentWriter:
             self._finish_dropping()
             sizes = [(path, self._files.size(path)) for path in self._files.names(self._directory, SEALED_SUFFIX)]
             excess = sum(size for _, size in sizes) - self._max_bytes
-            self._waiting_bytes_max = self._max_bytes + excess
+            self._waiting_bytes_max = float(self._max_bytes + excess)
             for path, size in sizes:
                 if excess <= 0:
                     break

@@ -1,5 +1,6 @@
 """A real edge worker on loopback: what comes over the wire, and what is in the spool afterwards."""
 
+import os
 import random
 import re
 import resource
@@ -183,7 +184,7 @@ def test_at_sigterm_it_answers_what_was_asked_seals_and_ends_well(edges: Edges) 
 
 def test_a_worker_waits_while_the_front_is_at_work_on_its_core_with_all_its_threads(edges: Edges) -> None:
     process = edges.start()
-    threads = [int(name) for name in os.listdir(f"/proc/{process.pid}/task")]
+    threads = [int(path.name) for path in Path(f"/proc/{process.pid}/task").iterdir()]
     assert len(threads) > 1
     assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_BATCH}
 

@@ -49,7 +49,7 @@ class FailingFiles(Files):
         self._call("create")
         return super().create(path)
 
-    def write(self, descriptor: int, data: bytes | memoryview) -> int:
+    def write(self, descriptor: int, data: bytes) -> int:
         if "write" in self.fail and self.torn:
             taken, self.torn = super().write(descriptor, data[: self.torn]), 0
             return taken
