@@ -63,7 +63,8 @@ _PREFETCH_HEADERS: Final = ("sec-purpose", "purpose", "x-purpose", "x-moz")
 _PREFETCH_WORDS: Final = ("prefetch", "preview", "prerender")
 
 
-class Request(NamedTuple):
+@dataclass(slots=True)
+class Request:
     """What the server knows of a request.
 
     Attributes:
@@ -111,7 +112,8 @@ class Edge:
 _UNPUBLISHED = PublishedDomain()
 
 
-class Decision(NamedTuple):
+@dataclass(slots=True)
+class Decision:
     """What to send, what to keep before sending it, and what to count.
 
     Attributes:

@@ -252,8 +252,8 @@ class Connection:
             return
         parser = self._parser
         headers = self._headers
-        for name in {name for name, _ in self._more}:
-            headers[name] = b",".join([headers[name], *(value for other, value in self._more if other == name)])
+        for name, value in self._more:
+            headers[name] += b"," + value
         host = headers.get(b"host")
         version = parser.get_http_version()
         # RFC 9112, section 3.2: exactly one Host, but for HTTP/1.0, which may have none.
