@@ -105,5 +105,5 @@ def test_the_bare_package_rewrites_links(bare, tmp_path):
 def test_the_bare_package_says_what_is_missing_for_the_rest(bare, tmp_path):
     result = subprocess.run([bare, "up"], cwd=tmp_path, check=False, capture_output=True, text=True)
     assert result.returncode == 2
-    assert "pip install 'waypost[server]'" in result.stderr
+    assert "pip install '.[server]'" in result.stderr
     assert list(tmp_path.iterdir()) == []

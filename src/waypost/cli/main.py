@@ -69,7 +69,7 @@ class _LazyGroup(click.Group):
                 raise
             raise click.UsageError(
                 f"waypost {cmd_name} needs {error.name}, which is not installed: "
-                f"pip install 'waypost[{mounted.extra}]' brings it."
+                f"`pip install '.[{mounted.extra}]'` in a checkout of Waypost brings it."
             ) from error
         if not isinstance(command, click.Command):
             raise TypeError(f"{mounted.target} is not a click command")

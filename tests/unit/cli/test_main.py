@@ -72,5 +72,5 @@ def test_the_bare_install_has_its_commands(name):
 def test_a_command_that_needs_an_extra_says_which(name, extra):
     result = bare(name, "--help")
     assert result.returncode == 2
-    assert f"pip install 'waypost[{extra}]'" in result.stderr
+    assert f"pip install '.[{extra}]'" in result.stderr
     assert "Traceback" not in result.stderr
