@@ -165,6 +165,7 @@ def test_a_link_domain_is_given_to_an_account_by_an_operators_word(waypost, acco
     ("option", "value", "said"),
     [
         ("--sending-domain", "shop.example:25", "sending_domain"),
+        ("--sending-domain", "co.uk", "sending_domain"),
         ("--link-domain", "https://shop.example", "link_domain"),
         ("--link-domain-default-redirect", "ftp://x", "link_domain_default_redirect"),
         ("--bounce-domain", "a b", "bounce_domain"),

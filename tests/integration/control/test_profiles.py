@@ -79,6 +79,30 @@ def test_a_profile_with_a_wrong_field_is_refused_by_name_and_not_kept(manager, p
     assert manager.get(path).json() == []
 
 
+@pytest.mark.parametrize("suffix", ["co.uk", "com", "github.io", "GitHub.IO", "intranet", "公司.cn"])
+@pytest.mark.parametrize("field", ["sending_domain", "link_domain", "bounce_domain"])
+def test_a_public_suffix_is_nobodys_domain(manager, field, suffix):
+    answer = manager.post(PATHS[0], a_profile(manager, **{field: suffix}))
+
+    written = suffix.lower().encode("idna").decode()
+    rule = f"must be a domain that can be registered, or one below it: {written} is a public suffix"
+    assert (answer.status_code, answer.json()) == (400, {"code": 40002, "message": f"{field}: {rule}"})
+    assert manager.get(PATHS[0]).json() == []
+
+
+@pytest.mark.parametrize("registered", ["shop.co.uk", "shop.github.io"])
+def test_a_domain_right_below_a_public_suffix_is_its_owners(manager, registered):
+    domains = dict.fromkeys(("sending_domain", "link_domain", "bounce_domain"), registered)
+
+    assert manager.post(PATHS[0], a_profile(manager, **domains)).status_code == 202
+
+
+def test_a_development_domain_may_be_any_name(manager):
+    domains = dict.fromkeys(("sending_domain", "link_domain", "bounce_domain"), "localhost")
+
+    assert manager.post(PATHS[0], a_profile(manager, **domains)).json()["state"] == "active"
+
+
 def test_a_link_domain_of_another_account_is_a_conflict(api, manager):
     other = api.tenant(Role.IAC, link_domain=None)
     manager.post(PATHS[0], a_profile(manager))

@@ -47,7 +47,10 @@ _profiles = APIRouter(tags=["profiles"])
 async def create_sending_profile(
     control: ControlParts, principal: Manager, body: NewProfile, idempotency_key: KeyHeader = None
 ) -> Response:
-    """Create a sending profile. It sends once it is `active`."""
+    """Create a sending profile. It sends once it is `active`.
+
+    None of its domains may be a public suffix, such as `co.uk` or `github.io`.
+    """
 
     def create(remember: Remember) -> ProfileView:
         profile = create_profile(

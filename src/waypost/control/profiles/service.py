@@ -8,11 +8,12 @@ from uuid import UUID
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from waypost.control.errors import ConflictError, NoActiveProfileError, NotFoundError
+from waypost.control.errors import ConflictError, InvalidFieldError, NoActiveProfileError, NotFoundError
 from waypost.control.profiles.dkim import add_dkim_keys, new_dkim_keys
 from waypost.control.profiles.schema import NewProfile
 from waypost.control.publishing.service import snapshot_changes
 from waypost.control.sources import Sources
+from waypost.control.verification.suffixes import registrable_domain
 from waypost.db import ControlKey, Database, insert_new
 from waypost.db.states import ProfileState
 from waypost.db.tables import Account, LinkDomain, Profile, ProfileCheck
@@ -59,8 +60,10 @@ def create_profile(
         remember: called in the transaction once all is written.
 
     Raises:
+        InvalidFieldError: a domain is a public suffix, and none for development.
         ConflictError: the link domain is another account's, which has proven it.
     """
+    _refuse_public_suffixes(new, development_domains)
     now = sources.now()
     development = new.link_domain in development_domains
     profile = Profile(
@@ -180,6 +183,15 @@ def _find(session: Session, account: Account | None, profile_id: UUID) -> Profil
     if profile is None:
         raise NotFoundError("profile")
     return profile
+
+
+def _refuse_public_suffixes(new: NewProfile, development_domains: Collection[str]) -> None:
+    """Nobody registers one, so no record at it would prove whose mail, links or bounces they are."""
+    for field in ("sending_domain", "link_domain", "bounce_domain"):
+        domain = getattr(new, field)
+        if domain and domain not in development_domains and registrable_domain(domain) is None:
+            rule = f"must be a domain that can be registered, or one below it: {domain} is a public suffix"
+            raise InvalidFieldError(field, rule)
 
 
 def _claim(session: Session, claim: LinkDomain) -> None:
