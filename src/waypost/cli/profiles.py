@@ -9,7 +9,7 @@ import click
 from waypost.cli.control_database import control_database, named_account
 from waypost.cli.options import config_option, data_option
 from waypost.cli.publish import publish
-from waypost.cli.setup_text import records_text, setup_text, summary
+from waypost.cli.setup_text import records_text, setup_text, summary, waits_for_operator
 from waypost.cli.tables import table
 from waypost.control.profiles.schema import NewProfile
 from waypost.control.profiles.service import (
@@ -80,7 +80,7 @@ def create(
     click.echo(profile.public_id)
     if profile.state is not ProfileState.ACTIVE:
         click.echo("Publish these records where the domains' DNS is managed:\n", err=True)
-        click.echo("\n".join(records_text(setup)), err=True)
+        click.echo("\n".join([*records_text(setup), *waits_for_operator(setup)]), err=True)
         said = f"It is {profile.state}, and active once they are seen: waypost profiles show {profile.public_id}"
     elif owner.state is not AccountState.APPROVED:
         said = f"It is active; the account is {owner.state}: `waypost accounts approve {owner.email}` lets it send."

@@ -8,6 +8,7 @@ from typing import Final
 from waypost.cli.printable import one_line
 from waypost.control.profiles.setup import Setup, SetupRecord
 from waypost.control.verification.findings import RecordState
+from waypost.control.verification.problems import Problem
 
 _HINT_CHARACTERS: Final = 110
 _INDENT: Final = " " * 9
@@ -17,6 +18,12 @@ _INDENT: Final = " " * 9
 def setup_text(setup: Setup) -> str:
     """All of it. Each value stands alone on its line, to be copied."""
     return "\n".join([*_head(setup), "", *records_text(setup), *_link_domain(setup)])
+
+
+def waits_for_operator(setup: Setup) -> list[str]:
+    """What the operator has yet to set for the profile; no lines for nothing."""
+    edges = setup.link_domain.hint if setup.link_domain.problem is Problem.EDGE_HOST_UNSET else ""
+    return [hint for hint in (edges, setup.bounce_domain_hint) if hint]
 
 
 def records_text(setup: Setup) -> list[str]:
@@ -60,6 +67,9 @@ def _record(record: SetupRecord) -> Iterator[str]:
 def _link_domain(setup: Setup) -> Iterator[str]:
     yield f"{setup.link_domain.state:<8} HTTPS on {setup.profile.link_domain}"
     yield from _hint(setup.link_domain.hint)
+    if setup.bounce_domain_hint:
+        yield f"{RecordState.UNKNOWN:<8} bounces to {setup.profile.bounce_domain}"
+        yield from _hint(setup.bounce_domain_hint)
 
 
 def _hint(hint: str) -> list[str]:

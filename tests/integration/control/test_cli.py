@@ -140,6 +140,17 @@ def test_a_profile_is_shown_with_its_records(waypost, profile):
     assert said.startswith("p: creating\n")
     assert "looked at       not yet" in said
     assert "unknown  HTTPS on links.shop.example" in said
+    assert "dns.edge_host" in said
+
+
+def test_a_profile_that_waits_for_the_operator_says_for_which_settings(waypost, account):
+    words = ("--name", "p", "--sending-domain", "shop.example", "--link-domain", "links.shop.example")
+    done = waypost("profiles", "create", account, *words, "--bounce-domain", "bounces.shop.example")
+    said = waypost("profiles", "show", done.stdout.strip()).stdout
+
+    for shown in (done.stderr, said):
+        assert all(setting in shown for setting in ("dns.edge_host", "dns.bounce_host", "mail.spf"))
+    assert "unknown  bounces to bounces.shop.example" in said
 
 
 def test_to_verify_takes_a_core_that_runs(waypost, profile):

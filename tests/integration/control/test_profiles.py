@@ -130,6 +130,9 @@ def test_the_setup_holds_the_profile_and_the_records_to_publish(manager, path):
     assert "dkim" in {record["purpose"] for record in setup["dns_records"] if record["required"]}
     assert (setup["checked_at_utc"], setup["next_check_at_utc"]) == (None, int(START.timestamp()))
     assert setup["link_domain_check"]["state"] == "unknown"
+    assert "dns.edge_host" in setup["link_domain_check"]["hint"]
+    assert "dns.bounce_host" in setup["bounce_domain_hint"]
+    assert "mail.spf" in setup["bounce_domain_hint"]
 
 
 @each_path

@@ -106,6 +106,7 @@ def _setup(setup: Setup) -> ProfileSetupView:
         link_domain_check=LinkDomainCheck(
             state=link_domain.state, found=list(link_domain.found), hint=link_domain.hint
         ),
+        bounce_domain_hint=setup.bounce_domain_hint,
         checked_at_utc=unix_seconds(setup.checked_at) if setup.checked_at else None,
         next_check_at_utc=unix_seconds(setup.next_check_at) if setup.next_check_at else None,
     )

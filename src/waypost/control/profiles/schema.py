@@ -80,6 +80,13 @@ class ProfileSetupView(ProfileView):
 
     dns_records: list[RecordView]
     link_domain_check: Annotated[LinkDomainCheck, Field(description="Extension.")]
+    bounce_domain_hint: Annotated[
+        str,
+        Field(
+            description="Extension. What the operator of this install has yet to set before more can be said of the "
+            "bounce domain; empty when there is nothing."
+        ),
+    ]
     checked_at_utc: Annotated[int | None, Field(description="Extension. Unix seconds; null: not yet.")]
     next_check_at_utc: Annotated[
         int | None, Field(description="Extension. Unix seconds; null on a development domain, which is not checked.")

@@ -1,5 +1,6 @@
 """What the owner of a profile has to publish, and what is there already."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -9,7 +10,10 @@ from waypost.control.profiles.dkim import dkim_keys, dkim_record
 from waypost.control.profiles.service import find_profile
 from waypost.control.verification.answers import RecordType
 from waypost.control.verification.findings import Finding, RecordState, decode_findings
+from waypost.control.verification.judge import UNSET, not_set
+from waypost.control.verification.problems import Problem
 from waypost.control.verification.records import Expected, Purpose, Row, expected_records, names_of
+from waypost.control.verification.tls import not_visited
 from waypost.db import Database
 from waypost.db.tables import Account, Profile, ProfileCheck
 
@@ -47,6 +51,7 @@ class Setup:
         profile: the profile.
         records: in the order in which they are shown.
         link_domain: what HTTPS on the link domain, and the domain as a whole, lack; valid on a development domain.
+        bounce_domain_hint: what the operator has yet to set for the bounce domain; empty for nothing.
         checked_at: when it was looked at last; None: not yet.
         next_check_at: when it is looked at next; None: never, on a development domain.
     """
@@ -54,6 +59,7 @@ class Setup:
     profile: Profile
     records: list[SetupRecord]
     link_domain: Finding
+    bounce_domain_hint: str
     checked_at: datetime | None
     next_check_at: datetime | None
 
@@ -83,17 +89,31 @@ def setup_of(database: Database, settings: Settings, account: Account | None, pr
         account_id=account_id,
         development=development,
     )
-    known = {finding.purpose: finding for finding in decode_findings(check.findings if check else [])}
+    # What is not set is told by the settings as they are now, not by those of the last check.
+    seen = [each for each in decode_findings(check.findings if check else []) if each.problem not in UNSET.values()]
+    known = {finding.purpose: finding for finding in seen}
+    unset = {each.purpose: not_set(each) for each in expected if not each.rows}
     return Setup(
         profile,
         [_shown(each, row, known.get(each.purpose)) for each in expected for row in each.rows],
-        RIGHT_AT_ONCE if development else known.get(Purpose.TLS, _NOT_YET),
+        _link_domain(profile, known, unset, development=development),
+        " ".join(unset[purpose].hint for purpose in (Purpose.BOUNCE, Purpose.SPF) if purpose in unset),
         check.checked_at if check else None,
         check.next_check_at if check and not development else None,
     )
 
 
-RIGHT_AT_ONCE = Finding(purpose=Purpose.TLS, state=RecordState.VALID, required=False)
+def _link_domain(
+    profile: Profile, known: Mapping[Purpose, Finding], unset: Mapping[Purpose, Finding], *, development: bool
+) -> Finding:
+    if development:
+        return _RIGHT_AT_ONCE
+    if Purpose.LINK in unset:
+        return not_visited(profile.link_domain, Problem.EDGE_HOST_UNSET)
+    return known.get(Purpose.TLS, _NOT_YET)
+
+
+_RIGHT_AT_ONCE = Finding(purpose=Purpose.TLS, state=RecordState.VALID, required=False)
 _NOT_YET = Finding(purpose=Purpose.TLS, state=RecordState.UNKNOWN, required=True)
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from waypost.control.verification.answers import Probe, ProbeOutcome
 from waypost.control.verification.findings import Finding, RecordState
-from waypost.control.verification.judge import Seen, behind_a_proxy, judge
+from waypost.control.verification.judge import Seen, behind_a_proxy, judge, not_set
 from waypost.control.verification.problems import SENTENCES, Problem
 from waypost.control.verification.records import Expected, Purpose
 from waypost.control.verification.resolve import Lookups, is_public
@@ -89,6 +89,8 @@ class Check:
         return await self._visits(name, link.found)
 
     async def _record(self, expected: Expected) -> Finding:
+        if not expected.rows:
+            return not_set(expected)
         active = self._subject.state is ProfileState.ACTIVE
 
         def lost(seen: Seen) -> bool:

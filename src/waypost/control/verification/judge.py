@@ -72,6 +72,18 @@ def judge(expected: Expected, seen: Seen, names: Names) -> Finding:
     return _finding(expected, whole, after=after, confirmed=len(bad) >= _CONFIRMING)
 
 
+def not_set(expected: Expected) -> Finding:
+    """The finding about a record that has no rows, whatever stands there: the operator has not said what it holds."""
+    return _finding(expected, Judged(RecordState.UNKNOWN, (), UNSET[expected.purpose]))
+
+
+UNSET: Final[Mapping[Purpose, Problem]] = {
+    Purpose.LINK: Problem.EDGE_HOST_UNSET,
+    Purpose.BOUNCE: Problem.BOUNCE_HOST_UNSET,
+    Purpose.SPF: Problem.SPF_UNSET,
+}
+
+
 def _judge_view(expected: Expected, view: View, names: Names) -> Judged:
     replies = [*view.replies.values()]
     for outcome, problem in _BROKEN.items():
@@ -175,20 +187,18 @@ def _bounce(_: Expected, view: View, names: Names) -> Judged:
     return _valid(reply.values)
 
 
-def _link(expected: Expected, view: View, names: Names) -> Judged:
+def _link(_: Expected, view: View, names: Names) -> Judged:
     """An alias of the edge host, however deep, or addresses that are the edges'; of both families."""
     replies = view.replies.values()
     aliased = any(names.edge_host and names.edge_host in reply.path for reply in replies)
     direct = [value for reply in replies if names.edge_host not in reply.path for value in reply.values]
     foreign = [address for address in direct if address not in names.edge_addresses]
-    if foreign and expected.rows:
+    if foreign:
         return _leads_to(direct, foreign, view)
     if aliased and names.edge_addresses:
         return _valid(sorted(names.edge_addresses))
     if aliased:
         return Judged(RecordState.UNKNOWN, (), Problem.EDGE_HOST_DEAD, {"target": names.edge_host})
-    if not expected.rows:
-        return Judged(RecordState.UNKNOWN, _found(view.replies), Problem.EDGE_HOST_UNSET)
     return _valid(direct) if direct else _leads_nowhere(view)
 
 

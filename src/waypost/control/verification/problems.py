@@ -41,6 +41,8 @@ class Problem(StrEnum):
     STILL_CACHED = "still_cached"
     EDGE_HOST_DEAD = "edge_host_dead"
     EDGE_HOST_UNSET = "edge_host_unset"
+    BOUNCE_HOST_UNSET = "bounce_host_unset"
+    SPF_UNSET = "spf_unset"
     TLS_WAITS = "tls_waits"
     TLS_TOLD = "tls_told"
     TLS_NONE = "tls_none"
@@ -116,7 +118,15 @@ SENTENCES: Final[Mapping[Problem, str]] = MappingProxyType(
         ),
         Problem.EDGE_HOST_UNSET: (
             "The operator of this install has not said yet where link domains are to point (settings dns.edge_host "
-            "and dns.edge_addresses)."
+            "and dns.edge_addresses): until then there is nothing to publish at {name}, and nothing is sent."
+        ),
+        Problem.BOUNCE_HOST_UNSET: (
+            "The operator of this install has not said where bounces are to go (setting dns.bounce_host): those of "
+            "mail from {name} are lost unless something takes mail there already."
+        ),
+        Problem.SPF_UNSET: (
+            "The operator of this install has not said which SPF record allows its relay to send (setting mail.spf): "
+            "mail from {name} passes SPF only if a record there allows that relay already."
         ),
         Problem.TLS_WAITS: "HTTPS is tried once the records above are right.",
         Problem.TLS_TOLD: "The edges are being told of {name}; a certificate is ordered in a moment.",

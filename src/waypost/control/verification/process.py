@@ -16,12 +16,14 @@ from waypost.config.values import DNS_PORT
 from waypost.control.sources import SYSTEM
 from waypost.control.verification.check import Check, Rules, Visit, ownership, proves_ownership
 from waypost.control.verification.findings import Finding, RecordState
+from waypost.control.verification.judge import not_set
 from waypost.control.verification.queue import (
     Change,
     Claimed,
     add_missing_checks,
     claim_due,
     give_up,
+    profiles_waiting,
     read_subject,
     record,
     settle_claim,
@@ -90,7 +92,7 @@ async def run(
     checker = Checker(
         settings, database, visitor.visit, clock, chance, name_server_port=name_server_port, may_ask=may_ask
     )
-    await _Worker(database, checker, clock, Counter() if counts is None else counts).work(stop)
+    await _Worker(settings, database, checker, clock, Counter() if counts is None else counts).work(stop)
 
 
 class Checker:
@@ -178,8 +180,14 @@ class _Worker:
     """Keeps up to `AT_ONCE` checks under way as long as any is due."""
 
     def __init__(
-        self, database: Database, checker: Checker, clock: Callable[[], datetime], counts: Counter[str]
+        self,
+        settings: Settings,
+        database: Database,
+        checker: Checker,
+        clock: Callable[[], datetime],
+        counts: Counter[str],
     ) -> None:
+        self._settings = settings
         self._database = database
         self._counts = counts
         self._checker = checker
@@ -215,7 +223,7 @@ class _Worker:
         now = self._clock()
         try:
             if not self._begun:
-                await asyncio.to_thread(add_missing_checks, self._database, now)
+                await asyncio.to_thread(self._begin, now)
                 self._begun = True
             claimed = await asyncio.to_thread(claim_due, self._database, now, free)
         except SQLAlchemyError as error:
@@ -225,6 +233,11 @@ class _Worker:
             return []
         self._failing = False
         return claimed
+
+    def _begin(self, now: datetime) -> None:
+        add_missing_checks(self._database, now)
+        for waiting in profiles_waiting(self._database, self._settings):
+            _log.warning("%s So it is with %d profile(s).", not_set(waiting.first).hint, waiting.profiles)
 
     async def _attempt(self, claimed: Claimed) -> None:
         try:

@@ -1,5 +1,6 @@
 """Which profiles are due for a check, and what came of one: every function is one transaction, and blocks."""
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ from waypost.control.publishing.service import snapshot_changes
 from waypost.control.verification.check import TOLD_AFTER
 from waypost.control.verification.findings import Finding, RecordState, Verdict, encode_findings, verdict_of
 from waypost.control.verification.problems import Problem
-from waypost.control.verification.records import Purpose
+from waypost.control.verification.records import Expected, Purpose, names_of, waits_for_operator
 from waypost.control.verification.subject import Claim, Subject, claim_of, subject_of
 from waypost.control.verification.transitions import next_delay, next_state
 from waypost.db import Database, insert_new
@@ -41,6 +42,34 @@ class Change:
     before: ProfileState
     after: ProfileState
     verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What the operator has not set, and for how many profiles that matters.
+
+    Attributes:
+        first: the record that cannot be told, of the oldest of them.
+        profiles: how many.
+    """
+
+    first: Expected
+    profiles: int
+
+
+def profiles_waiting(database: Database, settings: Settings) -> list[Waiting]:
+    """What profiles wait for the operator to set, by purpose of the record."""
+    names, development = names_of(settings), settings.links.development_domains
+    with database.reading() as session:
+        profiles = session.scalars(select(Profile).where(Profile.deleted_at.is_(None)).order_by(Profile.number)).all()
+    unset = [
+        expected
+        for profile in profiles
+        for expected in waits_for_operator(profile, names, development=profile.link_domain in development)
+    ]
+    counts = Counter(expected.purpose for expected in unset)
+    firsts = {expected.purpose: expected for expected in reversed(unset)}
+    return [Waiting(firsts[purpose], count) for purpose, count in counts.items()]
 
 
 def add_missing_checks(database: Database, now: datetime) -> None:

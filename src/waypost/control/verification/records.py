@@ -85,6 +85,12 @@ def names_of(settings: Settings) -> Names:
     return Names(dns.edge_host, frozenset(map(str, dns.edge_addresses)), dns.bounce_host, settings.mail.spf)
 
 
+def waits_for_operator(profile: Profile, names: Names, *, development: bool) -> list[Expected]:
+    """Those of a profile's records that cannot be told before the operator has set something; arguments as below."""
+    told = [*_bounce(profile, names), *([] if development else [_link(profile, names)])]
+    return [expected for expected in told if not expected.rows]
+
+
 def ownership_value(account_id: UUID) -> str:
     """What an owner of a link domain writes into DNS to say which account it is of.
 
@@ -130,17 +136,18 @@ def _dkim(record: DkimRecord) -> Expected:
 
 
 def _bounce(profile: Profile, names: Names) -> list[Expected]:
-    """A CNAME where nothing else can stand at the name, else MX, and SPF where the operator has said it."""
+    """A CNAME where nothing else can stand at the name, else MX and SPF: what the operator has not said is advice."""
     domain = profile.bounce_domain
     if not domain:
         return []
-    spf = [Expected(Purpose.SPF, domain, (Row(RecordType.TXT, names.spf),), required=True)] if names.spf else []
-    if not names.bounce_host:
-        return spf
-    if _holds_more(domain, profile):
-        row = Row(RecordType.MX, f"{_MX_PREFERENCE} {names.bounce_host}")
-        return [Expected(Purpose.BOUNCE, domain, (row,), required=True), *spf]
-    return [Expected(Purpose.BOUNCE, domain, (Row(RecordType.CNAME, names.bounce_host),), required=True)]
+    if names.bounce_host and not _holds_more(domain, profile):
+        return [Expected(Purpose.BOUNCE, domain, (Row(RecordType.CNAME, names.bounce_host),), required=True)]
+    mx = (Row(RecordType.MX, f"{_MX_PREFERENCE} {names.bounce_host}"),) if names.bounce_host else ()
+    spf = (Row(RecordType.TXT, names.spf),) if names.spf else ()
+    return [
+        Expected(Purpose.BOUNCE, domain, mx, required=bool(mx)),
+        Expected(Purpose.SPF, domain, spf, required=bool(spf)),
+    ]
 
 
 def _link(profile: Profile, names: Names) -> Expected:

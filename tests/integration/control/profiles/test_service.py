@@ -161,6 +161,35 @@ def test_of_several_addresses_those_that_are_not_published_are_missing_and_no_ip
     ]
 
 
+@pytest.mark.parametrize(
+    ("setting", "bounce_domain", "hint"),
+    [
+        ("WAYPOST_DNS__BOUNCE_HOST", "bounces.shop.example", "dns.bounce_host"),
+        ("WAYPOST_MAIL__SPF", "shop.example", "mail.spf"),
+    ],
+)
+def test_what_the_operator_has_not_set_for_the_bounce_domain_is_said_until_it_is(
+    database, settings, tmp_path, new_profile, owner, setting, bounce_domain, hint
+):
+    profile = new_profile(owner, bounce_domain=bounce_domain)
+    lacking = load(None, {name: value for name, value in SETTINGS.items() if name != setting}, tmp_path)
+
+    assert hint in setup_of(database, lacking, owner, profile.public_id).bounce_domain_hint
+    assert setup_of(database, settings, owner, profile.public_id).bounce_domain_hint == ""
+
+
+def test_without_edges_a_link_domain_has_to_wait_and_says_so_before_it_was_ever_looked_at(
+    database, settings, tmp_path, profile, owner
+):
+    nowhere = load(None, {}, tmp_path)
+    setup = setup_of(database, nowhere, owner, profile.public_id)
+
+    assert (setup.link_domain.state, setup.link_domain.problem) == ("unknown", "edge_host_unset")
+    with database.writing() as session:
+        session.get_one(ProfileCheck, profile.number).findings = encode_findings([setup.link_domain])
+    assert "dns.edge_host" not in setup_of(database, settings, owner, profile.public_id).link_domain.hint
+
+
 def test_a_development_link_domain_needs_nothing_to_be_active(database, settings, new_profile, owner):
     profile = new_profile(owner, link_domain="localhost")
     setup = setup_of(database, settings, owner, profile.public_id)

@@ -24,6 +24,7 @@ from waypost.control.profiles.setup import setup_of
 from waypost.control.publishing.link_domains import publish_link_domain, release_link_domain
 from waypost.control.publishing.service import snapshot_of
 from waypost.control.sources import SYSTEM, Sources
+from waypost.control.verification.findings import decode_findings
 from waypost.control.verification.process import Checker, run
 from waypost.control.verification.queue import LEASE, add_missing_checks, claim_due, record
 from waypost.control.verification.subject import Claim
@@ -114,17 +115,14 @@ class World:
         self.now = START
         self.database, self.front = database, front
         self.first, self.second = knots
-        self.settings = load(
-            None,
-            {
-                "WAYPOST_DNS__EDGE_HOST": "edge.waypost.example",
-                "WAYPOST_DNS__BOUNCE_HOST": "bounce.waypost.example",
-                "WAYPOST_DNS__RESOLVERS": f"{self.first.resolver},{self.second.resolver}",
-                "WAYPOST_DNS__HTTPS_PORT": str(front.port),
-                "WAYPOST_DNS__TRUSTED_ROOTS": str(authority.root),
-            },
-            folder,
-        )
+        self.environment = {
+            "WAYPOST_DNS__EDGE_HOST": "edge.waypost.example",
+            "WAYPOST_DNS__BOUNCE_HOST": "bounce.waypost.example",
+            "WAYPOST_DNS__RESOLVERS": f"{self.first.resolver},{self.second.resolver}",
+            "WAYPOST_DNS__HTTPS_PORT": str(front.port),
+            "WAYPOST_DNS__TRUSTED_ROOTS": str(authority.root),
+        }
+        self.settings = load(None, self.environment, folder)
         self.context = trust(self.settings.dns.trusted_roots)
         self.sources = Sources(lambda: self.now, os.urandom, rsa_private_key)
         self._numbers = itertools.count()
@@ -538,6 +536,57 @@ def test_profiles_of_a_release_without_checks_are_looked_at_too(world):
     add_missing_checks(world.database, world.now)
     add_missing_checks(world.database, world.now)
     assert len(claim_due(world.database, world.now, 8)) == 1
+
+
+def test_settings_that_bounces_need_are_asked_of_the_operator_and_keep_no_profile_back(world):
+    world.settings = load(None, {**world.environment, "WAYPOST_DNS__BOUNCE_HOST": ""}, world.settings.data)
+    profile = world.profile(world.account(), bounce_domain="shop.example")
+    activate(world, profile)
+
+    with world.database.reading() as session:
+        found = decode_findings(session.get_one(ProfileCheck, profile.number).findings)
+    unset = {each.purpose: (each.state, each.required, each.problem) for each in found if each.problem}
+    assert unset["bounce"] == ("unknown", False, "bounce_host_unset")
+    assert unset["spf"] == ("unknown", False, "spf_unset")
+
+
+def test_a_link_domain_without_edges_waits_for_the_operator_whatever_its_dns_says(world):
+    world.settings = load(None, {**world.environment, "WAYPOST_DNS__EDGE_HOST": ""}, world.settings.data)
+    profile = world.profile(world.account(), link_domain="links.nowhere.example")
+
+    assert world.check() == "creating"
+    with world.database.reading() as session:
+        found = decode_findings(session.get_one(ProfileCheck, profile.number).findings)
+    problems = {each.purpose: each.problem for each in found}
+    assert (problems["link"], problems["tls"]) == ("edge_host_unset", "edge_host_unset")
+
+
+def test_at_start_the_log_says_for_how_many_profiles_settings_are_missing(world, caplog):
+    world.settings = load(None, {}, world.settings.data)
+    owner = world.account()
+    profiles = [
+        world.profile(owner, bounce_domain=domain, link_domain="localhost")
+        for domain in ("shop.example", "bounces.shop.example")
+    ]
+
+    async def start():
+        stop = asyncio.Event()
+        checking = asyncio.create_task(
+            run(world.settings, world.database, lambda: KEYRING, world.context, stop, may_ask=lambda _: True)
+        )
+        async with asyncio.timeout(60):
+            while not all(world.setup(profile).checked_at for profile in profiles):
+                assert not checking.done()
+                await asyncio.sleep(0.05)
+        stop.set()
+        await checking
+
+    asyncio.run(start())
+    said = [record.message for record in caplog.records if "The operator of this install" in record.message]
+    assert len(said) == 2
+    assert "dns.bounce_host" in said[0]
+    assert "mail.spf" in said[1]
+    assert all("shop.example" in line and line.endswith("So it is with 2 profile(s).") for line in said)
 
 
 def test_it_runs_by_itself_until_it_is_told_to_stop(world):

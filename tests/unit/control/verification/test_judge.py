@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from waypost.control.verification.answers import Outcome, RecordType, Reply, View
-from waypost.control.verification.judge import Seen, behind_a_proxy, judge
+from waypost.control.verification.judge import Seen, behind_a_proxy, judge, not_set
 from waypost.control.verification.problems import SENTENCES, Problem
 from waypost.control.verification.records import Expected, Names, Purpose, Row
 
@@ -158,9 +158,16 @@ def test_an_edge_host_without_addresses_is_the_operators_to_mend_and_no_loss():
     check(finding, "unknown", Problem.EDGE_HOST_DEAD, EDGE, "operator")
 
 
-def test_an_install_that_has_not_said_where_its_edges_are_is_the_operators_to_mend():
-    finding = judge(replace(LINK, rows=()), Seen([link_view(found("l", "192.0.2.1"))]), Names("", frozenset(), "", ""))
-    check(finding, "unknown", Problem.EDGE_HOST_UNSET, "dns.edge_host")
+@pytest.mark.parametrize(
+    ("expected", "problem", "words"),
+    [
+        (LINK, Problem.EDGE_HOST_UNSET, ["dns.edge_host", "links.shop.example"]),
+        (BOUNCE, Problem.BOUNCE_HOST_UNSET, ["dns.bounce_host", "b.shop.example"]),
+        (SPF, Problem.SPF_UNSET, ["mail.spf", "shop.example"]),
+    ],
+)
+def test_what_an_install_has_not_said_is_the_operators_to_mend(expected, problem, words):
+    check(not_set(replace(expected, rows=())), "unknown", problem, "operator", *words)
 
 
 BOUNCE_HOST = "bounce.waypost.example"

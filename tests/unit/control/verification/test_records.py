@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from waypost.control.profiles.dkim import DkimRecord
-from waypost.control.verification.records import Names, expected_records, related
+from waypost.control.verification.records import Names, expected_records, related, waits_for_operator
 from waypost.control.verification.suffixes import registrable_domain
 from waypost.db.states import DkimAlgorithm
 from waypost.db.tables import Profile
@@ -21,8 +21,8 @@ DKIM = [
 ]
 
 
-def records(names=NAMES, *, development=False, **domains):
-    profile = Profile(
+def a_profile(**domains):
+    return Profile(
         public_id=ACCOUNT,
         account=1,
         profile_name="p",
@@ -30,7 +30,10 @@ def records(names=NAMES, *, development=False, **domains):
         modified_at=NOW,
         **{"sending_domain": "shop.example", "link_domain": "links.shop.example"} | domains,
     )
-    return expected_records(profile, DKIM, names, account_id=ACCOUNT, development=development)
+
+
+def records(names=NAMES, *, development=False, **domains):
+    return expected_records(a_profile(**domains), DKIM, names, account_id=ACCOUNT, development=development)
 
 
 def shown(purpose, *arguments, **more):
@@ -63,9 +66,9 @@ def test_a_link_domain_is_an_alias_but_where_none_may_stand(link_domain, names, 
 @pytest.mark.parametrize(
     ("bounce_domain", "names", "bounce", "spf"),
     [
-        ("", NAMES, [], []),
-        ("b.shop.example", NAMES, [("CNAME", "bounce.waypost.example")], []),
-        ("b.shop.example", replace(NAMES, spf="v=spf1 a -all"), [("CNAME", "bounce.waypost.example")], []),
+        ("", NAMES, None, None),
+        ("b.shop.example", NAMES, [("CNAME", "bounce.waypost.example")], None),
+        ("b.shop.example", replace(NAMES, spf="v=spf1 a -all"), [("CNAME", "bounce.waypost.example")], None),
         ("shop.example", NAMES, [("MX", "10 bounce.waypost.example")], []),
         (
             "shop.example",
@@ -80,10 +83,25 @@ def test_a_link_domain_is_an_alias_but_where_none_may_stand(link_domain, names, 
 )
 def test_a_bounce_domain_is_an_alias_or_has_mx_and_spf(bounce_domain, names, bounce, spf):
     def expected(rows):
-        return [(bounce_domain, rows, True)] if rows else []
+        return [] if rows is None else [(bounce_domain, rows, bool(rows))]
 
     assert shown("bounce", names, bounce_domain=bounce_domain) == expected(bounce)
     assert shown("spf", names, bounce_domain=bounce_domain) == expected(spf)
+
+
+@pytest.mark.parametrize(
+    ("names", "development", "purposes"),
+    [
+        (NAMES, False, []),
+        (Names("", frozenset(), "", ""), False, ["bounce", "spf", "link"]),
+        (Names("", frozenset(), "", ""), True, ["bounce", "spf"]),
+        (Names("edge.waypost.example", frozenset(), "", "v=spf1 a -all"), False, ["bounce"]),
+        (Names("", frozenset({"192.0.2.1"}), "bounce.waypost.example", ""), False, []),
+    ],
+)
+def test_what_the_operator_has_not_said_is_named(names, development, purposes):
+    profile = a_profile(bounce_domain="bounces.shop.example")
+    assert [each.purpose for each in waits_for_operator(profile, names, development=development)] == purposes
 
 
 @pytest.mark.parametrize(
