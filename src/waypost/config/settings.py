@@ -116,6 +116,13 @@ class ControlSettings(Struct, frozen=True):
     access_token_seconds: Annotated[int, _range(60, 86_400, "seconds")]
     sign_up: bool
     content_days: Annotated[int, _range(1, 3650, "days")]
+    notices_from: Annotated[
+        str,
+        Meta(
+            pattern=r"^([A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9])?)?$",
+            extra={"unit": "empty, or an e-mail address with its domain in lower case"},
+        ),
+    ]
 
 
 class DbSettings(Struct, frozen=True):

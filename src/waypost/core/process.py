@@ -20,6 +20,7 @@ from waypost.control.sources import SYSTEM
 from waypost.control.verification.process import run as run_checks
 from waypost.control.verification.visit import trust
 from waypost.control.webhooks.events import event_reader
+from waypost.control.webhooks.owners import run as tell_owners
 from waypost.core.metrics import CoreCounts, render
 from waypost.edge.forwarded import Front, client_of
 from waypost.keyfile import keyring_path
@@ -105,6 +106,7 @@ async def _run(  # noqa: PLR0917 -- the parts that `run` has opened
         parts.create_task(run_checks(settings, install.database, keyring, roots, stop, counts=counts.checks))
         parts.create_task(keep_house(install.database, SYSTEM, settings.control.content_days, stop))
         parts.create_task(run_backfill(install.database, stop))
+        parts.create_task(tell_owners(install.database, SYSTEM, settings.control.notices_from, stop))
         parts.create_task(_watch(watched, stop))
         parts.create_task(
             run_pipeline(

@@ -502,6 +502,8 @@ class WebhookEndpoint(Base, kw_only=True):
     """Both secrets sign until then."""
     created_at: Mapped[datetime]
     modified_at: Mapped[datetime]
+    owner_told_at: Mapped[datetime | None] = mapped_column(default=None)
+    """When its owner was last written to that it is disabled."""
     state: Mapped[EndpointState] = mapped_column(default=EndpointState.ENABLED)
     """Control writes it too, when its owner enables or disables it."""
     disabled_reason: Mapped[str | None] = mapped_column(Text, default=None)

@@ -27,6 +27,9 @@ class LinkPlan:
     """R18: the rewriting failed, and the message goes out as it is."""
 
 
+NOTHING_PLANNED = LinkPlan(report=None, tracked=[])
+
+
 def plan_links(html: str, keyring: Keyring, untouched: Collection[str] = ()) -> LinkPlan:
     """Plan the tracked links of a message; never raises, whatever the message (R18).
 

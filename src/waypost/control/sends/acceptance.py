@@ -16,16 +16,15 @@ from sqlalchemy.orm import Session
 from waypost.control.errors import NoActiveProfileError, UnconfirmedError
 from waypost.control.fields import domain_of
 from waypost.control.idempotency import AnsweredError, Answers, KeyedRequest
-from waypost.control.links.planning import LinkPlan, plan_links
+from waypost.control.links.planning import NOTHING_PLANNED, LinkPlan, plan_links
 from waypost.control.sends.extras import stored_attachments
-from waypost.control.sends.rows import Kept, news, send_row, store, unsubscribe_of
+from waypost.control.sends.rows import Addressees, Kept, content_row, news, send_row, store, unsubscribe_of
 from waypost.control.sends.schema import Message, NewRecipient
 from waypost.control.sends.sender import Sender, sender_of
 from waypost.control.sources import Sources
 from waypost.db import UNAVAILABLE, Database
 from waypost.db.link_policy import unsubscribe_urls
 from waypost.db.together import Together
-from waypost.db.types import Compressed
 from waypost.links.keyring import Keyring
 
 # A round of so many takes 100 ms: nobody should wait longer for the one before.
@@ -34,8 +33,6 @@ MESSAGES_TOGETHER = 64
 BYTES_TOGETHER = 1024 * 1024
 # As many as FastAPI has threads: a few large messages hold up no small one.
 PLANNED_AT_ONCE = 40
-
-NOTHING_PLANNED = LinkPlan(report=None, tracked=[])
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +50,6 @@ class Taken:
     sends: list[dict[str, Any]]
     report: dict[str, Any] | None
     error: str | None
-
-
-Addressees = dict[str, list[list[str]]]
-"""See `Content.addressees`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,15 +145,7 @@ class Acceptance:
             order=order,
             domain=domain_of(message.from_email_address),
             planned=planned,
-            content={
-                "account": order.account,
-                "html": _compressed(message.content_html),
-                "text": _compressed(message.content_text),
-                "headers": list(map(list, message.headers.items())) if message.headers else None,
-                "addressees": order.addressees,
-                "report": None if planned.report is None else Compressed.json(planned.report),
-                "created_at": at,
-            },
+            content=content_row(order.account, message, at, addressees=order.addressees, report=planned.report),
             attachments=stored_attachments(message.attachments or []),
             at=at,
         )
@@ -239,7 +224,3 @@ def _taken(offered: _Offered, outcome: Kept | Exception) -> Taken | Exception:
     if isinstance(outcome, Exception):
         return outcome
     return Taken(outcome.sender, outcome.sends, offered.planned.report, offered.planned.error)
-
-
-def _compressed(part: str | None) -> Compressed | None:
-    return None if part is None else Compressed.text(part)

@@ -17,6 +17,10 @@ from waypost.control.sources import Sources
 from waypost.db import outbox
 from waypost.db.states import DeliveryState, PrivacyMode, SendState
 from waypost.db.tables import Base, Content, ContentAttachment, Delivery, Outbox, SearchEntry, Send
+from waypost.db.types import Compressed
+
+Addressees = dict[str, list[list[str]]]
+"""See `Content.addressees`."""
 
 _TABLES = Base.metadata.tables
 # Tables, not classes: as rows of a known shape, thousands a second, they need no identity map and no unit of work.
@@ -86,6 +90,30 @@ def send_row(
         "created_at": now,
         "modified_at": now,
     }
+
+
+def content_row(
+    account: int,
+    message: Message,
+    now: datetime,
+    *,
+    addressees: Addressees | None = None,
+    report: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Values of a row of `Content`."""
+    return {
+        "account": account,
+        "html": _compressed(message.content_html),
+        "text": _compressed(message.content_text),
+        "headers": list(map(list, message.headers.items())) if message.headers else None,
+        "addressees": addressees,
+        "report": None if report is None else Compressed.json(report),
+        "created_at": now,
+    }
+
+
+def _compressed(part: str | None) -> Compressed | None:
+    return None if part is None else Compressed.text(part)
 
 
 def unsubscribe_of(message: Message) -> dict[str, Any] | None:

@@ -126,6 +126,9 @@ class EndpointView(BaseModel):
     state: EndpointState
     disabled_reason: Annotated[str | None, Field(description="Why it is disabled, when it did not ask for that.")]
     disabled_at_utc: Annotated[int | None, Field(description="Unix seconds.")]
+    owner_told_at_utc: Annotated[
+        int | None, Field(description="Unix seconds: when the account's owner was last sent mail about that.")
+    ]
     failing_since_utc: Annotated[
         int | None, Field(description="Unix seconds; null while it takes what it is given. After five days: disabled.")
     ]
@@ -150,6 +153,7 @@ class EndpointView(BaseModel):
             state=row.state,
             disabled_reason=row.disabled_reason,
             disabled_at_utc=unix_seconds(row.disabled_at) if row.disabled_at else None,
+            owner_told_at_utc=unix_seconds(row.owner_told_at) if row.owner_told_at else None,
             failing_since_utc=unix_seconds(row.failing_since) if row.failing_since else None,
             succeeded_at_utc=unix_seconds(row.succeeded_at) if row.succeeded_at else None,
             previous_secret_until_utc=unix_seconds(row.previous_secret_until) if row.previous_secret_until else None,
