@@ -28,8 +28,8 @@ def erase(data: Path, config: Path | None, address: str, account: str | None, *,
     """Erase every trace of a recipient's ADDRESS.
 
     Her sends, their content where nobody shares it, and mail still queued are deleted; clicks and opens are counted
-    still, and tell nothing of who. Links that she has go on working. The core does it beside its other work, and takes
-    it out of the stores' files within 24 hours.
+    still, and tell nothing of who; those in segments that are set aside, too. Links that she has go on working. The
+    core does it beside its other work, and takes it out of the stores' files within 24 hours.
     """
     with control_database(config, data) as (settings, database):
         number = named_account(database, account).number if account else None
@@ -52,7 +52,7 @@ def _report(erasure: Erasure) -> None:
         click.echo(f"{rows:>9,}  {table}")
     if erasure.quarantined_segments:
         click.echo(
-            f"{erasure.quarantined_segments:,} segments that could not be read are set aside (`waypost spool status`). "
-            "They may hold a trace of her until they are deleted, after spool.quarantine_days."
+            f"{erasure.quarantined_segments:,} segments that are set aside cannot be searched: `waypost spool verify` "
+            "says why. They may hold a trace of her until they are deleted, after spool.quarantine_days."
         )
     click.echo("Erased. What is left in free pages and old files of the stores goes within 24 hours.")

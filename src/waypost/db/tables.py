@@ -597,9 +597,9 @@ class Erasure(Base, kw_only=True):
     erased_at: Mapped[datetime | None] = mapped_column(default=None)
     purged_at: Mapped[datetime | None] = mapped_column(default=None)
     counts: Mapped[dict[str, int]] = mapped_column(Json, default_factory=dict)
-    """Rows that went or were made anonymous, by table."""
+    """Rows that went or were made anonymous, by table, and what was done to segments that are set aside."""
     quarantined_segments: Mapped[int | None] = mapped_column(default=None)
-    """Of this machine's spool when it was erased: nobody can say whose records are in them."""
+    """Of this machine's spool, set aside, that could not be searched: nobody can say whose records are in them."""
 
 
 class Tombstone(Base, kw_only=True):

@@ -26,6 +26,11 @@ class Outcome(StrEnum):
     """Refused with 410: the link, or what it belongs to, is switched off."""
 
 
+def without_query(destination: str) -> str:
+    """Where a link leads, without what may hold the address of whom it was sent to."""
+    return destination.partition("#")[0].partition("?")[0]
+
+
 class Hit(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """One request for a token that opened.
 

@@ -2,13 +2,14 @@
 
 from msgspec.structs import replace
 
+from waypost.events.hit import without_query
 from waypost.events.location import Location
 from waypost.store import HitRow
 
 
 def anonymous(row: HitRow) -> HitRow:
     """As `waypost.store.erasing` leaves an event: what counts need, with the verdict of this batch as the last one."""
-    hit = replace(row.hit, send_id=None, client_address="", headers={}, destination=_without_query(row.hit.destination))
+    hit = replace(row.hit, send_id=None, client_address="", headers={}, destination=without_query(row.hit.destination))
     client = replace(row.client, browser_version="", os_version="", device="")
     return replace(
         row,
@@ -19,8 +20,3 @@ def anonymous(row: HitRow) -> HitRow:
         unenriched=(),
         cleared=("client_address", "user_agent"),
     )
-
-
-def _without_query(destination: str) -> str:
-    """Her address is known no more, and a query may hold it."""
-    return destination.partition("#")[0].partition("?")[0]

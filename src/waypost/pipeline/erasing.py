@@ -21,7 +21,10 @@ from waypost.db.states import ErasureState
 from waypost.db.tables import Erasure
 from waypost.db.tombstones import Tombstones
 from waypost.pipeline.hold import Hold
-from waypost.spool.names import DONE_SUFFIX, QUARANTINE_SUFFIX
+from waypost.spool.errors import UnreadableSegmentError
+from waypost.spool.forget import forget
+from waypost.spool.names import DONE_SUFFIX, QUARANTINE_SUFFIX, segment_id
+from waypost.spool.reader import oldest_first
 from waypost.store import EventStore
 
 log = logging.getLogger(__name__)
@@ -95,11 +98,12 @@ class Erasing:
         counts = self._from_control(address, send_ids, erasure.account)
         erased = self._store.erasing.erase(names, address)
         counts.update({"events": erased.events, "slim_sends": erased.sends})
+        unsearched = self._from_quarantine(counts)
         with self._database.writing() as session:
             row = session.get_one(Erasure, erasure.number)
             row.state, row.erased_at, row.sealed_address = ErasureState.ERASED, self._now(), None
             row.counts = dict(counts)
-            row.quarantined_segments = len(list(self._spool.glob(f"*/*{QUARANTINE_SUFFIX}")))
+            row.quarantined_segments = unsearched
         log.info("an address is erased: %d sends, %d events", len(send_ids), erased.events)
 
     def _from_control(self, address: str, send_ids: Collection[UUID], account: int | None) -> Counter[str]:
@@ -114,6 +118,23 @@ class Erasing:
             counts["idempotency_keys"] += erase_answers(session, address, send_ids, account)
         return counts
 
+    def _from_quarantine(self, counts: Counter[str]) -> int:
+        """Segments that are set aside tell of nobody either; returns of how many that cannot be said."""
+        unsearched = 0
+        counts.update({"quarantined_records": 0, "quarantined_unreadable_bytes": 0})
+        for path in oldest_first(self._spool, QUARANTINE_SUFFIX):
+            try:
+                forgotten = forget(path, self._tombstones.has)
+            except FileNotFoundError:
+                continue  # handed back meanwhile: what is read now is stored anonymous
+            except (UnreadableSegmentError, OSError) as error:
+                log.error("segment %s, set aside, may tell of somebody who is erased: %s", segment_id(path), error)  # noqa: TRY400 -- the error says it all
+                unsearched += 1
+            else:
+                counts["quarantined_records"] += forgotten.records
+                counts["quarantined_unreadable_bytes"] += forgotten.unreadable_bytes
+        return unsearched
+
     def _pseudonym(self, send_id: UUID) -> UUID:
         return pseudonym(self._control_key, send_id)
 
@@ -122,6 +143,8 @@ class Erasing:
         times = [each.erased_at for each in erasures if each.erased_at is not None]
         if not times or not self._store.erasing.is_purged(max(times)) or self._is_spooled(max(times)):
             return 0
+        # What was on its way when they were erased may have been set aside since.
+        self._from_quarantine(Counter())
         if not purge(self._database):
             return 0
         with self._database.writing() as session:

@@ -32,6 +32,7 @@ __all__ = [
     "Segment",
     "SegmentHeader",
     "decode_segment",
+    "encode_frame",
     "encode_header",
     "encode_record",
     "encode_records",
@@ -144,7 +145,11 @@ def encode_header(header: SegmentHeader) -> bytes:
 
 def encode_record(hit: Hit, number: int, seed: int) -> bytes:
     """One record; `number` counts from 0 in the segment, `seed` is `frame_seed` of its id."""
-    payload = encode_payload(hit)
+    return encode_frame(encode_payload(hit), number, seed)
+
+
+def encode_frame(payload: bytes, number: int, seed: int) -> bytes:
+    """A record of which the payload is written already; arguments as for `encode_record`."""
     checksum = crc32(payload, crc32(_CHECKED.pack(len(payload), number), seed))
     return _FRAME.pack(RECORD_MARKER, len(payload), number, checksum) + payload
 

@@ -1,11 +1,12 @@
 """Sealed segments, as an edge writes them."""
 
 from uuid import uuid4
+from zlib import crc32
 
 from tests.unit.store.rows import NOON
 
 from waypost.events.ids import uuid7
-from waypost.spool.framing import SegmentHeader, encode_header, encode_record, encode_trailer, frame_seed
+from waypost.spool.framing import MAGIC, SegmentHeader, encode_header, encode_record, encode_trailer, frame_seed
 
 
 def seal(directory, hits, segment_id=None):
@@ -20,3 +21,12 @@ def seal(directory, hits, segment_id=None):
         + encode_trailer(len(hits), seed)
     )
     return path
+
+
+def of_version(version, segment):
+    """The bytes of a segment as if another version of its format had written them: their header is good."""
+    start = len(MAGIC) + 9  # version u8, length u32, crc u32
+    length = segment[len(MAGIC) + 1 : start - 4]
+    payload = segment[start : start + int.from_bytes(length, "little")]
+    checksum = crc32(payload, crc32(bytes([version])))
+    return MAGIC + bytes([version]) + length + checksum.to_bytes(4, "little") + segment[start:]

@@ -30,13 +30,18 @@ class ErasureView(BaseModel):
     ]
     all_accounts: bool
     counts: Annotated[
-        dict[str, int], Field(description="Rows deleted or made anonymous, by table; empty before `erased`.")
+        dict[str, int],
+        Field(
+            description="Rows deleted or made anonymous, by table; empty before `erased`. Of segments that are set "
+            "aside: `quarantined_records` made anonymous, `quarantined_unreadable_bytes` blanked, whoever they were of."
+        ),
     ]
     quarantined_segments: Annotated[
         int | None,
         Field(
-            description="Segments of the core's spool that could not be read when she was erased, and may hold a trace "
-            "until they are deleted (`spool.quarantine_days`); null before `erased`."
+            description="Segments set aside in the core's spool that could not be searched, because a later release "
+            "has written them or the disk fails. They may hold a trace until they are deleted "
+            "(`spool.quarantine_days`); null before `erased`."
         ),
     ]
     requested_by: str
