@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 from argon2 import PasswordHasher
-from sqlalchemy import select
+from sqlalchemy import select, text
 from tests.ports import free_ports
 from tests.rsa_key import rsa_private_key
 
@@ -254,13 +254,22 @@ def wait_until_it_listens(listen, seconds=10):
             time.sleep(0.01)
 
 
+def number_accounts_from(database, first):
+    """Have the next account get this number: events of several control databases' accounts meet in one event store."""
+    sqlite = "UPDATE sqlite_sequence SET seq = :first - 1 WHERE name = 'accounts'"
+    postgresql = "SELECT setval(pg_get_serial_sequence('accounts', 'number'), :first, false)"
+    with database.writing() as session:
+        session.execute(text(sqlite if database.engine.dialect.name == "sqlite" else postgresql), {"first": first})
+
+
 @contextlib.contextmanager
-def new_api(data, url, store):
+def new_api(data, url, store, first_account):
     """The API over the control database at `url`, an empty one, with what is below `data`."""
     settings = load(None, {"WAYPOST_DB__URL": url}, data)
     clock, fake = Clock(), FakeStore(real=store)
     sources = Sources(clock, os.urandom, rsa_private_key)
     install = open_install(settings, sources)
+    number_accounts_from(install.database, first_account)
     keyring = create_keyring(data / "keyring.json")
     app = create_app(
         settings,
@@ -278,13 +287,13 @@ def new_api(data, url, store):
 
 @pytest.fixture(scope="session")
 def on_sqlite(tmp_path_factory, store):
-    with new_api(tmp_path_factory.mktemp("data"), "", store) as api:
+    with new_api(tmp_path_factory.mktemp("data"), "", store, 200_001) as api:
         yield api
 
 
 @pytest.fixture(scope="session")
 def on_postgresql(tmp_path_factory, store, postgresql):
-    with new_api(tmp_path_factory.mktemp("data"), postgresql.new_database(), store) as api:
+    with new_api(tmp_path_factory.mktemp("data"), postgresql.new_database(), store, 400_001) as api:
         yield api
 
 

@@ -40,29 +40,20 @@ def events(api, over_real_store, store):
     api.store = fake
 
 
-def fresh(api, store, client):
-    """A tenant of whom nothing is stored: the numbers of accounts of several databases meet in the one event store."""
+@pytest.fixture
+def reader(api, events):
     tenant = api.tenant()
-    tenant.client = client
-    for table in ("events", "sends"):
-        store._connection.writer.command(
-            f"ALTER TABLE {table} DELETE WHERE account = {{account:UInt64}}",
-            parameters={"account": tenant.account.number},
-            settings={"mutations_sync": 1},
-        )
+    tenant.client = events
     return tenant
 
 
 @pytest.fixture
-def reader(api, store, events):
-    return fresh(api, store, events)
-
-
-@pytest.fixture
-def exporter(api, store, events):
+def exporter(api, events):
     """At a time that is later than what the engine stamps rows with."""
     api.clock.now = datetime.now(UTC) + timedelta(hours=1)
-    return fresh(api, store, events)
+    tenant = api.tenant()
+    tenant.client = events
+    return tenant
 
 
 def ms(at):
@@ -266,7 +257,8 @@ def test_an_export_without_events_is_a_header_or_nothing(exporter):
 
 def test_an_export_is_the_askers_accounts_and_for_roles_that_read(api, exporter, store):
     put(store, exporter)
-    stranger = fresh(api, store, exporter.client)
+    stranger = api.tenant()
+    stranger.client = exporter.client
     assert exported(stranger).headers["Waypost-Rows"] == "0"
     sender = api.as_role(exporter, Role.SEND_ONLY)
     assert sender.get(EXPORT).json()["code"] == 40301
