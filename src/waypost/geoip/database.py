@@ -45,7 +45,7 @@ class Database:
         """
         try:
             size = path.stat().st_size
-            self._reader = maxminddb.open_database(path)
+            self._reader = _opened(path)
             self._metadata = self._reader.metadata()
         except FileNotFoundError as error:
             raise DatabaseUnusable(path, "it is not there") from error
@@ -117,3 +117,12 @@ class Database:
             yield record
             size = 1 << (block.bits - prefix)
             at = (at // size + 1) * size
+
+
+def _opened(path: Path) -> maxminddb.Reader:
+    try:
+        return maxminddb.open_database(path)
+    except maxminddb.InvalidDatabaseError:
+        # Said by the library's C of any file that the system did not let it open, too: then this is an OSError.
+        path.open("rb").close()
+        raise

@@ -1,8 +1,7 @@
-import errno
 import logging
 
-import maxminddb
 import pytest
+from tests.descriptors import no_descriptor_left
 from tests.mmdb import LONDON, NETWORK, PARIS, write_mmdb
 
 from waypost.events.location import UNKNOWN, Location, location_of
@@ -72,19 +71,12 @@ def test_a_file_that_cannot_be_used_or_goes_away_changes_nothing_and_is_said(tmp
     assert [record.message.endswith("the one before stays in use") for record in caplog.records] == [True, True]
 
 
-def test_a_file_that_could_not_be_read_is_tried_again_though_it_does_not_change_and_said_once(
-    tmp_path, monkeypatch, caplog
-):
+def test_a_file_that_could_not_be_read_is_tried_again_though_it_does_not_change_and_said_once(tmp_path, caplog):
     path = write_mmdb(tmp_path / "d.mmdb", {"8.0.0.0/8": LONDON})
-
-    def fail(_):
-        raise OSError(errno.EMFILE, "Too many open files")
-
-    with monkeypatch.context() as broken:
-        broken.setattr(maxminddb, "open_database", fail)
+    with no_descriptor_left():
         locator = looking(path)
         assert locator.look() == 0
-    assert len(caplog.records) == 1
+    assert [record.message for record in caplog.records] == [f"{path} cannot be used: Too many open files"]
     assert not locator.is_ready
     assert locator.look() == 1
     assert locator.locate("8.8.8.8").country == "GB"

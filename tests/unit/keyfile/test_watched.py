@@ -1,12 +1,11 @@
 """Keyring and snapshot of a running process: new ones are taken, bad, missing and older ones change nothing."""
 
 import logging
-import resource
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.descriptors import no_descriptor_left
 
 from waypost.fleet.snapshot import Blocks, Snapshot, encode_snapshot
 from waypost.keyfile import KeyringMissing, SnapshotUnreadable, add_key, create_keyring, promote_key
@@ -61,17 +60,6 @@ def test_a_keyring_that_lacks_a_key_is_not_taken(keyring_file, caplog):
     replace_file(keyring_file, held.add(bytes(64)).dump())
     assert watched.look()
     assert watched.problem == ""
-
-
-@contextmanager
-def no_descriptor_left():
-    """Any open fails, as in a process with too many connections."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_keyring_that_could_not_be_read_is_tried_again_though_it_changes_no_more(keyring_file, caplog):
