@@ -7,12 +7,13 @@ done again, and copies that are there are not made again. docs/adr/0018 has the 
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from clickhouse_connect.driver.client import Client as Engine
 from msgspec import Struct
 
+from waypost.store.ask import Rows, ask
 from waypost.store.columns import NO_SEND
 from waypost.store.failures import failures
 
@@ -102,6 +103,5 @@ class StoredErasing:
         """
         return not self._query(sql, erased_at=erased_at)[0][0]
 
-    def _query(self, sql: str, **parameters: object) -> Sequence[Sequence[Any]]:
-        with failures("erasure"):
-            return self._engine.query(sql, parameters=parameters, settings=_QUIETLY).result_rows
+    def _query(self, sql: str, **parameters: object) -> Rows:
+        return ask(self._engine, "erasure", sql, parameters, _QUIETLY)

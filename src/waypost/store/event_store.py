@@ -3,12 +3,13 @@
 import threading
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 from uuid import UUID
 
 from waypost.events.name import EventName
 from waypost.store import queries
 from waypost.store.analysis import Analysis
+from waypost.store.ask import Rows, ask
 from waypost.store.columns import (
     SEND_COLUMNS,
     SEND_EVENT_COLUMNS,
@@ -169,11 +170,10 @@ class EventStore:
         with failures(f"insert into {table}"):
             self._connection.writer.insert(table, transpose(columns, rows), column_names=names, column_oriented=True)
 
-    def _look_up(self, operation: str, sql: str, **parameters: object) -> Sequence[Sequence[Any]]:
+    def _look_up(self, operation: str, sql: str, **parameters: object) -> Rows:
         """Ask for the pipeline: on the writing connection, which no analysis keeps busy."""
-        with failures(operation):
-            return self._connection.writer.query(sql, parameters=parameters).result_rows
+        return ask(self._connection.writer, operation, sql, parameters)
 
-    def _query(self, operation: str, sql: str, **parameters: object) -> Sequence[Sequence[Any]]:
+    def _query(self, operation: str, sql: str, **parameters: object) -> Rows:
         """Ask for the API."""
         return self._reader.query(operation, sql, **parameters)

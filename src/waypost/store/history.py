@@ -12,6 +12,7 @@ from typing import Any, Final
 from clickhouse_connect.driver.client import Client
 from msgspec import Struct
 
+from waypost.store.ask import Rows, ask
 from waypost.store.derived import Derived
 from waypost.store.failures import failures
 
@@ -130,6 +131,5 @@ class History:
         with failures("finish"):
             self._client.command(f"DROP TABLE IF EXISTS {_TABLE} SYNC")
 
-    def _query(self, operation: str, sql: str, parameters: dict[str, object]) -> Sequence[Sequence[Any]]:
-        with failures(operation):
-            return self._client.query(sql, parameters=parameters).result_rows
+    def _query(self, operation: str, sql: str, parameters: dict[str, object]) -> Rows:
+        return ask(self._client, operation, sql, parameters)

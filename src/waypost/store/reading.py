@@ -1,15 +1,14 @@
 """Asking for the API: bounded in time and in number, so that a store that is slow costs what needs it and no more."""
 
 import threading
-from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TakesTooLong
-from typing import Any, Final
+from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
+from waypost.store.ask import Rows, ask
 from waypost.store.errors import StoreFailed
-from waypost.store.failures import failures
 
 READ_SECONDS = 10
 """A query that takes longer is given up: it would hold up those behind it."""
@@ -19,8 +18,6 @@ the rest of the API's 40 threads."""
 GLANCE_SECONDS = 1.0
 """What an answer is held up at most by something that is only added to it."""
 _GLANCERS: Final = 4
-
-Rows = Sequence[Sequence[Any]]
 
 
 class Reader:
@@ -40,9 +37,7 @@ class Reader:
         if not self._free.acquire(blocking=False):
             raise StoreFailed(operation, f"{READERS_MAX} queries are waiting already")
         try:
-            with failures(operation):
-                limits = {"max_execution_time": READ_SECONDS}
-                return self._client.query(sql, parameters=parameters, settings=limits).result_rows
+            return ask(self._client, operation, sql, parameters, {"max_execution_time": READ_SECONDS})
         finally:
             self._free.release()
 
@@ -80,6 +75,4 @@ class Glance:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _ask(self, operation: str, sql: str, parameters: dict[str, object]) -> Rows:
-        with failures(operation):
-            limits = {"max_execution_time": GLANCE_SECONDS}
-            return self._client.query(sql, parameters=parameters, settings=limits).result_rows
+        return ask(self._client, operation, sql, parameters, {"max_execution_time": GLANCE_SECONDS})

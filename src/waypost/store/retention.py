@@ -5,15 +5,16 @@ anything to do are not touched, so nothing is rewritten in vain. Nothing remembe
 themselves. docs/adr/0018 has the reasons.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from clickhouse_connect.driver.client import Client as Engine
 from msgspec import Struct
 
 from waypost.events.ids import uuid7
+from waypost.store.ask import Rows, ask
 from waypost.store.failures import failures
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -191,9 +192,8 @@ class StoredRetention:
         with failures("retention"):
             self._engine.command(sql, parameters=parameters, settings={"mutations_sync": 0})
 
-    def _query(self, operation: str, sql: str, parameters: dict[str, object]) -> Sequence[Sequence[Any]]:
-        with failures(operation):
-            return self._engine.query(sql, parameters=parameters).result_rows
+    def _query(self, operation: str, sql: str, parameters: dict[str, object]) -> Rows:
+        return ask(self._engine, operation, sql, parameters)
 
 
 def first_send_id(at: datetime) -> UUID:

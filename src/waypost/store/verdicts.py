@@ -16,6 +16,7 @@ from msgspec.structs import asdict
 from waypost.events.hit import HitKind, Outcome
 from waypost.events.name import EventName
 from waypost.events.verdict import Evidence, SendFacts, Verdict
+from waypost.store.ask import Rows, ask
 from waypost.store.columns import NO_SEND, client_of, verdict_of
 from waypost.store.failures import failures
 
@@ -227,14 +228,13 @@ class StoredVerdicts:
                 },
             )
 
-    def _hits(self, subjects: Iterable[Subject], which: str, **parameters: object) -> Sequence[Sequence[Any]]:
+    def _hits(self, subjects: Iterable[Subject], which: str, **parameters: object) -> Rows:
         accounts = sorted({each.account for each in subjects})
         sql = _HITS.format(which=which)
         return self._query("hits to judge", sql, accounts=accounts, limit=HITS_OF_A_SEND_MAX, **parameters)
 
-    def _query(self, operation: str, sql: str, **parameters: object) -> Sequence[Sequence[Any]]:
-        with failures(operation):
-            return self._engine.query(sql, parameters=parameters).result_rows
+    def _query(self, operation: str, sql: str, **parameters: object) -> Rows:
+        return ask(self._engine, operation, sql, parameters)
 
 
 def _subject(row: Sequence[Any]) -> Subject:
