@@ -226,7 +226,7 @@ class Connection:
         """A request line starts."""
         self._target = b""
         self._headers: dict[bytes, bytes] = {}
-        self._more: list[tuple[bytes, bytes]] = []
+        self._more: dict[bytes, list[bytes]] = {}
         self._two_hosts = False
 
     def on_url(self, url: bytes) -> None:
@@ -241,7 +241,7 @@ class Connection:
         if len(self._headers) > known:
             return
         if name in JOINED_HEADERS:
-            self._more.append((name, value))
+            self._more.setdefault(name, [self._headers[name]]).append(value)
         elif name == b"host":
             self._two_hosts = True
 
@@ -252,8 +252,8 @@ class Connection:
             return
         parser = self._parser
         headers = self._headers
-        for name, value in self._more:
-            headers[name] += b"," + value
+        for name, values in self._more.items():
+            headers[name] = b",".join(values)
         host = headers.get(b"host")
         version = parser.get_http_version()
         # RFC 9112, section 3.2: exactly one Host, but for HTTP/1.0, which may have none.

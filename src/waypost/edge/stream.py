@@ -74,23 +74,28 @@ class Streams:
             timeout: seconds at most; None: without end.
 
         Returns:
-            Something else is ready that is watched beside them.
+            Something else may be ready that is watched beside them.
         """
-        other = False
-        for descriptor, events in self._epoll.poll(0 if self._gone else timeout, TURN_MAX):
+        ready = self._epoll.poll(0 if self._gone else timeout, TURN_MAX)
+        other = len(ready) == TURN_MAX  # it may be behind them
+        for descriptor, events in ready:
             stream = self._streams.get(descriptor)
             if stream is not None:
                 stream.ready(events)
             else:
                 other = True  # or a stream that was closed in this very turn
         if self._gone:
-            gone, self._gone = self._gone, []
-            for stream, error in gone:
-                try:
-                    stream.gone(error)
-                except Exception:
-                    log.exception("a connection failed")
+            self._tell_gone()
         return other
+
+    def _tell_gone(self) -> None:
+        """Not in `turn`: its frame is in the traceback of each error, and would keep all that it names."""
+        gone, self._gone = self._gone, []
+        for stream, error in gone:
+            try:
+                stream.gone(error)
+            except Exception:
+                log.exception("a connection failed")
 
     def close(self) -> None:
         """Look after none any more."""

@@ -4,8 +4,8 @@ Hits that arrive in one turn of the event loop travel to the thread as one batch
 redirect, however many share it, so for long there is no more than one in SPACING_SECONDS: what comes meanwhile is the
 next batch. A few batches that happen to come together are not held up. The loop stands still for the moment a good disk
 takes (BRIEF_MILLISECONDS at most): two threads that take turns cost half of what two that compete for the interpreter
-do, and the next batch is larger. A batch that takes longer is settled by the thread when it is done, or by the wait
-limit, whichever comes first; meanwhile more batches queue up and are taken together.
+do, and the next batch is larger. A batch that takes longer is settled when the thread has said that it is done, or by
+the wait limit, whichever comes first; meanwhile more batches queue up and are taken together.
 """
 
 import asyncio
@@ -122,6 +122,7 @@ class GroupCommit:
         if batch is None:
             return
         self._next_at = max(self._next_at, self._loop.time() - CREDIT_SECONDS) + SPACING_SECONDS
+        self._settle_done()  # what is done and not yet settled is no reason not to wait
         if self._queued_hits >= QUEUE_HITS_MAX:
             self._counters.add(Count.LOST_OVERFLOW, len(batch.hits))
             self._release(batch, Count.LOST_OVERFLOW)

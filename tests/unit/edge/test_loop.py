@@ -7,10 +7,12 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack
 
 from waypost.edge.answer import Answer
 from waypost.edge.http1 import Clock, Connection, OpenConnections
 from waypost.edge.loop import run
+from waypost.edge.stream import TURN_MAX
 
 GET = b"GET /c/x HTTP/1.1\r\nHost: links.example.com\r\n\r\n"
 
@@ -52,6 +54,25 @@ def test_what_asyncio_watches_is_looked_after_though_a_socket_is_always_ready():
             done.set()
             await asyncio.to_thread(asking.join)
         assert got == {("read", b"1"), ("later", None), ("thread", None)}
+
+    run(scenario)
+
+
+def test_what_asyncio_watches_waits_for_no_more_sockets_than_a_turn_looks_after():
+    async def scenario(streams):
+        answered = []
+        before = asyncio.get_running_loop().create_future()
+        connections = OpenConnections()
+        with ExitStack() as clients:
+            for _ in range(TURN_MAX + 50):
+                client = connect(streams, connections, lambda _request, _answer: answered.append(None))
+                clients.enter_context(client).sendall(GET)
+            ours, theirs = socket.socketpair()
+            with ours, theirs:
+                theirs.send(b"1")
+                asyncio.get_running_loop().add_reader(ours, lambda: before.done() or before.set_result(len(answered)))
+                assert await before == TURN_MAX
+                asyncio.get_running_loop().remove_reader(ours)
 
     run(scenario)
 

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import select
 import socket
 import struct
 import weakref
@@ -261,7 +262,8 @@ async def connected(streams, monotonic):
         yield client, connections
 
 
-def test_a_connection_that_is_gone_is_freed_without_the_garbage_collector():
+@pytest.mark.parametrize("linger", [(0, 0), (1, 0)], ids=["closed", "reset"])
+def test_a_connection_that_is_gone_is_freed_without_the_garbage_collector(linger):
     async def scenario(streams):
         # Only the connection has it. One that is compiled cannot be referred to weakly itself.
         clocks = [Sometimes(lambda: None)]
@@ -270,6 +272,8 @@ def test_a_connection_that_is_gone_is_freed_without_the_garbage_collector():
         try:
             async with connected(streams, clocks.pop()) as (client, connections):
                 client.sendall(GET)
+                await until(lambda: select.select([client], [], [], 0)[0])
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", *linger))
                 client.close()
                 await until(lambda: not connections)
                 await turns()

@@ -185,6 +185,36 @@ def test_a_batch_kept_just_when_the_loop_stops_waiting_is_settled_once(
     assert (counters[Count.ANSWERED], counters[Count.KEPT], counters[Count.UNSYNCED]) == (2, 2, 0)
 
 
+class CountingPoll:
+    """What the loop waits with, and how often it did."""
+
+    def __init__(self, group: GroupCommit) -> None:
+        self._poll = group._poll
+        self.waits = 0
+
+    def poll(self, milliseconds: float) -> list[tuple[int, int]]:
+        self.waits += 1
+        return self._poll.poll(milliseconds)
+
+
+def test_a_slow_batch_that_is_done_keeps_the_loop_from_waiting_for_the_next_no_more(
+    make_writer: MakeWriter, make_hit: MakeHit, counters: Counters, files, monkeypatch
+) -> None:
+    gate = Gate(monkeypatch, files, "write")
+
+    async def scenario(group: GroupCommit) -> None:
+        group._poll = polled = CountingPoll(group)
+        first = asyncio.create_task(append(group, make_hit(1)))
+        await asyncio.to_thread(gate.reached.wait, 10)
+        gate.open.set()
+        assert select.select([group._told], [], [], 5)[0]
+        second = asyncio.create_task(append(group, make_hit(2)))
+        assert [await first, await second] == [[Count.KEPT], [Count.KEPT]]
+        assert polled.waits == 2
+
+    run(make_writer(), counters, scenario, wait=5)
+
+
 def test_hits_waiting_behind_a_stuck_disk_are_bounded(
     make_writer: MakeWriter, make_hit: MakeHit, counters: Counters, files, monkeypatch
 ) -> None:
