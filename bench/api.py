@@ -2,18 +2,20 @@
 
     python -m bench.api [--seconds 10] [--connections 16] [--rate 300] [--links 30] [--kilobytes 50] [--recipients 1000]
 
-The API runs in a process of its own, as in `waypost core` but without pipeline, mail and webhooks: what is measured is
-the request, until it is durable. A core renders, signs and delivers the messages in the same interpreter, and
-`bench/mail.py` has what that takes: while it is at it, it takes fewer than here, and what it cannot deliver as fast as
-it comes waits in the queue. The client is this process, and shares the machine with the server and PostgreSQL.
+The API runs as `waypost up` has it by default: with SQLite in one process, with PostgreSQL in two API workers before a
+core, which answers what they forward. The core has no pipeline, mail and webhooks here: what is measured is the request,
+until it is durable. A real one renders, signs and delivers the messages, and `bench/mail.py` has what that takes: with
+SQLite it does so in the same interpreter, and takes fewer than here while it is at it. What it cannot deliver as fast
+as it comes waits in the queue. The client is this process, and shares the machine with the server and PostgreSQL.
 
 First as many requests as `--connections` get through one after the other; then `--rate` requests a second, whether
 answered or not, whose times count from when each was due, so that a stall shows in every request it held up. A server
 that is slower than the rate has more and more connections then, until the system refuses some for seconds: such a p99
 says that the rate is too high and no more. Then batches, one after the other.
 
-"CPU each" is what a send takes of the API's process, of PostgreSQL's and of this one, and "two cores" how many sends a
+"CPU each" is what a send takes of the API's processes, of PostgreSQL's and of this one, and "two cores" how many sends a
 second they come to on two cores that do nothing else: the machine's other load changes it less than what was sent.
+Below it stands how busy each process was while as many as possible were sent.
 """
 
 import argparse
@@ -37,10 +39,12 @@ from typing import Any
 import httpx
 from tests.postgresql import running
 
+from waypost.cli.up import api_workers
 from waypost.config import HostPort, Settings, load
 from waypost.control.accounts.schema import NewAccount
 from waypost.control.accounts.service import create_account, decide
 from waypost.control.app import create_app
+from waypost.control.forwarding import serve_forwarded
 from waypost.control.install import Install, open_install
 from waypost.control.keys.schema import NewApiKey
 from waypost.control.keys.service import create_api_key
@@ -63,15 +67,17 @@ class Server:
 
     host: str
     port: int
-    pid: int
     token: str
+    processes: dict[str, int]
+    """Process ids."""
 
 
 @dataclass(frozen=True)
 class Usage:
     """Seconds of CPU."""
 
-    api: float
+    api: dict[str, float]
+    """By process."""
     database: float
     client: float
 
@@ -80,20 +86,21 @@ class Usage:
         """So far; `postmaster` is None where the database is in the API's process."""
         own = os.times()
         backends = _children(postmaster) if postmaster else []
-        return cls(_cpu_seconds(server.pid), sum(map(_cpu_seconds, backends)), own.user + own.system)
+        api = {name: _cpu_seconds(pid) for name, pid in server.processes.items()}
+        return cls(api, sum(map(_cpu_seconds, backends)), own.user + own.system)
 
-    def since(self, earlier: "Usage", count: int) -> "Usage":
-        """For each of `count` requests."""
+    def since(self, earlier: "Usage", share: float) -> "Usage":
+        """`share` of what it was since then."""
         return Usage(
-            (self.api - earlier.api) / count,
-            (self.database - earlier.database) / count,
-            (self.client - earlier.client) / count,
+            {name: (seconds - earlier.api[name]) * share for name, seconds in self.api.items()},
+            (self.database - earlier.database) * share,
+            (self.client - earlier.client) * share,
         )
 
     @property
     def all(self) -> float:
-        """Of all three."""
-        return self.api + self.database + self.client
+        """Of all."""
+        return sum(self.api.values()) + self.database + self.client
 
 
 def _children(pid: int) -> list[int]:
@@ -151,8 +158,8 @@ def sending_account(install: Install, settings: Settings) -> Account:
     return account
 
 
-async def serve_api(data: Path) -> None:
-    """In the process under test: make an account that may send, print its key, serve."""
+async def serve_api(data: Path, api_socket: Path | None) -> None:
+    """In the process under test: make an account that may send, print its key, serve as a core does."""
     settings = load(None, os.environ, data)
     install = open_install(settings)
     database = install.database
@@ -162,7 +169,10 @@ async def serve_api(data: Path) -> None:
     print(f"{key.api_key.key}:{key.secret}", flush=True)
     app = create_app(settings, database=database, store=None, keyring=lambda: keyring, control_key=install.control_key)
     spare_the_collector()  # as the core does
-    await serve(app, settings.control.listen, asyncio.Event())
+    if api_socket is None:
+        await serve(app, settings.control.listen, asyncio.Event())
+    else:
+        await serve_forwarded(app, api_socket, asyncio.Event())
 
 
 @contextlib.contextmanager
@@ -172,19 +182,42 @@ def started(url: str) -> Iterator[Server]:
         probe.bind(("127.0.0.1", 0))
         listen = HostPort("127.0.0.1", probe.getsockname()[1])
     environment = os.environ | {"WAYPOST_DB__URL": url, "WAYPOST_CONTROL__LISTEN": str(listen)}
-    with tempfile.TemporaryDirectory() as data:
-        command = [sys.executable, "-m", "bench.api", "--serve", data]
-        child = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-        try:
-            key = child.stdout.readline().strip()
-            basic = {"Authorization": "Basic " + base64.b64encode(key.encode()).decode()}
-            transport = httpx.HTTPTransport(retries=20)
-            with httpx.Client(base_url=f"http://{listen}", transport=transport) as client:
-                answer = client.post("/oauth/token", params={"grant_type": "password"}, headers=basic).json()
-            yield Server(listen.host, listen.port, child.pid, answer["access_token"])
-        finally:
-            child.kill()
-            child.communicate()
+    with tempfile.TemporaryDirectory() as data, contextlib.ExitStack() as children:
+        socket_file = Path(data) / "core"
+        workers = api_workers(load(None, environment, Path(data)))
+        at_socket = ("--api-socket", str(socket_file)) if workers else ()
+        core = children.enter_context(_child(environment, "bench.api", "--serve", data, *at_socket))
+        key = core.stdout.readline().strip()
+        behind = ("--data", data, "--core-socket", str(socket_file))
+        processes = {"core": core.pid}
+        for worker in range(workers):
+            numbered = ("--worker", str(worker))
+            child = children.enter_context(_child(environment, "waypost", "api-worker", *numbered, *behind))
+            processes[f"api-{worker}"] = child.pid
+        basic = {"Authorization": "Basic " + base64.b64encode(key.encode()).decode()}
+        # Until all of them are there: who comes before connects to those that are.
+        while listeners(listen) < max(workers, 1):
+            time.sleep(0.05)
+        with httpx.Client(base_url=f"http://{listen}") as client:
+            answer = client.post("/oauth/token", params={"grant_type": "password"}, headers=basic).json()
+        yield Server(listen.host, listen.port, answer["access_token"], processes)
+
+
+@contextlib.contextmanager
+def _child(environment: dict[str, str], module: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", module, *arguments]
+    child = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.communicate()
+
+
+def listeners(listen: HostPort) -> int:
+    """How many sockets listen at a port of 127.0.0.1 (proc_net(5))."""
+    wanted = f" 0100007F:{listen.port:04X} 00000000:0000 0A "
+    return Path("/proc/net/tcp").read_text().count(wanted)
 
 
 class Connection:
@@ -262,7 +295,8 @@ def measure(name: str, url: str, options: argparse.Namespace, postmaster: int | 
         asyncio.run(one_after_the_other(server, body, options.connections, 1))  # warm
         earlier = Usage.now(server, postmaster)
         sent = asyncio.run(one_after_the_other(server, body, options.connections, options.seconds))
-        each = Usage.now(server, postmaster).since(earlier, sent)
+        usage = Usage.now(server, postmaster)
+        each, busy = usage.since(earlier, 1 / sent), usage.since(earlier, 1 / options.seconds)
         times = asyncio.run(at_a_rate(server, body, options.rate, options.seconds))
         start = time.monotonic()
         many = batch(body, options.recipients)
@@ -270,10 +304,12 @@ def measure(name: str, url: str, options: argparse.Namespace, postmaster: int | 
         recipients = batches * options.recipients / (time.monotonic() - start)
     p99 = times[int(len(times) * 0.99)]
     print(
-        f"{name:<12}{sent / options.seconds:>8.0f}/s{each.api * 1e3:>7.2f} ms{each.database * 1e3:>9.2f} ms"
+        f"{name:<12}{sent / options.seconds:>8.0f}/s{sum(each.api.values()) * 1e3:>7.2f} ms{each.database * 1e3:>9.2f} ms"
         f"{each.client * 1e3:>8.2f} ms{2 / each.all:>9.0f}/s"
         f"{statistics.median(times) * 1e3:>12.1f} ms{p99 * 1e3:>10.1f} ms{recipients:>11.0f}/s"
     )
+    shares = {**busy.api, **({"PostgreSQL": busy.database} if postmaster else {}), "client": busy.client}
+    print(f"{'':<12}busy: " + ", ".join(f"{process} {share:.0%}" for process, share in shares.items()))
 
 
 def main() -> None:
@@ -286,9 +322,10 @@ def main() -> None:
     parser.add_argument("--kilobytes", type=int, default=50)
     parser.add_argument("--recipients", type=int, default=1000)
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--api-socket", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
-        asyncio.run(serve_api(options.serve))
+        asyncio.run(serve_api(options.serve, options.api_socket))
         return
     print(f"{options.kilobytes} KB of HTML, {options.links} links; {os.cpu_count()} cores for client, API and database")
     at_rate = f"p50 at {options.rate}/s"

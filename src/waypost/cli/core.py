@@ -18,25 +18,33 @@ from waypost.telemetry import logs, parent, readiness
 @click.command()
 @data_option
 @config_option
+@click.option(
+    "--api-socket",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Answer there what API workers forward, and leave control.listen to them.",
+)
 @click.option("--parent", "parent_process", type=int, hidden=True, help="End when this process ends.")
-def core(data: Path, config: Path | None, parent_process: int | None) -> None:
+def core(data: Path, config: Path | None, api_socket: Path | None, parent_process: int | None) -> None:
     """Run the HTTP API, the pipeline and mail: everything but the edges.
 
-    One process, which owns the embedded stores of its data directory. `waypost up` runs it together with the edges.
+    One process, which owns the embedded stores of its data directory. `waypost up` runs it together with the edges, and
+    with the API workers that control.workers says.
     """
     logs.configure("core")
     if parent_process is not None:
         parent.end_with_parent(parent_process)
     settings = load_settings(config, data)
     try:
-        run(settings, _show_once, on_ready=lambda: readiness.announce_ready(os.environ))
+        run(settings, _show_once, on_ready=lambda: readiness.announce_ready(os.environ), api_socket=api_socket)
     except (KeyfileError, DatabaseError, StoreError, TrustedRootsError) as error:
         raise click.ClickException(str(error)) from error
     except ExceptionGroup as failures:
         in_use, others = failures.split(OSError)
         if others is not None or in_use is None:
             raise
-        raise click.ClickException(f"cannot serve on {settings.control.listen}: {in_use.exceptions[0]}") from failures
+        where = api_socket or settings.control.listen
+        raise click.ClickException(f"cannot serve on {where}: {in_use.exceptions[0]}") from failures
 
 
 def _show_once(credential: CreatedApiKey) -> None:

@@ -32,6 +32,7 @@ COMMANDS = {
     "spool": _Mounted("waypost.cli.spool:spool", "Account for clicks, check their files, read them again.", "edge"),
     "caddyfile": _Mounted("waypost.cli.caddyfile:caddyfile", "Print the TLS front's configuration."),
     "core": _Mounted("waypost.cli.core:core", "Run the API, mail and pipeline, without edges.", "server"),
+    "api-worker": _Mounted("waypost.cli.api_worker:api_worker", "", "server"),
     "accounts": _Mounted(
         "waypost.cli.accounts:accounts", "Create, approve, reject, suspend and list accounts.", "server"
     ),

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from waypost.cli.supervisor import Service, StartFailedError
 from waypost.config import Settings
 from waypost.keyfile import KeyfileError, StartedKeyring, start_keyring
 
+WORKERS_ON_POSTGRESQL = 2
+"""What `control.workers = 0` means: two take 300 sends a second (P9), with PostgreSQL beside them on two cores."""
+
 
 @click.command()
 @data_option
@@ -21,11 +25,13 @@ from waypost.keyfile import KeyfileError, StartedKeyring, start_keyring
 def up(data: Path, config: Path | None) -> None:
     """Run everything on this machine: API, mail, pipeline, edge.
 
-    One core process, one agent and one process per edge worker, each started again when it ends. The first start makes
-    the data directory with its keys and prints the operator's credential once. Ctrl+C or SIGTERM stops all of it;
-    SIGUSR1 starts the edge's processes again, one after the other, without losing a reader.
+    One core process, one agent, one process per edge worker and, with PostgreSQL, per API worker, each started again
+    when it ends. The first start makes the data directory with its keys and prints the operator's credential once.
+    Ctrl+C or SIGTERM stops all of it; SIGUSR1 starts the edge's processes again, one after the other, without losing a
+    reader.
     """
     settings = load_settings(config, data)
+    workers = api_workers(settings)
     if settings.edge.control_url:
         raise click.ClickException(
             "edge.control_url says that the core is elsewhere: run `waypost edge` here, or take that setting out."
@@ -38,11 +44,15 @@ def up(data: Path, config: Path | None) -> None:
     click.echo(f"Waypost {__version__}, data in {data.resolve()}")
     if keyring.created:
         click.echo("Made a new data directory and the keys that seal links.")
-    with only_one(data), ExitStack() as held:
+    # Sockets are not in the data directory, whose path may be longer than one of theirs can be.
+    with only_one(data), tempfile.TemporaryDirectory(prefix="waypost-") as directory, ExitStack() as held:
         refuse_taken({"control.listen": settings.control.listen})
         sockets = listen(settings, held, os.environ)
         # Links that have been sent redirect, whatever keeps the core from starting.
-        children = [_core(settings, config, vital=keyring.created), *services(settings, config, sockets)]
+        children = [
+            *_api_and_core(settings, config, workers, str(Path(directory) / "core"), vital=keyring.created),
+            *services(settings, config, sockets),
+        ]
         try:
             asyncio.run(supervise_until_signal(children, on_stop=held.close, reminder=reminder_of(keyring)))
         except StartFailedError as error:
@@ -50,8 +60,40 @@ def up(data: Path, config: Path | None) -> None:
     click.echo("Stopped.")
 
 
-def _core(settings: Settings, config: Path | None, *, vital: bool) -> Service:
-    return Service("core", command(settings, config, "core"), f"API on http://{settings.control.listen}", vital=vital)
+def api_workers(settings: Settings) -> int:
+    """How many processes serve the API in front of the core; 0: the core itself does.
+
+    Raises:
+        click.UsageError: more are asked for than the control database takes.
+    """
+    wanted = settings.control.workers
+    if wanted > 1 and not settings.db.is_postgresql:
+        raise click.UsageError(
+            f"control.workers is {wanted}, and the control database is SQLite, which has one writer at a time: take"
+            " that setting out, or give db.url a PostgreSQL database."
+        )
+    if wanted == 0:
+        return WORKERS_ON_POSTGRESQL if settings.db.is_postgresql else 0
+    return wanted if wanted > 1 else 0
+
+
+def _api_and_core(settings: Settings, config: Path | None, workers: int, socket: str, *, vital: bool) -> list[Service]:
+    api = f"API on http://{settings.control.listen}"
+    if not workers:
+        return [Service("core", command(settings, config, "core"), api, vital=vital)]
+    return [
+        Service("core", command(settings, config, "core", "--api-socket", socket), "mail, pipeline", vital=vital),
+        *(
+            Service(
+                f"api-{worker}",
+                command(settings, config, "api-worker", "--worker", str(worker), "--core-socket", socket),
+                api,
+                # Not before the core has prepared the database: what keeps that from starting is said there.
+                vital=False,
+            )
+            for worker in range(workers)
+        ),
+    ]
 
 
 def reminder_of(keyring: StartedKeyring) -> str:

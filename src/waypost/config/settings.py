@@ -113,6 +113,7 @@ class ControlSettings(Struct, frozen=True):
     """The HTTP API."""
 
     listen: HostPort
+    workers: Annotated[int, _range(0, 64, "processes")]
     access_token_seconds: Annotated[int, _range(60, 86_400, "seconds")]
     sign_up: bool
     content_days: Annotated[int, _range(1, 3650, "days")]
@@ -129,6 +130,11 @@ class DbSettings(Struct, frozen=True):
     """The control database."""
 
     url: SecretUrl
+
+    @property
+    def is_postgresql(self) -> bool:
+        """Whether it takes several processes that write a lot; SQLite has one writer at a time."""
+        return self.url.reveal().startswith("postgresql")
 
 
 class StoreSettings(Struct, frozen=True):

@@ -96,18 +96,18 @@ def create_app(
     signing_keys.prepare()
     limits = Limits(sources.now)
     app.state.control = Control(
-        settings,
-        database,
-        store,
-        keyring,
-        signing_keys,
-        Sessions(database),
-        Acceptance(database, sources, keyring),
-        control_key,
-        sources,
-        limits,
-        client_of,
-        fleet,
-        metrics,
+        database=database,
+        signing_keys=signing_keys,
+        sessions=Sessions(database),
+        acceptance=Acceptance(database, sources, keyring),
+        sources=sources,
+        settings=settings,
+        store=store,
+        keyring=keyring,
+        control_key=control_key,
+        limits=limits,
+        client_of=client_of,
+        fleet=fleet,
+        metrics=metrics,
     )
     return app

@@ -118,6 +118,11 @@ def _answer(
 
 async def _refused(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ControlError)  # noqa: S101 - registered for this type only
+    return refusal(error)
+
+
+def refusal(error: ControlError) -> JSONResponse:
+    """The answer to a request that is refused."""
     headers = {"Retry-After": str(error.retry_after_seconds)} if isinstance(error, LaterError) else None
     return _answer(error.code, str(error), headers=headers)
 

@@ -72,20 +72,26 @@ def connected(address: str, _headers: Mapping[bytes, bytes]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Control:
-    """The parts behind the API."""
+class SendingParts:
+    """The parts that messages are taken in with: all of it may be there many times, over one control database."""
 
-    settings: Settings
     database: Database
-    store: EventReader
-    keyring: Callable[[], Keyring]
-    """The newest one."""
     signing_keys: SigningKeys
     sessions: Sessions
     acceptance: Acceptance
+    sources: Sources
+
+
+@dataclass(frozen=True, slots=True)
+class Control(SendingParts):
+    """The parts behind the API, of which there is one."""
+
+    settings: Settings
+    store: EventReader
+    keyring: Callable[[], Keyring]
+    """The newest one."""
     control_key: ControlKey
     """Seals what must be kept secret."""
-    sources: Sources
     limits: Limits
     client_of: ClientOf
     fleet: Fleet | None = None
@@ -94,16 +100,22 @@ class Control:
     """In Prometheus' text format; blocks."""
 
 
-def control_of(request: Request) -> Control:
-    """The parts behind the API that takes this request."""
+def sending_parts_of(request: Request) -> SendingParts:
+    """The parts that a message which comes with this request is taken in with."""
+    parts: SendingParts = request.app.state.control
+    return parts
+
+
+async def _sending(request: Request) -> SendingParts:
+    return sending_parts_of(request)
+
+
+async def _control(request: Request) -> Control:
     control: Control = request.app.state.control
     return control
 
 
-async def _control(request: Request) -> Control:
-    return control_of(request)
-
-
+SenderParts = Annotated[SendingParts, Depends(_sending)]
 ControlParts = Annotated[Control, Depends(_control)]
 
 

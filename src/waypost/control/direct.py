@@ -13,7 +13,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 
-from waypost.control.context import control_of
+from waypost.control.context import sending_parts_of
 from waypost.control.errors import UnconfirmedError
 from waypost.control.idempotency import KEY
 from waypost.control.oauth.bearer import is_allowed, require
@@ -46,7 +46,7 @@ def direct_route(model: type[BaseModel], permission: Permission) -> type[APIRout
                     said = msgspec.json.decode(received)
                 except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                     return await usual(request)
-                control = control_of(request)
+                control = sending_parts_of(request)
                 token = authorization.removeprefix(_BEARER).strip()
                 principal = unconfirmed_principal_of(control, token)
                 if principal is None or not (principal.is_approved and is_allowed(principal, permission)):

@@ -1,5 +1,7 @@
 """The control plane's part of a data directory: made on the first start, opened on every later one."""
 
+import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,19 +15,25 @@ from waypost.control.profiles.dkim import add_missing_dkim_keys
 from waypost.control.sources import SYSTEM, Sources
 from waypost.db import (
     CONTROL_KEY_FILE,
+    UNAVAILABLE,
     ControlKey,
     Database,
     alone,
     create_control_key,
     create_engine,
     database_url,
+    is_migrated,
     load_control_key,
     migrate,
 )
 from waypost.db.states import AccountState, Role
 from waypost.db.tables import Account, AccountDecision, DkimKey, SigningKey
 
+_log = logging.getLogger(__name__)
+
 OPERATOR_EMAIL = "operator@localhost"
+# Only while starting, and beside a core that starts.
+_LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +77,37 @@ def open_install(settings: Settings, sources: Sources = SYSTEM) -> Install:
         add_missing_dkim_keys(database, sources, control_key)
         # Last: nothing after it may fail, or its credential would be shown to nobody.
         return Install(database, control_key, _first_operator(database, sources))
+
+
+def join_install(settings: Settings) -> tuple[Database, ControlKey]:
+    """The control database and `control.key` of an install, once a core has prepared them for this release; waits.
+
+    For a process that takes `MESSAGES_AT_ONCE` connections and two.
+
+    Raises:
+        ControlKeyError: `control.key` cannot be read.
+        DatabaseUrlError: `db.url` names no database we can use.
+        UnknownRevisionError: a newer release has used the database.
+    """
+    database = Database(create_engine(database_url(settings.db.url.reveal(), settings.data), connections_extra=0))
+    with _closed_on_error(database):
+        problem = ""
+        while found := _unprepared(settings, database):
+            if found != problem:
+                _log.info("waits for the core: %s", found)
+            problem = found
+            time.sleep(_LOOK_SECONDS)
+        return database, load_control_key(settings.data)
+
+
+def _unprepared(settings: Settings, database: Database) -> str:
+    """What is missing; empty: nothing."""
+    try:
+        if not is_migrated(database):
+            return "the control database is not that of this release"
+    except UNAVAILABLE as error:
+        return f"the control database cannot be asked: {error}"
+    return "" if (settings.data / CONTROL_KEY_FILE).exists() else f"there is no {CONTROL_KEY_FILE}"
 
 
 @contextmanager

@@ -2,10 +2,11 @@
 
 import asyncio
 import socket
+from collections.abc import Awaitable, Callable
 
-from fastapi import FastAPI
 from granian.constants import Interfaces
 from granian.server.embed import Server
+from starlette.types import ASGIApp
 
 from waypost.config.values import HostPort
 from waypost.telemetry.ports import check_free
@@ -17,16 +18,28 @@ GRACE_SECONDS = 10
 # of them to go: the system tries again after 1, 3, 7, 15 and 31 seconds. A connection takes a few KB.
 CONNECTIONS = 1024
 
+# Between looks at whether somebody listens; only while starting.
+_LOOK_SECONDS = 0.02
 
-async def serve(app: FastAPI, listen: HostPort, stop: asyncio.Event) -> None:
+Connect = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+
+
+async def serve(app: ASGIApp, listen: HostPort, stop: asyncio.Event, *, shared: bool = False) -> None:
     """Serve until `stop` is set, then finish what is under way and return.
+
+    Args:
+        app: answers.
+        listen: where.
+        stop: set it to end.
+        shared: others of this user serve there as well: the kernel spreads connections over them.
 
     Raises:
         OSError: the host name is unknown, or the address cannot be listened on.
         RuntimeError: the server ended by itself.
     """
     address = await _address(listen)
-    check_free(address, listen.port)
+    if not shared:
+        check_free(address, listen.port)
     server = Server(
         app,
         address=address,
@@ -50,6 +63,18 @@ async def serve(app: FastAPI, listen: HostPort, stop: asyncio.Event) -> None:
         serving.result()
     if not stop.is_set():
         raise RuntimeError(f"the API server on {listen} ended by itself")
+
+
+async def when_listening(connect: Connect) -> None:
+    """Return once somebody listens there."""
+    while True:
+        try:
+            _, writer = await connect()
+        except OSError:
+            await asyncio.sleep(_LOOK_SECONDS)
+        else:
+            writer.close()
+            return
 
 
 async def _address(listen: HostPort) -> str:

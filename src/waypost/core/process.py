@@ -6,13 +6,16 @@ import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
-from waypost.config import HostPort, Settings
+from waypost.config import Settings
 from waypost.control.app import create_app
 from waypost.control.context import Fleet
+from waypost.control.forwarding import serve_forwarded
 from waypost.control.housekeeping import keep_house
 from waypost.control.install import Install, open_install
 from waypost.control.keys.service import CreatedApiKey
+from waypost.control.process import Connect, when_listening
 from waypost.control.process import serve as serve_api
 from waypost.control.publishing.service import Publisher
 from waypost.control.sends.backfill import run as run_backfill
@@ -21,10 +24,11 @@ from waypost.control.verification.process import run as run_checks
 from waypost.control.verification.visit import trust
 from waypost.control.webhooks.events import event_reader
 from waypost.control.webhooks.owners import run as tell_owners
+from waypost.core.keyring import watch
 from waypost.core.metrics import CoreCounts, render
 from waypost.edge.forwarded import Front, client_of
 from waypost.keyfile import keyring_path
-from waypost.keyfile.watched import LOOK_SECONDS, WatchedKeyring
+from waypost.keyfile.watched import WatchedKeyring
 from waypost.links.keyring import Keyring
 from waypost.mail.process import run as run_mail
 from waypost.pipeline.intake import Intake
@@ -34,17 +38,21 @@ from waypost.telemetry.garbage import spare_the_collector
 from waypost.webhooks.notices import Notices
 from waypost.webhooks.process import run as run_webhooks
 
-# Between looks at whether the API listens; only while starting.
-_LOOK_SECONDS = 0.02
 
-
-def run(settings: Settings, on_credential: Callable[[CreatedApiKey], None], on_ready: Callable[[], None]) -> None:
+def run(
+    settings: Settings,
+    on_credential: Callable[[CreatedApiKey], None],
+    on_ready: Callable[[], None],
+    *,
+    api_socket: Path | None,
+) -> None:
     """Serve the API, take clicks into the event store and deliver mail, until SIGTERM or SIGINT.
 
     Args:
         settings: of the install.
         on_credential: called on the first start with the operator's credential, which cannot be had again.
         on_ready: called once the API answers.
+        api_socket: where API workers forward to, which serve at the port in its place; None: there are none.
 
     Raises:
         KeyfileError: there is no usable keyring.
@@ -61,7 +69,7 @@ def run(settings: Settings, on_credential: Callable[[CreatedApiKey], None], on_r
             on_credential(install.operator)
         store = EventStore.open(settings.store.url.reveal(), settings.data)
         try:
-            asyncio.run(_run(settings, keyring, install, store, roots, on_ready))
+            asyncio.run(_run(settings, keyring, install, store, roots, on_ready, api_socket))
         finally:
             store.close()
     finally:
@@ -75,6 +83,7 @@ async def _run(  # noqa: PLR0917 -- the parts that `run` has opened
     store: EventStore,
     roots: ssl.SSLContext,
     on_ready: Callable[[], None],
+    api_socket: Path | None,
 ) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -100,14 +109,20 @@ async def _run(  # noqa: PLR0917 -- the parts that `run` has opened
         metrics=lambda: render(install.database, counts, datetime.now(UTC)),
     )
     async with asyncio.TaskGroup() as parts:
-        parts.create_task(serve_api(api, settings.control.listen, stop))
+        if api_socket is None:
+            listen = settings.control.listen
+            connect: Connect = partial(asyncio.open_connection, listen.host, listen.port)
+            parts.create_task(serve_api(api, listen, stop))
+        else:
+            connect = partial(asyncio.open_unix_connection, api_socket)
+            parts.create_task(serve_forwarded(api, api_socket, stop))
         parts.create_task(run_mail(settings, install.database, keyring, install.control_key, stop, counts=counts.mail))
         parts.create_task(publisher.run(stop))
         parts.create_task(run_checks(settings, install.database, keyring, roots, stop, counts=counts.checks))
         parts.create_task(keep_house(install.database, SYSTEM, settings.control.content_days, stop))
         parts.create_task(run_backfill(install.database, stop))
         parts.create_task(tell_owners(install.database, SYSTEM, settings.control.notices_from, stop))
-        parts.create_task(_watch(watched, stop))
+        parts.create_task(watch(watched, stop))
         parts.create_task(
             run_pipeline(
                 settings,
@@ -123,28 +138,10 @@ async def _run(  # noqa: PLR0917 -- the parts that `run` has opened
         parts.create_task(
             run_webhooks(settings, install.database, install.control_key, events_of, stop, counts=counts.webhooks)
         )
-        parts.create_task(_when_listening(settings.control.listen, on_ready))
+        parts.create_task(_when_ready(connect, on_ready))
 
 
-async def _watch(keyring: WatchedKeyring, stop: asyncio.Event) -> None:
-    """Take a key that was added or promoted without a restart."""
-    while not stop.is_set():
-        await asyncio.to_thread(keyring.look)
-        try:
-            async with asyncio.timeout(LOOK_SECONDS):
-                await stop.wait()
-        except TimeoutError:
-            continue
-
-
-async def _when_listening(listen: HostPort, on_ready: Callable[[], None]) -> None:
-    while True:
-        try:
-            _, writer = await asyncio.open_connection(listen.host, listen.port)
-        except OSError:
-            await asyncio.sleep(_LOOK_SECONDS)
-        else:
-            writer.close()
-            spare_the_collector()
-            on_ready()
-            return
+async def _when_ready(connect: Connect, on_ready: Callable[[], None]) -> None:
+    await when_listening(connect)
+    spare_the_collector()
+    on_ready()

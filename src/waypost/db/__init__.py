@@ -4,7 +4,7 @@ from waypost.db.control_key import CONTROL_KEY_FILE, ControlKey, create_control_
 from waypost.db.engine import SQLITE_FILE, Database, create_engine, database_url
 from waypost.db.errors import UNAVAILABLE, ControlKeyError, DatabaseError, DatabaseUrlError, UnknownRevisionError
 from waypost.db.insert import insert_absent, insert_new
-from waypost.db.migrate import alone, migrate
+from waypost.db.migrate import alone, is_migrated, migrate
 
 __all__ = [
     "CONTROL_KEY_FILE",
@@ -22,6 +22,7 @@ __all__ = [
     "database_url",
     "insert_absent",
     "insert_new",
+    "is_migrated",
     "load_control_key",
     "migrate",
 ]

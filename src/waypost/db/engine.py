@@ -94,8 +94,8 @@ def database_url(configured: str, data: Path) -> URL:
             raise DatabaseUrlError(f"db.url: {other} is neither postgresql nor sqlite")
 
 
-def create_engine(url: URL) -> Engine:
-    """An engine for `url` whose commits are durable.
+def create_engine(url: URL, connections_extra: int = CONNECTIONS_EXTRA) -> Engine:
+    """An engine for `url` whose commits are durable; it has `CONNECTIONS_KEPT` connections, and so many beyond.
 
     SQLite: WAL, foreign keys on, synchronous FULL (in WAL mode NORMAL may lose the last commits with the power, and
     a 202 promises that the message is kept). PostgreSQL: the server's own `synchronous_commit` decides.
@@ -103,7 +103,7 @@ def create_engine(url: URL) -> Engine:
     engine = sqlalchemy_engine(
         url,
         pool_size=CONNECTIONS_KEPT,
-        max_overflow=CONNECTIONS_EXTRA,
+        max_overflow=connections_extra,
         json_serializer=_json,
         hide_parameters=True,  # errors are logged, and parameters are whole messages, addresses and hashes
     )

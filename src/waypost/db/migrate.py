@@ -24,16 +24,36 @@ def migrate(database: Database) -> None:
     Raises:
         UnknownRevisionError: a newer release has been here.
     """
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    scripts = ScriptDirectory.from_config(config)
+    config = _config()
     with alone(database), database.engine.connect().execution_options(writes=True) as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
-        if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
-            raise UnknownRevisionError(current)
+        _revision(connection, ScriptDirectory.from_config(config))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         connection.commit()
+
+
+def is_migrated(database: Database) -> bool:
+    """Whether nothing is missing.
+
+    Raises:
+        UnknownRevisionError: a newer release has been here.
+    """
+    scripts = ScriptDirectory.from_config(_config())
+    with database.engine.connect() as connection:
+        return _revision(connection, scripts) == scripts.get_current_head()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
+
+
+def _revision(connection: Connection, scripts: ScriptDirectory) -> str | None:
+    current = MigrationContext.configure(connection).get_current_revision()
+    if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
+        raise UnknownRevisionError(current)
+    return current
 
 
 @contextmanager

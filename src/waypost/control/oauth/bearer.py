@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Header, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from waypost.control.context import ControlParts
+from waypost.control.context import SenderParts
 from waypost.control.errors import BearerInvalidError, OperatorsOnlyError, RoleForbidsError
 from waypost.control.oauth.service import Principal, principal_of
 from waypost.control.permissions import PERMISSIONS, Permission
@@ -16,7 +16,7 @@ _PREFIX = "bearer "
 
 
 async def _authenticated(
-    control: ControlParts,
+    control: SenderParts,
     authorization: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
     authentication: Annotated[
         str | None, Header(description="Read like `Authorization` when that is absent: SMTPD's docs name it so.")

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import delete, select, update
 
-from waypost.control.context import Control
+from waypost.control.context import Control, SendingParts
 from waypost.control.errors import (
     AccountNotApprovedError,
     BearerInvalidError,
@@ -149,7 +149,7 @@ def delete_expired_sessions(database: Database, sources: Sources) -> None:
         session.execute(delete(AuthSession).where(AuthSession.expires_at <= sources.now()))
 
 
-async def principal_of(control: Control, access_token: str) -> Principal:
+async def principal_of(control: SendingParts, access_token: str) -> Principal:
     """Whom an access token stands for, as things are now.
 
     Raises:
@@ -164,7 +164,7 @@ async def principal_of(control: Control, access_token: str) -> Principal:
     return _principal(found, claims)
 
 
-def unconfirmed_principal_of(control: Control, access_token: str) -> Principal | None:
+def unconfirmed_principal_of(control: SendingParts, access_token: str) -> Principal | None:
     """Whom an access token stood for when an earlier request came with it; None when none did, or it is not good."""
     claims = control.signing_keys.verify(access_token)
     if claims is None:

@@ -3,7 +3,7 @@
 from anyio import to_thread
 from fastapi import APIRouter, Response
 
-from waypost.control.context import Control, ControlParts
+from waypost.control.context import SenderParts, SendingParts
 from waypost.control.direct import direct_route
 from waypost.control.errors import Code
 from waypost.control.idempotency import KeyHeader, Once, Remember
@@ -25,7 +25,7 @@ _SENDING = refusals(
 )  # fmt: skip
 
 
-async def send(control: ControlParts, principal: Sender, body: NewSend, idempotency_key: KeyHeader = None) -> Response:
+async def send(control: SenderParts, principal: Sender, body: NewSend, idempotency_key: KeyHeader = None) -> Response:
     """Send a message. Once this answers 202 the message is on disk and will be tried until it is delivered or fails.
 
     Each of `cc` and `bcc` gets a send of its own: with its own links, events and delivery.
@@ -60,7 +60,7 @@ router.add_api_route(
 
 @router.post("/batch", status_code=202, response_model=BatchView, responses=_SENDING)
 async def send_batch(
-    control: ControlParts, principal: Sender, body: NewBatch, idempotency_key: KeyHeader = None
+    control: SenderParts, principal: Sender, body: NewBatch, idempotency_key: KeyHeader = None
 ) -> Response:
     """Send one message to up to 1,000 recipients, each with links of its own. Extension.
 
@@ -85,5 +85,5 @@ async def send_batch(
     return await _once(control, principal, idempotency_key).answer("batch", body, 202, act)
 
 
-def _once(control: Control, principal: Principal, key: str | None) -> Once:
+def _once(control: SendingParts, principal: Principal, key: str | None) -> Once:
     return Once(control.database, control.sources, principal.account.number, key)

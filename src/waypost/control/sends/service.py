@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from waypost.control.context import Control
+from waypost.control.context import Control, SendingParts
 from waypost.control.errors import ContentExpiredError, NotFoundError
 from waypost.control.oauth.service import Principal
 from waypost.control.profiles.service import sending_profile_id
@@ -39,7 +39,7 @@ class FoundSend:
     """The delivery, while it waits for another attempt or is held."""
 
 
-async def accept(control: Control, principal: Principal, order: Order) -> Taken:
+async def accept(control: SendingParts, principal: Principal, order: Order) -> Taken:
     """Take a message in for its recipients: see `Acceptance.take`.
 
     Raises:
