@@ -3,18 +3,19 @@
     python -m bench.api [--seconds 10] [--connections 16] [--rate 300] [--links 30] [--kilobytes 50] [--recipients 1000]
 
 The API runs as `waypost up` has it by default: with SQLite in one process, with PostgreSQL in two API workers before a
-core, which answers what they forward. The core has no pipeline, mail and webhooks here: what is measured is the request,
-until it is durable. A real one renders, signs and delivers the messages, and `bench/mail.py` has what that takes: with
-SQLite it does so in the same interpreter, and takes fewer than here while it is at it. What it cannot deliver as fast
-as it comes waits in the queue. The client is this process, and shares the machine with the server and PostgreSQL.
+core, which answers what they forward. The core has no pipeline, mail and webhooks here: what is measured is the
+request, until it is durable. A real one renders, signs and delivers the messages, and `bench/mail.py` has what that
+takes: with SQLite it does so in the same interpreter, and takes fewer than here while it is at it. What it cannot
+deliver as fast as it comes waits in the queue. The client is this process, and shares the machine with the server and
+PostgreSQL.
 
 First as many requests as `--connections` get through one after the other; then `--rate` requests a second, whether
 answered or not, whose times count from when each was due, so that a stall shows in every request it held up. A server
 that is slower than the rate has more and more connections then, until the system refuses some for seconds: such a p99
 says that the rate is too high and no more. Then batches, one after the other.
 
-"CPU each" is what a send takes of the API's processes, of PostgreSQL's and of this one, and "two cores" how many sends a
-second they come to on two cores that do nothing else: the machine's other load changes it less than what was sent.
+"CPU each" is what a send takes of the API's processes, of PostgreSQL's and of this one, and "two cores" how many sends
+a second they come to on two cores that do nothing else: the machine's other load changes it less than what was sent.
 Below it stands how busy each process was while as many as possible were sent.
 """
 
@@ -303,8 +304,9 @@ def measure(name: str, url: str, options: argparse.Namespace, postmaster: int | 
         batches = asyncio.run(one_after_the_other(server, many, 1, options.seconds, "/batch"))
         recipients = batches * options.recipients / (time.monotonic() - start)
     p99 = times[int(len(times) * 0.99)]
+    api = sum(each.api.values())
     print(
-        f"{name:<12}{sent / options.seconds:>8.0f}/s{sum(each.api.values()) * 1e3:>7.2f} ms{each.database * 1e3:>9.2f} ms"
+        f"{name:<12}{sent / options.seconds:>8.0f}/s{api * 1e3:>7.2f} ms{each.database * 1e3:>9.2f} ms"
         f"{each.client * 1e3:>8.2f} ms{2 / each.all:>9.0f}/s"
         f"{statistics.median(times) * 1e3:>12.1f} ms{p99 * 1e3:>10.1f} ms{recipients:>11.0f}/s"
     )
