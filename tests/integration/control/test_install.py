@@ -1,17 +1,19 @@
 """The first start, later starts, and starts that must not succeed."""
 
+import contextlib
+import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from waypost.config import load
-from waypost.control.install import OPERATOR_EMAIL, open_install
+from waypost.control.install import OPERATOR_EMAIL, join_install, open_install
 from waypost.control.keys.service import authenticate
 from waypost.control.oauth.signing import SigningKeys
 from waypost.control.sources import SYSTEM
-from waypost.db import CONTROL_KEY_FILE, ControlKeyError
+from waypost.db import CONTROL_KEY_FILE, ControlKeyError, UnknownRevisionError
 from waypost.db.states import AccountState, Role
 from waypost.db.tables import Account, AccountDecision
 
@@ -102,3 +104,42 @@ def test_a_first_start_that_dies_halfway_leaves_nothing_so_that_the_next_one_sho
             start(settings)
 
     assert start(settings).operator is not None
+
+
+def test_a_worker_waits_until_a_core_has_prepared_the_install_and_opens_the_same_one(start, settings):
+    with ThreadPoolExecutor(1) as pool:
+        joining = pool.submit(join_install, settings)
+        with pytest.raises(TimeoutError):
+            joining.result(timeout=0.5)
+        core = start(settings)
+        database, control_key = joining.result(timeout=10)
+    with contextlib.closing(database), database.reading() as session:
+        assert [account.email for account in session.scalars(select(Account))] == [OPERATOR_EMAIL]
+    assert control_key.open(core.control_key.seal(b"secret", "purpose"), "purpose") == b"secret"
+
+
+def test_a_worker_waits_for_a_database_of_the_release_before_to_be_prepared(start, settings, caplog):
+    core = start(settings)
+    with core.database.writing() as session:
+        head = session.scalar(text("SELECT version_num FROM alembic_version"))
+        before = session.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": "0001"})
+        assert before.rowcount == 1
+    caplog.set_level(logging.INFO)
+    with ThreadPoolExecutor(1) as pool:
+        joining = pool.submit(join_install, settings)
+        with pytest.raises(TimeoutError):
+            joining.result(timeout=0.5)
+        with core.database.writing() as session:
+            session.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": head})
+        joining.result(timeout=10)[0].close()
+    assert [each.getMessage() for each in caplog.records if "waits" in each.getMessage()] == [
+        "waits for the core: the control database is not that of this release"
+    ]
+
+
+def test_a_worker_does_not_touch_the_database_of_a_newer_release(start, settings):
+    core = start(settings)
+    with core.database.writing() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = 'newer'"))
+    with pytest.raises(UnknownRevisionError):
+        join_install(settings)

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from waypost.cli.machine import LOCK_FILE, links_origin
 from waypost.cli.main import main
-from waypost.cli.up import reminder_of
+from waypost.cli.up import api_workers, reminder_of
 from waypost.config import load
 from waypost.keyfile import add_key, keyring_path, record_export, start_keyring
 
@@ -61,3 +61,38 @@ def test_it_reminds_of_the_keys_without_a_copy_by_their_ids_once_others_have_one
 )
 def test_links_are_said_to_be_where_they_open(tmp_path, environ, origin):
     assert links_origin(load(None, environ, tmp_path)) == origin
+
+
+POSTGRESQL = "postgresql+psycopg://waypost@db.example/waypost"
+
+
+@pytest.mark.parametrize(
+    ("url", "wanted", "processes"),
+    [
+        ("", "0", 0),
+        ("", "1", 0),
+        ("sqlite:///control.sqlite3", "0", 0),
+        (POSTGRESQL, "0", 2),
+        (POSTGRESQL, "1", 0),
+        (POSTGRESQL, "2", 2),
+        (POSTGRESQL, "8", 8),
+    ],
+)
+def test_how_many_processes_serve_the_api_before_the_core(tmp_path, url, wanted, processes):
+    environ = {"WAYPOST_DB__URL": url, "WAYPOST_CONTROL__WORKERS": wanted}
+    assert api_workers(load(None, environ, tmp_path)) == processes
+
+
+def test_several_api_workers_on_sqlite_are_refused_before_anything_is_made(tmp_path, monkeypatch):
+    monkeypatch.setenv("WAYPOST_CONTROL__WORKERS", "2")
+    result = up(tmp_path / "data")
+    assert result.exit_code == 2
+    assert "control.workers is 2, and the control database is SQLite" in result.output
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_number_of_api_workers_that_is_none_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("WAYPOST_CONTROL__WORKERS", "65")
+    result = up(tmp_path / "data")
+    assert result.exit_code == 2
+    assert "a whole number of processes from 0 to 64" in result.output
