@@ -114,7 +114,8 @@ class Answers:
                 "answer": view_of().model_dump_json(),
                 "created_at": now,
             }
-            for request, view_of in remembering
+            # In one order everywhere: two transactions with the same keys would wait for each other.
+            for request, view_of in sorted(remembering, key=lambda each: (each[0].account, each[0].key))
         ]
         kept = session.execute(insert_absent(session, IdempotencyKey).returning(IdempotencyKey.key), rows)
         if len(kept.all()) < len(rows):

@@ -1,6 +1,7 @@
 """Two requests for the same thing at once are answered as if one had come after the other."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -16,6 +17,8 @@ from waypost.control.blocks.service import Asker, add_block, remove_block
 from waypost.control.edges.schema import NewEdge
 from waypost.control.edges.service import add_edge
 from waypost.control.errors import ConflictError, NotFoundError
+from waypost.control.idempotency import AnsweredError, Answers, KeyedRequest
+from waypost.control.oauth.schema import Revoked
 from waypost.control.profiles.schema import NewProfile
 from waypost.control.profiles.service import create_profile, delete_profile, request_check
 from waypost.control.publishing.service import snapshot_changes, snapshot_version
@@ -176,3 +179,24 @@ def test_a_released_link_domain_that_two_prove_at_once_is_one_s(database, source
 
     assert {claim.owned for claim in claims} == {True, False}
     assert len({number % 2 for number, claim in enumerate(claims) if claim.owned}) == 1
+
+
+def test_transactions_that_remember_the_same_idempotency_keys_never_wait_for_each_other(database, sources):
+    number = owner(database, sources).number
+    first, second = (KeyedRequest(number, key, "digest", 202) for key in ("a", "b"))
+
+    def remember(session, *requests):
+        Answers(sources).remember(session, [(each, Revoked) for each in requests])
+
+    def remember_both():
+        with database.writing() as session:
+            remember(session, second, first)
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.writing() as session:
+            remember(session, first)
+            both = pool.submit(remember_both)
+            time.sleep(0.5)  # by then it waits for the first one, on PostgreSQL, and must not hold the second one
+            remember(session, second)
+        with pytest.raises(AnsweredError):
+            both.result(10)
