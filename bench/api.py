@@ -16,7 +16,7 @@ says that the rate is too high and no more. Then batches, one after the other.
 
 "CPU each" is what a send takes of the API's processes, of PostgreSQL's and of this one, and "two cores" how many sends
 a second they come to on two cores that do nothing else: the machine's other load changes it less than what was sent.
-Below it stands how busy each process was while as many as possible were sent.
+Below it stands how busy each process was while as many as possible were sent, and its memory at the end.
 """
 
 import argparse
@@ -112,6 +112,10 @@ def _children(pid: int) -> list[int]:
 def _cpu_seconds(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _resident_bytes(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def message(links: int, kilobytes: int) -> dict[str, Any]:
@@ -303,6 +307,7 @@ def measure(name: str, url: str, options: argparse.Namespace, postmaster: int | 
         many = batch(body, options.recipients)
         batches = asyncio.run(one_after_the_other(server, many, 1, options.seconds, "/batch"))
         recipients = batches * options.recipients / (time.monotonic() - start)
+        memory = {name: _resident_bytes(pid) for name, pid in server.processes.items()}
     p99 = times[int(len(times) * 0.99)]
     api = sum(each.api.values())
     print(
@@ -310,8 +315,10 @@ def measure(name: str, url: str, options: argparse.Namespace, postmaster: int | 
         f"{each.client * 1e3:>8.2f} ms{2 / each.all:>9.0f}/s"
         f"{statistics.median(times) * 1e3:>12.1f} ms{p99 * 1e3:>10.1f} ms{recipients:>11.0f}/s"
     )
-    shares = {**busy.api, **({"PostgreSQL": busy.database} if postmaster else {}), "client": busy.client}
-    print(f"{'':<12}busy: " + ", ".join(f"{process} {share:.0%}" for process, share in shares.items()))
+    processes = [f"{name} {share:.0%} {memory[name] >> 20} MB" for name, share in busy.api.items()]
+    if postmaster:
+        processes.append(f"PostgreSQL {busy.database:.0%}")
+    print(f"{'':<12}{', '.join(processes)}, client {busy.client:.0%}")
 
 
 def main() -> None:
