@@ -65,16 +65,17 @@ async def serve(app: ASGIApp, listen: HostPort, stop: asyncio.Event, *, shared: 
         raise RuntimeError(f"the API server on {listen} ended by itself")
 
 
-async def when_listening(connect: Connect) -> None:
-    """Return once somebody listens there."""
-    while True:
+async def when_listening(connect: Connect, stop: asyncio.Event) -> bool:
+    """True once somebody listens there; False when `stop` is set before."""
+    while not stop.is_set():
         try:
             _, writer = await connect()
         except OSError:
             await asyncio.sleep(_LOOK_SECONDS)
         else:
             writer.close()
-            return
+            return True
+    return False
 
 
 async def _address(listen: HostPort) -> str:

@@ -63,6 +63,6 @@ async def _run(  # noqa: PLR0917 -- the parts that `run` has opened
     async with asyncio.TaskGroup() as parts:
         parts.create_task(serve(api, listen, stop, shared=True))
         parts.create_task(watch(keyring, stop))
-        await when_listening(partial(asyncio.open_connection, listen.host, listen.port))
-        spare_the_collector()
-        on_ready()
+        if await when_listening(partial(asyncio.open_connection, listen.host, listen.port), stop):
+            spare_the_collector()
+            on_ready()

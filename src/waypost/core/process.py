@@ -138,10 +138,10 @@ async def _run(  # noqa: PLR0917 -- the parts that `run` has opened
         parts.create_task(
             run_webhooks(settings, install.database, install.control_key, events_of, stop, counts=counts.webhooks)
         )
-        parts.create_task(_when_ready(connect, on_ready))
+        parts.create_task(_when_ready(connect, stop, on_ready))
 
 
-async def _when_ready(connect: Connect, on_ready: Callable[[], None]) -> None:
-    await when_listening(connect)
-    spare_the_collector()
-    on_ready()
+async def _when_ready(connect: Connect, stop: asyncio.Event, on_ready: Callable[[], None]) -> None:
+    if await when_listening(connect, stop):
+        spare_the_collector()
+        on_ready()

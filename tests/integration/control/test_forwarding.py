@@ -199,7 +199,7 @@ def test_without_a_core_it_is_a_503_that_says_when_to_come_again_and_a_new_core_
             stop = asyncio.Event()
             core = asyncio.create_task(serve_forwarded(app, socket, stop))
             async with asyncio.timeout(SECONDS):
-                await when_listening(lambda: asyncio.open_unix_connection(socket))
+                assert await when_listening(lambda: asyncio.open_unix_connection(socket), stop)
             again = await client.get("/")
             stop.set()
             await core

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from functools import partial
 
 import httpx
 import pytest
@@ -9,7 +10,7 @@ from fastapi import FastAPI
 from tests.ports import free_ports
 
 from waypost.config.values import HostPort
-from waypost.control.process import serve
+from waypost.control.process import serve, when_listening
 
 
 def an_app():
@@ -91,6 +92,20 @@ def test_it_can_be_told_to_stop_before_it_has_begun():
             await serve(an_app(), HostPort("127.0.0.1", *free_ports(1)), stop)
 
     asyncio.run(run())
+
+
+def test_who_waits_for_it_to_listen_is_told_when_it_never_will():
+    async def run():
+        [port] = free_ports(1)
+        stop = asyncio.Event()
+        waiting = asyncio.create_task(when_listening(partial(asyncio.open_connection, "127.0.0.1", port), stop))
+        await asyncio.sleep(0.1)
+        assert not waiting.done()
+        stop.set()
+        async with asyncio.timeout(5):
+            return await waiting
+
+    assert asyncio.run(run()) is False
 
 
 def test_when_it_is_cancelled_it_stops_listening():
