@@ -16,7 +16,7 @@ from waypost.config import Settings
 from waypost.keyfile import KeyfileError, StartedKeyring, start_keyring
 
 WORKERS_ON_POSTGRESQL = 2
-"""What `control.workers = 0` means: two take 300 sends a second (P9), with PostgreSQL beside them on two cores."""
+"""What `control.workers = 0` means: one for each of the two cores that the API's rate (P9) is asked for on."""
 
 
 @click.command()
