@@ -112,6 +112,10 @@ class Counters:
         """These are in memory, and `keep_in` is still to be called."""
         self._found = 0
         """Hits of earlier processes, kept or lost, beyond those they answered. Below zero until all is recovered."""
+        self._settled = False
+        self._early_owed = 0
+        self._early_answered = 0
+        """Of this process, less those it counted lost: before the account of the one before it was closed."""
         if self._slots[0] != _MAGIC:
             for slot in range(len(self._slots)):
                 self._slots[slot] = 0
@@ -153,11 +157,18 @@ class Counters:
             for slot in (*_COUNTS.values(), *_SEEN.values(), _OWED):
                 self._slots[slot] += ours[slot]
             self.to_be_kept = False
+            self._settled = True
 
     def add(self, count: Count, amount: int) -> None:
         """Raise one count."""
         with self._lock:
             self._slots[_COUNTS[count]] += amount
+            if self._settled:
+                return
+            if count is Count.ANSWERED:
+                self._early_answered += amount
+            elif count in LOST:
+                self._early_answered -= amount
 
     def __getitem__(self, count: Count) -> int:
         return self._slots[_COUNTS[count]]
@@ -216,17 +227,22 @@ class Counters:
         """Hits answered before they were written (negative: now they are). A kill loses as many."""
         with self._lock:
             self._slots[_OWED] += amount
+            if not self._settled:
+                self._early_owed += amount
 
     def settle(self) -> None:
-        """Close the account of the process before this one. Only at start, before anything is recovered or written.
+        """Close the account of the process before this one. Once, before anything is recovered or written.
 
-        What it owed is lost; what it kept, or lost, and could not answer any more is unanswered.
+        What it owed is lost; what it kept, or lost, and could not answer any more is unanswered. Where the disk fails at
+        first, this process has answered before that: what it owes itself it may still write.
         """
         with self._lock:
-            self._slots[_COUNTS[Count.LOST_KILLED]] += self._slots[_OWED]
-            self._slots[_OWED] = 0
-            self._found = self[Count.KEPT] + sum(self[count] for count in LOST) - self[Count.ANSWERED]
+            self._slots[_COUNTS[Count.LOST_KILLED]] += self._slots[_OWED] - self._early_owed
+            self._slots[_OWED] = self._early_owed
+            early = self[Count.ANSWERED] - self._early_answered
+            self._found = self[Count.KEPT] + sum(self[count] for count in LOST) - early
             self._slots[_COUNTS[Count.UNANSWERED]] = max(0, self._found)
+            self._settled = True
 
     def dropping(self, amount: int) -> None:
         """A segment of so many hits is about to be taken away unread. Say with `dropped` what came of it."""

@@ -45,6 +45,10 @@ class FailingFiles(Files):
         if name in self.fail:
             raise OSError(self.fail[name], errno.errorcode[self.fail[name]])
 
+    def make_directory(self, path: Path) -> None:
+        self._call("make_directory")
+        super().make_directory(path)
+
     def create(self, path: Path) -> int:
         self._call("create")
         return super().create(path)

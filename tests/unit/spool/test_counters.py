@@ -144,11 +144,12 @@ SEGMENT = UUID("019cb7d4-0d59-7000-8000-000000000001")
     ],
 )
 def test_after_a_kill_what_was_answered_adds_up_with_what_is_there(kept, answered, owed, found, expected) -> None:
-    counters = Counters.in_memory()
-    counters.begin(SEGMENT)
-    counters.add(Count.KEPT, kept)
-    counters.add(Count.ANSWERED, answered)
-    counters.owe(owed)
+    killed = Counters.in_memory()
+    killed.begin(SEGMENT)
+    killed.add(Count.KEPT, kept)
+    killed.add(Count.ANSWERED, answered)
+    killed.owe(owed)
+    counters = Counters(killed._slots.obj)
     counters.settle()
     for _ in range(2):  # killed during recovery, it is done again
         counters.recovered(SEGMENT, found)

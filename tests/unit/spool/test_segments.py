@@ -331,10 +331,37 @@ def test_the_names_of_its_directory_and_of_the_one_above_are_on_the_disk(make_wr
 def test_what_was_answered_before_it_was_written_is_counted_lost_after_a_kill(
     make_writer: MakeWriter, counters: Counters
 ) -> None:
-    counters.owe(3)
-    counters.owe(-1)
+    killed = Counters(counters._slots.obj)
+    killed.owe(3)
+    killed.owe(-1)
     make_writer()
     assert counters[Count.LOST_KILLED] == 2
+
+
+def test_what_is_answered_before_the_directory_can_be_had_is_written_and_counted_once(
+    make_writer: MakeWriter, make_hit: MakeHit, counters: Counters, files, clock
+) -> None:
+    """The process before it was killed; then the disk fails for a while, and readers are answered meanwhile."""
+    killed = Counters(counters._slots.obj)
+    killed.add(Count.KEPT, 7)
+    killed.add(Count.ANSWERED, 5)
+    killed.owe(2)
+    files.fail["make_directory"] = errno.ENOSPC
+    writer = make_writer()
+    assert writer.write([make_hit(1)]) is not None
+    counters.add(Count.ANSWERED, 1)
+    counters.owe(1)
+    counters.add(Count.ANSWERED, 1)
+    files.fail.clear()
+    clock.seconds += 1
+    assert writer.write([make_hit(2)]) is None
+    counters.owe(-1)
+    assert writer.sync() is Count.KEPT
+    writer.close()
+    lost = {count: counters[count] for count in LOST if counters[count]}
+    assert lost == {Count.LOST_KILLED: 2, Count.LOST_IO_ERROR: 1}
+    assert (counters[Count.KEPT], counters[Count.ANSWERED], counters[Count.UNANSWERED]) == (8, 7, 4)
+    assert counters[Count.ANSWERED] + counters[Count.UNANSWERED] == counters[Count.KEPT] + sum(lost.values())
 
 
 @pytest.mark.parametrize("content", [b"", bytes(5000)])
