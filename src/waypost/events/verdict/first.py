@@ -6,23 +6,26 @@ bursts can hold for; what is left of such a hit, it has in common with thousands
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Final
 
 from waypost.events.client import Client
 from waypost.events.hit import Hit
 from waypost.events.verdict.batch import crowds
-from waypost.events.verdict.burst import CLICKS_LEAST
+from waypost.events.verdict.burst import CLICKS_LEAST, RAPID
 from waypost.events.verdict.evidence import SendFacts, Verdict, VerdictClass, evidence_of
 from waypost.events.verdict.judge import judge
 from waypost.events.verdict.moment import MANY_RECIPIENTS
 from waypost.events.verdict.reason import Reason
-from waypost.events.verdict.seen import Known, Seen
+from waypost.events.verdict.seen import Known, Seen, unsubscribes
 from waypost.events.verdict.signs import BIT, Looks, verdict_of
 
 _NOTHING_KNOWN: Final = SendFacts()
 _NEVER_FINAL: Final = datetime.min.replace(tzinfo=UTC)
 # Hits this close are one burst, however their times are rounded: `judge.SETTLED_AFTER` is what parts two.
 _SURELY_ONE_BURST: Final = timedelta(seconds=60)
+# So many clicks in so short a time have two among them that are at most this far apart.
+_RAPID_PAUSE: Final = timedelta(seconds=max([seconds / (limit - 1) for limit, seconds in RAPID]))
 _MANY_RECIPIENTS: Final = BIT[Reason.MANY_RECIPIENTS]
 
 
@@ -68,8 +71,8 @@ def _may_tell_more(
     places: Sequence[int], hits: Sequence[Hit], known: Sequence[Known], verdicts: Sequence[Verdict]
 ) -> bool:
     """Whether hits of one send, looked at together, can say more than each by itself."""
-    clicks = sum([known[place].is_click for place in places])
-    if clicks >= CLICKS_LEAST:
+    clicks = [place for place in places if known[place].is_click]
+    if len(clicks) >= CLICKS_LEAST and not _at_leisure([hits[place] for place in clicks]):
         return True
     # No rule of bursts holds. What a machine did can still be held against who looks like it, or comes later.
     machines = sum([verdicts[place].verdict_class is VerdictClass.MACHINE for place in places])
@@ -77,3 +80,13 @@ def _may_tell_more(
         return True
     times = [hits[place].occurred_at for place in places]
     return max(times) - min(times) > _SURELY_ONE_BURST
+
+
+def _at_leisure(clicks: Sequence[Hit]) -> bool:
+    """Whether one visitor follows link by link and none to unsubscribe, so that no rule of bursts holds."""
+    one = clicks[0]
+    for hit in clicks:
+        if hit.headers is not one.headers or hit.client_address != one.client_address or unsubscribes(hit.destination):
+            return False
+    times = sorted([hit.occurred_at for hit in clicks])
+    return all(later - earlier > _RAPID_PAUSE for earlier, later in pairwise(times))
