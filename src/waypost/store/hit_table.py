@@ -35,18 +35,21 @@ class _Column(Struct, frozen=True):
     value: Callable[[Any], object]
 
 
-_EACH: Final = (
-    _Column("event", _WORD, attrgetter("hit.kind")),
-    _Column("outcome", _WORD, attrgetter("hit.outcome")),
-    _Column("account", pa.uint64(), attrgetter("hit.account")),
-    _Column("profile", pa.uint64(), attrgetter("hit.profile")),
-    _Column("link_index", pa.uint32(), attrgetter("hit.link_index")),
-    _Column("destination", _TEXT, attrgetter("hit.destination")),
-    _Column("link_domain", _WORD, attrgetter("hit.link_domain")),
-    _Column("edge", _WORD, attrgetter("hit.edge")),
+_OF_HIT: Final = (
+    _Column("event", _WORD, attrgetter("kind")),
+    _Column("outcome", _WORD, attrgetter("outcome")),
+    _Column("account", pa.uint64(), attrgetter("account")),
+    _Column("profile", pa.uint64(), attrgetter("profile")),
+    _Column("link_index", pa.uint32(), attrgetter("link_index")),
+    _Column("destination", _TEXT, attrgetter("destination")),
+    _Column("link_domain", _WORD, attrgetter("link_domain")),
+    _Column("edge", _WORD, attrgetter("edge")),
+    _Column("client_address", _TEXT, attrgetter("client_address")),
+)
+
+_OF_ROW: Final = (
     _Column("segment", _TEXT, attrgetter("segment")),
     _Column("record", pa.uint32(), attrgetter("record")),
-    _Column("client_address", _TEXT, attrgetter("hit.client_address")),
 )
 
 _SHARED: Final[tuple[tuple[Callable[[HitRow], object], tuple[_Column, ...]], ...]] = (
@@ -97,11 +100,13 @@ def hit_table(rows: Sequence[HitRow]) -> pa.Table:
     Raises:
         pyarrow.ArrowInvalid, OverflowError, UnicodeEncodeError: a value that its column cannot hold.
     """
-    columns = {column.name: _array(column, rows) for column in _EACH}
-    columns["occurred_at"] = _times([row.hit.occurred_at for row in rows])
-    columns["event_id"] = _uuids([row.hit.event_id for row in rows])
-    columns["send_id"] = _uuids([row.hit.send_id or NO_SEND for row in rows])
-    headers, places = _distinct([row.hit.headers for row in rows])
+    hits = [row.hit for row in rows]
+    columns = {column.name: _array(column, hits) for column in _OF_HIT}
+    columns |= {column.name: _array(column, rows) for column in _OF_ROW}
+    columns["occurred_at"] = _times([hit.occurred_at for hit in hits])
+    columns["event_id"] = _uuids([hit.event_id for hit in hits])
+    columns["send_id"] = _uuids([hit.send_id or NO_SEND for hit in hits])
+    headers, places = _distinct([hit.headers for hit in hits])
     agents = pa.array([each.get(_USER_AGENT, "") for each in headers], _TEXT)
     columns |= {"user_agent": agents.take(places), "headers": _other_headers(headers).take(places)}
     for shared, of_shared in _SHARED:
@@ -113,6 +118,9 @@ def hit_table(rows: Sequence[HitRow]) -> pa.Table:
 def _distinct(each: Sequence[Any]) -> tuple[list[Any], pa.Array]:
     """The different objects, and for each row the place of its own among them."""
     ids = list(map(id, each))
+    # What all rows have: the time, and that nothing failed.
+    if len(set(ids)) == 1:
+        return [each[0]], pa.repeat(pa.scalar(0, pa.int32()), len(each))
     by_id = dict(zip(ids, each, strict=True))
     encoded = pa.array(ids, pa.uint64()).dictionary_encode()
     return [by_id[key] for key in encoded.dictionary.to_pylist()], encoded.indices
