@@ -233,8 +233,8 @@ class Counters:
     def settle(self) -> None:
         """Close the account of the process before this one. Once, before anything is recovered or written.
 
-        What it owed is lost; what it kept, or lost, and could not answer any more is unanswered. Where the disk fails at
-        first, this process has answered before that: what it owes itself it may still write.
+        What it owed is lost; what it kept, or lost, and could not answer any more is unanswered. Where the disk fails
+        at first, this process has answered before that: what it owes itself it may still write.
         """
         with self._lock:
             self._slots[_COUNTS[Count.LOST_KILLED]] += self._slots[_OWED] - self._early_owed
