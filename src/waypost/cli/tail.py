@@ -12,11 +12,13 @@ from waypost.cli.ask import answer_to
 from waypost.cli.options import config_option, data_option
 from waypost.cli.printable import one_line
 from waypost.cli.who import account_number
+from waypost.events.hit import Outcome
 from waypost.pipeline.answer import Position, Question
 from waypost.store.lookup import Seen
 
 _LOOK_SECONDS: Final = 1.0
 _LINES_MAX: Final = 1000
+_HEADER: Final = f"{'WHEN (UTC)':19}  {'WHAT':9}  {'BY':7}  TO  WHERE  WITH  LINK"
 
 
 @click.command()
@@ -30,10 +32,13 @@ _LINES_MAX: Final = 1000
 def tail(data: Path, config: Path | None, *, account: str | None, lines: int, follow: bool) -> None:
     """Show the events that were stored last: when (UTC), what, by whom, to whom, where, with what, which link.
 
-    What is more than three days old when it is stored is not shown. A verdict is the first one, and may change.
+    HEAD requests, prefetches and visits to links that are switched off are shown as "not counted". What is more than
+    three days old when it is stored is not shown. A verdict is the first one, and may change. The columns' names go to
+    standard error: a pipe gets events only.
     """
     number = account_number(config, data, account)
     seen = _ask(data, number, lines, None)
+    click.echo(_HEADER, err=True)
     after = None
     while True:
         for each in seen:
@@ -62,7 +67,11 @@ def _line(seen: Seen) -> str:
                 seen.send.recipient_email_address if seen.send else "-",
                 ", ".join(filter(None, (place.city, place.country))) or "-",
                 " on ".join(filter(None, (event.client.browser, event.client.os))) or "-",
-                event.link.url if event.link else event.detail,
+                ": ".join(filter(None, (_uncounted(event.outcome), event.link.url if event.link else event.detail))),
             )
         ).rstrip()
     )
+
+
+def _uncounted(outcome: Outcome | None) -> str:
+    return "" if outcome in {None, Outcome.ANSWERED} else f"{outcome}, not counted"

@@ -13,6 +13,7 @@ from waypost.cli.main import main
 from waypost.db import Database, create_engine, database_url, migrate
 from waypost.db.states import PrivacyMode
 from waypost.db.tables import Account, Profile, Send
+from waypost.events.hit import HitKind, Outcome
 from waypost.pipeline.answer import QUESTION, Answering, Question
 from waypost.pipeline.hold import hold
 from waypost.store import StoreFailed
@@ -121,9 +122,27 @@ def test_who_says_that_nothing_is_known(run):
 def test_tail_shows_the_newest_events(run, clicked):
     _, address = clicked
     result = run("events", "tail", "-n", "1")
-    assert (result.exit_code, result.output.count("\n")) == (0, 1), result.output
-    assert address in result.output
-    assert "click      human" in result.output
+    assert (result.exit_code, result.stdout.count("\n")) == (0, 1), result.output
+    assert address in result.stdout
+    assert "click      human" in result.stdout
+    assert "not counted" not in result.stdout
+    header = result.stderr.splitlines()
+    assert [line.split()[0] for line in header] == ["WHEN"], "a pipe gets events only"
+    assert (header[0].index("WHAT"), header[0].index("BY")) == (
+        result.stdout.index("click"),
+        result.stdout.index("human"),
+    )
+
+
+@pytest.mark.usefixtures("core")
+@pytest.mark.parametrize("outcome", [each for each in Outcome if each is not Outcome.ANSWERED])
+@pytest.mark.parametrize(("kind", "what"), [(HitKind.CLICK, ": https://shop.example/"), (HitKind.OPEN, "")])
+def test_tail_tells_what_is_not_counted_from_clicks_and_opens(run, clicked, store, account, outcome, kind, what):
+    send, _ = clicked
+    destination = "https://shop.example/" if kind is HitKind.CLICK else ""
+    visit = hit(account, send, occurred_at=datetime.now(UTC), kind=kind, outcome=outcome, destination=destination)
+    store.insert_hits([hit_row(visit, segment=f"s.{uuid4()}")])
+    assert run("events", "tail", "-n", "1").stdout.endswith(f"  {outcome}, not counted{what}\n")
 
 
 @pytest.mark.usefixtures("core")
