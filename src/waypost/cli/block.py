@@ -23,7 +23,20 @@ def block() -> None:
     """Switch links off, and on again.
 
     A blocked link answers 410 with a plain page on every edge within five seconds, also when the core is down. The
-    click is recorded as blocked.
+    click is recorded as blocked. `waypost block add --help` says what can be blocked.
+    """
+
+
+# Without a reason, whoever's link it is would find in the API's list of blocks that it is off, and not why.
+@block.command(options_metavar="--reason TEXT [OPTIONS]")
+@data_option
+@config_option
+@click.argument("kind", type=click.Choice([kind.value for kind in BlockKind]), metavar="KIND")
+@click.argument("value", metavar="VALUE")
+@click.option("--reason", required=True, help="Why; who it belongs to sees it.")
+@click.option("--account", help="Whose link it is, when VALUE is the URL it leads to.")
+def add(data: Path, config: Path | None, kind: str, value: str, *, reason: str, account: str | None) -> None:
+    """Block something, and print the id to remove it with. Blocking it twice is no error.
 
     \b
     KIND     VALUE
@@ -33,20 +46,13 @@ def block() -> None:
     account  an account_id or e-mail address
     host     evil.example, or *.evil.example for its subdomains: every link that leads there
     key      the id of a link key that got into wrong hands: every link sealed with it
+
+    For example:
+
+    \b
+      waypost block add link https://go.shop.example/c/AQFZ… --reason phishing
+      waypost block add host '*.evil.example' --reason phishing
     """  # noqa: D301 -- \b is click's mark for a paragraph that keeps its lines
-
-
-@block.command()
-@data_option
-@config_option
-@click.argument("what", nargs=2, metavar="KIND VALUE")
-@click.option("--reason", required=True, help="Why; who it belongs to sees it.")
-@click.option("--account", help="Whose link it is, when VALUE is the URL it leads to.")
-def add(data: Path, config: Path | None, what: tuple[str, str], *, reason: str, account: str | None) -> None:
-    """Block something, and print the id to remove it with. Blocking it twice is no error."""
-    kind, value = what
-    if kind not in set(BlockKind):
-        raise click.UsageError(f"KIND must be one of {', '.join(BlockKind)}, not {kind}")
     with control_database(config, data) as (settings, database):
         try:
             keyring = load_keyring(keyring_path(data))

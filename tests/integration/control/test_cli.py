@@ -10,6 +10,7 @@ from waypost.config import load
 from waypost.control.install import open_install
 from waypost.control.keys.service import authenticate
 from waypost.control.sources import SYSTEM
+from waypost.fleet.snapshot import BlockKind
 from waypost.keyfile import create_keyring
 
 
@@ -73,6 +74,20 @@ def test_a_suspension_can_block_the_accounts_links_and_the_history_tells_it(wayp
     assert rows(waypost("block", "list").stdout)[1][1] == "account"
     steps = rows(waypost("accounts", "history", account).stdout)
     assert [step[3:] for step in steps[1:]] == [["approved", "cli"], ["suspended", "cli", "phishing"]]
+
+
+def test_what_can_be_blocked_is_told_by_help_and_by_refusals(waypost, data):
+    create_keyring(data / "keyring.json")
+    shown = CliRunner().invoke(main, ["block", "add", "--help"]).stdout
+    assert shown.splitlines()[0].endswith(" block add --reason TEXT [OPTIONS] KIND VALUE")
+    for kind in BlockKind:
+        assert f"\n  {kind:7}  " in shown
+    link = "https://go.shop.example/c/x"
+    assert f"not one of {', '.join(map(repr, map(str, BlockKind)))}" in waypost("block", "add", link, code=2).stderr
+    assert "Missing argument 'VALUE'" in waypost("block", "add", "host", "--reason", "r", code=2).stderr
+    assert "Missing option '--reason'" in waypost("block", "add", "host", "evil.example", code=2).stderr
+    waypost("block", "add", "host", "evil.example", "--reason", "phishing")
+    assert rows(waypost("block", "list").stdout)[1][-2:] == ["evil.example", "phishing"]
 
 
 def test_a_reason_that_tells_nothing_is_refused(waypost, account):
