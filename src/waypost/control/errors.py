@@ -9,6 +9,7 @@
     ├── RefreshTokenInvalidError     ended, expired or never issued
     ├── RoleForbidsError             the key's role does not include this
     ├── OperatorsOnlyError           for the operator's account only
+    ├── OperatorsBlockError          an operator switched the link off: only an operator switches it on again
     ├── SignUpClosedError            accounts are made by operators only
     ├── NotFoundError                no such object, or another account's: the two must look alike
     ├── ContentExpiredError          the send is there, what it consisted of is not kept any more
@@ -168,6 +169,15 @@ class OperatorsOnlyError(ControlError):
 
     def __init__(self) -> None:
         super().__init__("only an operator may do this")
+
+
+class OperatorsBlockError(ControlError):
+    """The account whose link it is sees the block, and did not make it."""
+
+    code = Code.OPERATORS_ONLY
+
+    def __init__(self) -> None:
+        super().__init__("what an operator blocked, only an operator lifts")
 
 
 class SignUpClosedError(ControlError):

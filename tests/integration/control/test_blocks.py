@@ -121,9 +121,19 @@ def test_an_operator_blocks_anything_and_its_owner_cannot_lift_it(api, shop):
     assert shop.account.number in told.accounts
     assert {"*.evil.example", "xn--strae-oqa.example", "192.0.2.1", "[2001:db8::1]"} <= told.hosts
     assert 1 in told.keys
-    for answer in made[7:]:
-        block_id = answer.json()["block_id"]
-        assert shop.client.delete(f"{PATH}/{block_id}", headers=shop.headers).status_code == 404
+
+    def lift(tenant, block_id):
+        answer = tenant.client.delete(f"{PATH}/{block_id}", headers=tenant.headers)
+        return answer.status_code, answer.json()["code"], answer.json()["message"]
+
+    ids = [answer.json()["block_id"] for answer in made]
+    absent = (404, 40402, "there is no such block")
+    listed = [each["block_id"] for each in shop.get(PATH).json()]
+    assert listed == ids[7:]
+    for block_id in listed:
+        assert lift(shop, block_id) == (403, 40302, "what an operator blocked, only an operator lifts")
+    assert {lift(shop, block_id) for block_id in ids[:7]} == {absent}, "what it does not see"
+    assert {lift(api.tenant(), block_id) for block_id in ids} == {absent}
     for block_id in {answer.json()["block_id"] for answer in made}:
         assert root.client.delete(f"{PATH}/{block_id}", headers=root.headers).status_code == 204
 

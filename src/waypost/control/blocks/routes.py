@@ -40,8 +40,10 @@ def blocks(control: ControlParts, principal: Blocker) -> list[BlockBody]:
 @router.delete(
     "/{block_id}",
     status_code=204,
-    responses=refusals(Code.FIELD_INVALID, Code.BEARER_INVALID, Code.ROLE_FORBIDS, Code.NO_SUCH_OBJECT),
-)
+    responses=refusals(
+        Code.FIELD_INVALID, Code.BEARER_INVALID, Code.ROLE_FORBIDS, Code.OPERATORS_ONLY, Code.NO_SUCH_OBJECT,
+    ),
+)  # fmt: skip
 def delete_block(control: ControlParts, principal: Blocker, block_id: UUID) -> None:
     """Switch it on again. What an operator blocked, only an operator lifts."""
     remove_block(control.database, control.sources, _asker(principal), block_id)

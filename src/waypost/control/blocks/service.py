@@ -5,11 +5,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from waypost.control.blocks.schema import NewBlock
-from waypost.control.errors import InvalidFieldError, NotFoundError
+from waypost.control.errors import InvalidFieldError, NotFoundError, OperatorsBlockError
 from waypost.control.publishing.service import snapshot_changes
 from waypost.control.sources import Sources
 from waypost.db import Database, insert_new
@@ -101,9 +101,7 @@ def _hold(
 
 def list_blocks(database: Database, account: Account | None) -> Sequence[Block]:
     """What is blocked now, oldest first: of an account or, for an operator (None), everything."""
-    blocks = select(Block).where(Block.removed_at.is_(None)).order_by(Block.number)
-    if account is not None:
-        blocks = blocks.where(Block.account == account.number, Block.kind.not_in(_OPERATORS_ONLY))
+    blocks = _blocks(account).order_by(Block.number)
     with database.reading() as session:
         return session.scalars(blocks).all()
 
@@ -112,20 +110,27 @@ def remove_block(database: Database, sources: Sources, asker: Asker, block_id: U
     """Lift a block. Who owns what is blocked may lift only what was blocked in its own name, not by an operator.
 
     Raises:
-        NotFoundError: there is no such block, or it is another's.
+        NotFoundError: there is no such block, or it is none that the asker's list has.
+        OperatorsBlockError: it is there, and an operator's.
     """
     now = sources.now()
     with database.writing() as session:
-        block = session.scalars(
-            select(Block).where(Block.public_id == block_id, Block.removed_at.is_(None))
-        ).one_or_none()
-        if block is None or (
-            asker.account is not None and (block.account != asker.account.number or block.created_by != asker.name)
-        ):
+        block = session.scalars(_blocks(asker.account).where(Block.public_id == block_id)).one_or_none()
+        if block is None:
             raise NotFoundError("block")
+        if asker.account is not None and block.created_by != asker.name:
+            raise OperatorsBlockError
         block.removed_at, block.removed_by = now, asker.name
         snapshot_changes(session, now)
     return block
+
+
+def _blocks(account: Account | None) -> Select[Block]:
+    """What an account sees of what is blocked now; None: an operator, who sees everything."""
+    blocks = select(Block).where(Block.removed_at.is_(None))
+    if account is None:
+        return blocks
+    return blocks.where(Block.account == account.number, Block.kind.not_in(_OPERATORS_ONLY))
 
 
 def _link(_: Session, keyring: Keyring, asker: Asker, value: str) -> _Target:
