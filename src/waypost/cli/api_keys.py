@@ -11,8 +11,12 @@ from waypost.cli.options import config_option, data_option
 from waypost.cli.tables import table
 from waypost.control.keys.schema import NewApiKey
 from waypost.control.keys.service import create_api_key, list_api_keys, revoke_api_key
+from waypost.control.permissions import may
 from waypost.control.sources import SYSTEM
 from waypost.db.states import Role
+
+# \b is click's mark for a paragraph that keeps its lines.
+_ROLES = "\n".join(("\b", "ROLE       MAY", *(f"{role:9}  {may(role)}" for role in Role)))
 
 
 @click.group("api-keys")
@@ -23,7 +27,7 @@ def api_keys() -> None:
     """
 
 
-@api_keys.command()
+@api_keys.command(epilog=_ROLES)
 @data_option
 @config_option
 @click.argument("account")
@@ -33,7 +37,7 @@ def api_keys() -> None:
     type=click.Choice([role.value for role in Role]),
     default=Role.STANDARD.value,
     show_default=True,
-    help="standard: send and read; send_only; read_only; iac: manage profiles and keys.",
+    help="What it may do; see below.",
 )
 def create(data: Path, config: Path | None, account: str, *, name: str, role: str) -> None:
     """Create a key and print it as key:secret. The secret is not kept: it cannot be shown again."""

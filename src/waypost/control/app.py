@@ -34,8 +34,9 @@ from waypost.links.keyring import Keyring
 _DESCRIPTION = """
 Send mail with tracked links, and read who clicked what. Compatible with SMTPD's API; what we add is marked *extension*.
 
-Get an access token at `POST /oauth/token`, then send it as `Authorization: Bearer …`. Times are unix seconds unless a
-field says otherwise. Every error is `{code, message}`: the HTTP status, then two digits, and a sentence.
+Get an access token at `POST /oauth/token`, then send it as `Authorization: Bearer …`. It may do what the role of its
+API key may: `NewApiKey` says what that is. Times are unix seconds unless a field says otherwise. Every error is
+`{code, message}`: the HTTP status, then two digits, and a sentence.
 """
 
 

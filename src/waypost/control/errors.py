@@ -28,6 +28,7 @@ Messages are plain sentences for the client; they never quote what it sent unles
 from enum import IntEnum
 from typing import ClassVar
 
+from waypost.control.permissions import Permission, roles_with
 from waypost.db.states import AccountState, Role
 
 # smtpd-compatible clients send attachments elsewhere; 10 MB of HTML is a hundred times what Gmail shows.
@@ -156,10 +157,12 @@ class RoleForbidsError(ControlError):
 
     code = Code.ROLE_FORBIDS
 
-    def __init__(self, role: Role, *needed: str) -> None:
+    def __init__(self, role: Role, *needed: Permission) -> None:
         self.role = role
         self.needed = needed
-        super().__init__(f"an API key of role {role} may not do this: it needs the scope {' or '.join(needed)}")
+        super().__init__(
+            f"an API key of role {role} may not do this: make a key of role {' or '.join(roles_with(*needed))}"
+        )
 
 
 class OperatorsOnlyError(ControlError):

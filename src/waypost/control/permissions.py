@@ -25,6 +25,26 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
         Role.SEND_ONLY: frozenset({Permission.SEND}),
     }
 )
+MAY: Mapping[Permission, str] = MappingProxyType(
+    {
+        Permission.SEND: "send messages",
+        Permission.READ: "read sends, events, counts, profiles and webhooks",
+        Permission.MANAGE: "manage profiles, webhooks, API keys and the account's settings",
+        Permission.BLOCK: "switch links off",
+        Permission.ERASE: "erase recipients",
+    }
+)
+"""In words that follow "may"."""
+
+
+def may(role: Role) -> str:
+    """All that a role may do, in words."""
+    return "; ".join(words for permission, words in MAY.items() if permission in PERMISSIONS[role])
+
+
+def roles_with(*needed: Permission) -> list[Role]:
+    """The roles that have one of these."""
+    return [role for role in Role if not PERMISSIONS[role].isdisjoint(needed)]
 
 
 def scope(role: Role) -> list[str]:

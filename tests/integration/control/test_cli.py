@@ -9,7 +9,9 @@ from waypost.cli.main import main
 from waypost.config import load
 from waypost.control.install import open_install
 from waypost.control.keys.service import authenticate
+from waypost.control.permissions import may
 from waypost.control.sources import SYSTEM
+from waypost.db.states import Role
 from waypost.fleet.snapshot import BlockKind
 from waypost.keyfile import create_keyring
 
@@ -214,6 +216,12 @@ def test_a_key_is_shown_once_as_key_and_secret_and_works(waypost, account, data)
     listed = waypost("api-keys", "list", account).stdout
     assert key in listed
     assert secret not in listed
+
+
+def test_the_help_says_what_each_role_may():
+    shown = CliRunner().invoke(main, ["api-keys", "create", "--help"], terminal_width=120).stdout
+    for role in Role:
+        assert f"\n  {role:9}  {may(role)}\n" in shown
 
 
 def test_a_revoked_key_is_listed_as_such(waypost, account):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from waypost.control.permissions import PERMISSIONS, scope
+from waypost.control.permissions import MAY, PERMISSIONS, Permission, may, scope
 from waypost.db.states import Role
 
 
@@ -17,6 +17,13 @@ from waypost.db.states import Role
 )
 def test_a_role_has_these_scopes(role, scopes):
     assert scope(role) == scopes
+
+
+def test_every_permission_is_put_into_words():
+    assert set(MAY) == set(Permission)
+    assert may(Role.READ_ONLY) == MAY[Permission.READ]
+    assert "manage profiles, webhooks" in may(Role.IAC)
+    assert "manage" not in may(Role.STANDARD)
 
 
 def test_every_role_is_in_the_table():

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from waypost.control.fields import Name, RequestModel
+from waypost.control.permissions import may
 from waypost.control.times import unix_seconds
 from waypost.db.states import Role
 from waypost.db.tables import ApiKey, AuthSession
@@ -20,7 +21,7 @@ class NewApiKey(RequestModel):
         Role,
         Field(
             strict=False,
-            description="`send_only` sends, `read_only` reads, `standard` does both, `iac` manages profiles and keys.",
+            description="What it may do. " + " ".join(f"`{role}`: {may(role)}." for role in Role),
         ),
     ]
 
