@@ -1,41 +1,55 @@
-"""`waypost config`: what the settings are, and whether they are right."""
+"""`waypost config`: what the settings are, what they mean, and whether they are right."""
 
 import os
 from pathlib import Path
+from typing import Final
 
 import click
 
 from waypost.cli.options import config_option
-from waypost.config import ConfigError, Setting, effective
+from waypost.config import ConfigError, Setting, defaults_toml, effective
+
+_VALUE_CHARACTERS: Final = 24
+"""Nearly every value is shorter. A longer one, such as a URL, moves what comes after it on its own line only."""
 
 
 @click.group()
 def config() -> None:
-    """Show or check the settings.
+    """Show, explain or check the settings.
 
-    Defaults are overridden by one file (--config), and both by the environment: WAYPOST_EDGE__WORKERS=2 sets
-    edge.workers.
+    Defaults are overridden by one file in TOML (--config), and both by the environment: WAYPOST_SECTION__KEY sets
+    section.key, as WAYPOST_EDGE__WORKERS=2 sets edge.workers. A list has commas there, and no brackets.
     """
 
 
 @config.command()
 @config_option
 def show(config: Path | None) -> None:
-    """Print every setting, its value and where it comes from. Secrets print as ***."""
+    """Print every setting, its value and where it comes from. Secrets print as ***.
+
+    What each one means: `waypost config defaults`.
+    """
     settings = _effective(config)
-    key_width, value_width = (
-        max(len(text) for text in column)
-        for column in ([setting.key for setting in settings], [_toml(setting.value) for setting in settings])
-    )
+    key_width = max(len(setting.key) for setting in settings)
     for setting in settings:
-        click.echo(f"{setting.key:{key_width}} = {_toml(setting.value):{value_width}}  # {setting.origin}")
+        click.echo(f"{setting.key:{key_width}} = {_toml(setting.value):{_VALUE_CHARACTERS}}  # {setting.origin}")
+
+
+@config.command()
+def defaults() -> None:
+    """Print every setting with its default and what it means, in TOML.
+
+    To begin a file of your own: `waypost config defaults > waypost.toml`, and keep what you change.
+    """
+    click.echo(defaults_toml(), nl=False)
 
 
 @config.command()
 @config_option
 def check(config: Path | None) -> None:
     """Check the settings; list everything that is wrong and exit with 2."""
-    changed = sum(setting.origin != "default" for setting in _effective(config))
+    default = {setting.key: setting.value for setting in effective(None, {})}
+    changed = sum(setting.value != default[setting.key] for setting in _effective(config))
     click.echo(f"The settings are right ({changed} changed from the defaults).")
 
 
@@ -48,7 +62,9 @@ def _effective(path: Path | None) -> list[Setting]:
 
 def _toml(value: object) -> str:
     match value:
-        case bool() | int() | float():
+        case bool():
+            return str(value).lower()
+        case int() | float():
             return str(value)
         case tuple():
             return f"[{', '.join(_toml(item) for item in value)}]"

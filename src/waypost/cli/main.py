@@ -24,7 +24,7 @@ class _Mounted:
 COMMANDS = {
     "links": _Mounted("waypost.cli.links:links", "Rewrite a message's links, or see what a tracked link says."),
     "keys": _Mounted("waypost.cli.keys:keys", "Create, add, list and export the keys that seal links."),
-    "config": _Mounted("waypost.cli.config:config", "Show or check the settings."),
+    "config": _Mounted("waypost.cli.config:config", "Show, explain or check the settings."),
     "up": _Mounted("waypost.cli.up:up", "Run everything on this machine: API, mail, pipeline, edge.", "server"),
     "edge": _Mounted("waypost.cli.edge:edge", "Serve redirects on this machine: an agent and N workers.", "edge"),
     "edge-worker": _Mounted("waypost.cli.edge_worker:edge_worker", "", "edge"),
@@ -86,7 +86,8 @@ class _LazyGroup(click.Group):
 def main() -> None:
     """Click tracking for email: links that carry their own destination.
 
-    Start with `waypost up`; `waypost COMMAND --help` explains a command.
+    Start with `waypost up`; `waypost COMMAND --help` explains a command, `waypost config defaults` every setting.
+    Settings are taken from a file in TOML (--config) and from environment variables: WAYPOST_SECTION__KEY.
 
     \b
     Exit codes:

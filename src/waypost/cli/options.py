@@ -21,6 +21,7 @@ def data_option(command: _Command) -> _Command:
         type=click.Path(path_type=Path, file_okay=False),
         default=DEFAULT_DATA,
         envvar="WAYPOST_DATA",
+        show_envvar=True,
         metavar="DIR",
         # Not show_default: click would write it with parentheses.
         help=f"Keys, databases, spool.  [default: ./{DEFAULT_DATA}]",
@@ -33,8 +34,9 @@ def config_option(command: _Command) -> _Command:
         "--config",
         type=click.Path(path_type=Path, dir_okay=False),
         envvar="WAYPOST_CONFIG",
+        show_envvar=True,
         metavar="FILE",
-        help="Settings file; `waypost config show` prints every setting.",
+        help="Settings file, in TOML; `waypost config defaults` prints one that explains every setting.",
     )(command)
 
 

@@ -6,7 +6,7 @@
 """
 
 from waypost.config.errors import ConfigError, ConfigFileError, InvalidSettings
-from waypost.config.load import Setting, effective, load
+from waypost.config.load import Setting, defaults_toml, effective, load
 from waypost.config.settings import (
     ControlSettings,
     DbSettings,
@@ -46,6 +46,7 @@ __all__ = [
     "SpoolSettings",
     "StartTls",
     "StoreSettings",
+    "defaults_toml",
     "effective",
     "load",
 ]

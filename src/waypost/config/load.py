@@ -76,10 +76,14 @@ def load(path: Path | None, environ: Mapping[str, str], data: Path) -> Settings:
     return Settings(data=data, **built)
 
 
+def defaults_toml() -> str:
+    """The file of the defaults, whose comments explain every setting."""
+    return resources.files("waypost.config").joinpath("defaults.toml").read_text("utf-8")
+
+
 def effective(path: Path | None, environ: Mapping[str, str]) -> list[Setting]:
     """Every setting with its origin, in the order of defaults.toml. Raises as `load` does."""
-    defaults = resources.files("waypost.config").joinpath("defaults.toml").read_text("utf-8")
-    written = _from_toml(tomllib.loads(defaults), DEFAULT_ORIGIN)
+    written = _from_toml(tomllib.loads(defaults_toml()), DEFAULT_ORIGIN)
     if path is not None:
         written += _from_toml(_read_file(path), str(path))
     written += _from_environ(environ)
