@@ -9,6 +9,7 @@ import click
 import msgspec
 from msgspec.structs import replace
 
+from waypost.cli.options import not_there
 from waypost.pipeline.answer import QUESTION, Question
 from waypost.pipeline.hold import is_held
 from waypost.pipeline.job import JobState
@@ -24,7 +25,7 @@ def answer_to(data: Path, question: Question) -> Question:
         click.ClickException: no core runs here, or it cannot say.
     """
     if not is_held(data / "spool"):
-        raise click.ClickException(f"no core runs on {data}: start `waypost up --data {data}`, or name its directory")
+        raise not_there("no core runs on", data)
     until = time.monotonic() + _WAIT_SECONDS
     try:
         asked = _put(data, question, until)

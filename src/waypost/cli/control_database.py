@@ -8,7 +8,7 @@ import click
 from pydantic import ValidationError
 from sqlalchemy.exc import OperationalError
 
-from waypost.cli.options import load_settings
+from waypost.cli.options import load_settings, not_there
 from waypost.config import Settings
 from waypost.control.accounts.service import find_account
 from waypost.control.errors import ControlError, NotFoundError
@@ -28,7 +28,7 @@ def control_database(config: Path | None, data: Path) -> Iterator[tuple[Settings
     settings = load_settings(config, data)
     if not _is_there(settings):
         # A mistyped directory must not become a second, empty install.
-        raise click.ClickException(f"there is no control database in {data}: start `waypost up --data {data}` first")
+        raise not_there("there is no control database in", data)
     try:
         database = open_database(settings)
         try:

@@ -9,7 +9,7 @@ from typing import Final
 
 import click
 
-from waypost.cli.options import config_option, data_option, load_settings
+from waypost.cli.options import config_option, data_option, load_settings, not_there
 from waypost.cli.printable import one_line
 from waypost.config import SecretUrl, Settings
 from waypost.events.location import UNKNOWN, Location
@@ -43,7 +43,7 @@ def update(data: Path, config: Path | None) -> None:
     """
     settings = load_settings(config, data)
     if not data.is_dir():
-        raise click.ClickException(f"there is no data directory {data}: name the one of `waypost up` with --data")
+        raise not_there("there is no data directory", data)
     failed = False
     for path, source in _pairs(settings):
         try:

@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 import click
 import msgspec
 
+from waypost.cli.options import not_there
 from waypost.pipeline.hold import is_held
 from waypost.pipeline.job import Job, JobFile, JobState
 
@@ -41,7 +42,7 @@ def ask_for(
         no_wait: do not watch.
     """
     if not data.is_dir():
-        raise click.ClickException(f"there is no data directory {data}: name the one of `waypost up` with --data")
+        raise not_there("there is no data directory", data)
     try:
         if stop:
             click.echo("Nothing more is done." if file.call_off(data) else "Nothing was asked for.")

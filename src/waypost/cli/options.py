@@ -51,6 +51,18 @@ def keyring_option(command: _Command) -> _Command:
     )(command)
 
 
+def not_there(what: str, data: Path) -> click.ClickException:
+    """The error of a command that came too early, or was led to a directory that is not that of the install.
+
+    Args:
+        what: is missing, in words that go before the directory.
+        data: the directory.
+    """
+    return click.ClickException(
+        f"{what} {data}: start `waypost up --data {data}` first, or name its directory with --data"
+    )
+
+
 def load_settings(config: Path | None, data: Path) -> Settings:
     """The settings of this process.
 

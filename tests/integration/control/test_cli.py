@@ -258,7 +258,10 @@ def test_a_directory_without_data_is_not_made_into_an_install(tmp_path):
     done = CliRunner().invoke(main, ["accounts", "list", "--data", str(elsewhere)])
 
     assert done.exit_code == 1
-    assert f"no control database in {elsewhere}" in done.stderr
+    assert done.stderr == (
+        f"Error: there is no control database in {elsewhere}: start `waypost up --data {elsewhere}` first, or name its "
+        "directory with --data\n"
+    )
     assert not elsewhere.exists()
 
 

@@ -194,9 +194,10 @@ def test_who_says_no_only_where_a_click_would_be_known(run, store, account, owne
 
 
 @pytest.mark.usefixtures("control")
-def test_without_a_core_it_is_said(run):
+def test_without_a_core_it_is_said(run, tmp_path):
     result = run("who", "ada@example.com")
-    assert (result.exit_code, "no core runs" in result.output) == (1, True)
+    assert (result.exit_code, f"no core runs on {tmp_path}: " in result.output) == (1, True)
+    assert result.output.endswith(f"start `waypost up --data {tmp_path}` first, or name its directory with --data\n")
 
 
 @pytest.mark.usefixtures("control")

@@ -56,3 +56,4 @@ def test_a_job_that_failed_is_said_with_its_reason(run, tmp_path, monkeypatch):
 def test_a_mistyped_directory_is_no_install(tmp_path):
     result = CliRunner().invoke(main, ["events", "enrich", "--data", str(tmp_path / "none")])
     assert (result.exit_code, "there is no data directory" in result.output) == (1, True)
+    assert result.output.endswith("first, or name its directory with --data\n")
