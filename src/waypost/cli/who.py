@@ -1,12 +1,14 @@
 """`waypost who`: did she click?"""
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from uuid import UUID
 
 import click
-from sqlalchemy import or_, select
+from sqlalchemy import select
 
 from waypost.cli.ask import answer_to
 from waypost.cli.control_database import control_database, named_account
@@ -23,7 +25,15 @@ from waypost.store.lookup import FirstClick, SentTo
 from waypost.store.retention import EPOCH
 
 _SENDS_MAX = 10_000
-_UNTOLD = "the links were not tracked, do not tell who follows them, or what they told is not kept any more"
+_UNNAMED = frozenset({PrivacyMode.PSEUDONYMOUS, PrivacyMode.ANONYMOUS})
+
+
+class _Untold(StrEnum):
+    """Why nobody can say that no link of a send was followed."""
+
+    UNTRACKED = "the links were not tracked"
+    UNNAMED = "the links do not tell who follows them"
+    NOT_KEPT = "what was stored of clicks is not kept any more"
 
 
 @click.command()
@@ -65,25 +75,31 @@ def account_number(config: Path | None, data: Path, account: str | None) -> int 
         return named_account(database, account).number
 
 
-def _untold(database: Database, settings: RetentionSettings, sends: Sequence[SentTo], now: datetime) -> frozenset[UUID]:
-    """Sends of which nobody can say that no link was followed.
-
-    Their links were not tracked, or do not tell whose they are, or what was stored of them is too old to be kept.
-    """
-    ids = [each.send.send_id for each in sends]
-    hidden = or_(~Send.click_tracking, Send.privacy_mode != PrivacyMode.IDENTIFIED)
-    with database.reading() as session:
-        found = set(session.scalars(select(Send.send_id).where(Send.send_id.in_(ids), hidden)))
+def _untold(
+    database: Database, settings: RetentionSettings, sends: Sequence[SentTo], now: datetime
+) -> dict[UUID, _Untold]:
+    """Sends of which nobody can say that no link was followed, and why."""
     kept_since = {
         account: keep.events_before for keep in keeps_of(database, settings, now) for account in keep.accounts
     }
-    found.update(
-        each.send.send_id for each in sends if each.send.accepted_at < kept_since.get(each.send.account, EPOCH)
+    found = {
+        each.send.send_id: _Untold.NOT_KEPT
+        for each in sends
+        if each.send.accepted_at < kept_since.get(each.send.account, EPOCH)
+    }
+    tracking = select(Send.send_id, Send.click_tracking, Send.privacy_mode).where(
+        Send.send_id.in_([each.send.send_id for each in sends])
     )
-    return frozenset(found)
+    with database.reading() as session:
+        for send_id, click_tracking, privacy_mode in session.execute(tracking):
+            if not click_tracking or privacy_mode is PrivacyMode.OFF:
+                found[send_id] = _Untold.UNTRACKED
+            elif privacy_mode in _UNNAMED:
+                found[send_id] = _Untold.UNNAMED
+    return found
 
 
-def _in_short(address: str, sends: Sequence[SentTo], untold: Collection[UUID]) -> str:
+def _in_short(address: str, sends: Sequence[SentTo], untold: Mapping[UUID, _Untold]) -> str:
     if not sends:
         return f"Nothing that is stored was sent to {address}."
     human = [each for each in sends if each.human]
@@ -91,10 +107,12 @@ def _in_short(address: str, sends: Sequence[SentTo], untold: Collection[UUID]) -
         return f"Yes: {address} clicked in {len(human)} of {len(sends)} shown."
     if any(each.clicks > each.machine for each in sends):
         return f"Perhaps: who clicked in what was sent to {address} is in doubt."
-    silent = sum(each.send.send_id in untold for each in sends)
+    silent = len(untold)
+    reasons = Counter(untold.values())
+    why = "; ".join(f"{reason} ({reasons[reason]} shown)" for reason in _Untold if reason in reasons)
     if silent == len(sends):
-        return f"Not known: {_UNTOLD} ({silent} shown)."
-    but = f" Of {silent} others it is not known: {_UNTOLD}." if silent else ""
+        return f"Not known: {why}."
+    but = f" Of {silent} others it is not known: {why}." if silent else ""
     if any(each.clicks for each in sends):
         return f"No: machines followed links of what was sent to {address}, and no person is known to.{but}"
     return f"No: nobody followed a link in what was sent to {address} ({len(sends) - silent} shown).{but}"

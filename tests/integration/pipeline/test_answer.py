@@ -178,7 +178,8 @@ def test_who_says_no_only_where_a_click_would_be_known(run, store, account, owne
     sent(1, privacy_mode=PrivacyMode.ANONYMOUS)
     sent(1, click_tracking=False)
     said = run("who", address).output.splitlines()
-    assert said[0].startswith("Not known: ")
+    untracked, unnamed = "the links were not tracked (1 shown)", "the links do not tell who follows them (2 shown)"
+    assert said[0] == f"Not known: {untracked}; {unnamed}."
     assert [line.split()[3:6] for line in said[2:]] == [["?"] * 3] * 3
 
     sent(100)
@@ -189,8 +190,17 @@ def test_who_says_no_only_where_a_click_would_be_known(run, store, account, owne
     with control.writing() as session:
         session.get_one(Account, account).event_days = 30
     said = run("who", address).output
-    assert "(1 shown)" in said
-    assert "Of 4 others it is not known" in said
+    assert said.startswith(f"No: nobody followed a link in what was sent to {address} (1 shown). Of 4 others it is not")
+    assert f"known: {untracked}; {unnamed}; what was stored of clicks is not kept any more (1 shown).\n" in said
+
+
+@pytest.mark.usefixtures("core")
+@pytest.mark.parametrize("how", [{"click_tracking": False}, {"privacy_mode": PrivacyMode.OFF}], ids=str)
+def test_who_says_of_what_was_not_tracked_just_that(run, store, account, owner, how):
+    send, address = send_id(), f"bob{account}@example.com"
+    owner(send, address, **how)
+    store.insert_sends([send_row(account, send, recipient_email_address=address)])
+    assert run("who", address).output.splitlines()[0] == "Not known: the links were not tracked (1 shown)."
 
 
 @pytest.mark.usefixtures("control")
