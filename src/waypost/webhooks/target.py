@@ -22,6 +22,7 @@ MAX_URL_CHARACTERS: Final = 2048
 REFUSED_PORTS: Final = frozenset({25, 465, 587, 2525})
 """Ports that no webhook goes to; every other one may be named."""
 
+_SETTING: Final = "the operator's setting webhooks.private_networks"
 _PORTS: Final = {"https:": 443, "http:": 80}
 # Printable ASCII without what some parsers drop, or take for a slash. IDNA is for whoever enters the URL.
 _PLAIN: Final = re.compile(r"https?://(?P<authority>[!-~]+?)(?:[/?][!-~]*)?")
@@ -93,7 +94,7 @@ def read_target(url: str, private_networks: Sequence[AnyNetwork] = ()) -> Target
     except ValueError as error:
         raise TargetError("must be an https URL") from error
     if parsed.protocol == "http:" and not private_networks:
-        raise TargetError("must be https")
+        raise TargetError(f"must be https; plain http goes only to networks that {_SETTING} allows")
     target = Target(
         secure=parsed.protocol == "https:",
         host=parsed.hostname.removeprefix("[").removesuffix("]"),
@@ -115,9 +116,15 @@ def _check(target: Target, written: str, private_networks: Sequence[AnyNetwork])
         raise TargetError(f"must name its host plainly, as {target.host}" if target.host else "must name a host")
     if address is None:
         if not _HOST.fullmatch(target.host):
-            raise TargetError("must name its host in full, with a domain and without final dot")
+            # `localhost` too: names are asked of DNS, which has none for this machine.
+            raise TargetError(
+                "must name its host in full, with a domain and without final dot; or by its address, as 127.0.0.1, in "
+                f"a network that {_SETTING} allows"
+            )
     elif not is_public(address) and not is_within(address, private_networks):
-        raise TargetError("must be a host of the Internet, not a private or special address")
+        raise TargetError(
+            f"must be a host of the Internet, not a private or special address, unless {_SETTING} allows its network"
+        )
 
 
 def _is_same(written: str, address: Address) -> bool:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 import pytest
 from tests.integration.webhooks.bypass import DOTTED_NAMES, hosts, zone
@@ -209,3 +209,19 @@ def test_a_receivers_url_is_read_and_written_back(url, host, port, path, credent
 def test_what_no_webhook_may_go_to_is_refused(url):
     with pytest.raises(TargetError):
         read_target(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:9000/in", "https://127.0.0.1:9000/in", "http://localhost:9000/in", "https://localhost/in"]
+)
+def test_a_refusal_names_the_setting_that_allows_a_receiver_on_this_machine(url):
+    with pytest.raises(TargetError, match=r"setting webhooks\.private_networks allows"):
+        read_target(url)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_with_networks_allowed_localhost_is_named_by_its_address(scheme):
+    allowed = (ip_network("127.0.0.0/8"),)
+    with pytest.raises(TargetError, match=r"by its address, as 127\.0\.0\.1,"):
+        read_target(f"{scheme}://localhost:9000/in", allowed)
+    assert read_target(f"{scheme}://127.0.0.1:9000/in", allowed).port == 9000

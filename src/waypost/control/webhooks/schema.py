@@ -29,8 +29,9 @@ Url = Annotated[
     Text,
     Field(
         max_length=MAX_URL_CHARACTERS,
-        description="https, a host of the Internet. `https://name:password@host/…` logs in with basic authentication; "
-        "both are kept sealed and never shown again.",
+        description="https, a host of the Internet. Where the operator's setting `webhooks.private_networks` allows "
+        "it, `http://127.0.0.1:9000/…` too. `https://name:password@host/…` logs in with basic authentication; both "
+        "are kept sealed and never shown again.",
     ),
 ]
 Events = Annotated[
