@@ -55,9 +55,14 @@ def _head(setup: Setup) -> Iterator[str]:
         yield f"  next look       {_when(setup.next_check_at)}"
 
 
+def _seen(state: RecordState, hint: str) -> str:
+    """The state. What was looked at and is unknown all the same has a hint that says why."""
+    return "not looked at yet" if state is RecordState.UNKNOWN and not hint else state
+
+
 def _record(record: SetupRecord) -> Iterator[str]:
     advice = "" if record.required else ", advice"
-    yield f"{record.validation_state:<8} {record.type} {record.name}  ({record.purpose}{advice})"
+    yield f"{_seen(record.validation_state, record.hint):<7}  {record.type} {record.name}  ({record.purpose}{advice})"
     yield f"{_INDENT}{record.value}"
     for found in record.found:
         yield f"{_INDENT}found: {one_line(found)}"
@@ -65,7 +70,7 @@ def _record(record: SetupRecord) -> Iterator[str]:
 
 
 def _link_domain(setup: Setup) -> Iterator[str]:
-    yield f"{setup.link_domain.state:<8} HTTPS on {setup.profile.link_domain}"
+    yield f"{_seen(setup.link_domain.state, setup.link_domain.hint):<7}  HTTPS on {setup.profile.link_domain}"
     yield from _hint(setup.link_domain.hint)
     if setup.bounce_domain_hint:
         yield f"{RecordState.UNKNOWN:<8} bounces to {setup.profile.bounce_domain}"

@@ -144,8 +144,10 @@ def test_a_profile_on_another_domain_says_which_records_to_publish(waypost, acco
 
     assert UUID(done.stdout.strip())
     lines = done.stderr.splitlines()
-    assert "unknown  CNAME go.example.org  (link)" in lines
-    assert lines[lines.index("unknown  CNAME go.example.org  (link)") + 1].strip() == "edge.waypost.example"
+    named = lines.index("not looked at yet  CNAME go.example.org  (link)")
+    assert lines[named + 1].strip() == "edge.waypost.example"
+    assert "unknown" not in done.stderr
+    assert "not looked at yet  HTTPS on go.example.org\n" in waypost("profiles", "show", done.stdout.strip()).stdout
     assert f"         waypost-account={account}" in lines
     assert any(line.strip().startswith("v=DKIM1; k=rsa; p=") for line in lines)
     assert lines[-1] == ("It is creating, and active once they are seen: waypost profiles show " + done.stdout.strip())
@@ -156,6 +158,7 @@ def test_a_profile_is_shown_with_its_records(waypost, profile):
 
     assert said.startswith("p: creating\n")
     assert "looked at       not yet" in said
+    assert "not looked at yet  TXT " in said
     assert "unknown  HTTPS on links.shop.example" in said
     assert "dns.edge_host" in said
 
