@@ -112,6 +112,32 @@ def test_a_recipient_who_came_in_both_periods_is_unique_in_each(store, account):
     assert measures[Measure.UNIQUE_SEND] == PeriodCount(1, 1)
 
 
+def test_what_is_unique_adds_up_over_sends_of_different_days_and_over_many_links_of_one(store, account):
+    """They are counted in spans of sends; ids without a time and anonymous hits have none of their own."""
+    sends = [accepted(NOON - days * DAY) for days in range(10)] + [uuid4()]
+    links = 70
+    put(
+        store,
+        account,
+        *((send, PERSON, {"link_index": index}) for send in sends for index in (1, 1, 2)),
+        *((sends[0], MACHINE, {"link_index": index}) for index in range(links)),
+        (None, PERSON, {}),
+    )
+    for filters in (Filters(), Filters(event=EventName.CLICK)):
+        measures = now(store.analysis.summary(account, TODAY, filters).measures[EventName.CLICK])
+        assert measures == {
+            Measure.TOTAL: 3 * len(sends) + links + 1,
+            Measure.HUMAN: 3 * len(sends) + 1,
+            Measure.MACHINE: links,
+            Measure.UNIQUE_SEND: len(sends),
+            Measure.UNIQUE_SEND_HUMAN: len(sends),
+            Measure.UNIQUE_SEND_MACHINE: 1,
+            Measure.UNIQUE_LINK: 2 * len(sends) - 2 + links,
+            Measure.UNIQUE_LINK_HUMAN: 2 * len(sends),
+            Measure.UNIQUE_LINK_MACHINE: links,
+        }
+
+
 def test_a_hit_that_no_rule_has_seen_is_unknown(store, account):
     put(store, account, (send_id(), PERSON, {}))
     store._connection.writer.command(
