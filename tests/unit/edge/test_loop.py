@@ -27,11 +27,24 @@ def connect(streams, connections, handler):
     return client
 
 
+def run_with_connections(scenario):
+    """Run it, and close what is left."""
+
+    async def main(streams):
+        connections = OpenConnections()
+        try:
+            await scenario(streams, connections)
+        finally:
+            connections.expire(float("inf"))
+            assert await connections.drain(10) == 0
+
+    run(main)
+
+
 def test_what_asyncio_watches_is_looked_after_though_a_socket_is_always_ready():
-    async def scenario(streams):
+    async def scenario(streams, connections):
         loop = asyncio.get_running_loop()
         seen = asyncio.Queue()
-        connections = OpenConnections()
         with connect(streams, connections, lambda _request, answer: answer(Answer(200, (), b"x"))) as client:
 
             def ask():
@@ -55,17 +68,21 @@ def test_what_asyncio_watches_is_looked_after_though_a_socket_is_always_ready():
             await asyncio.to_thread(asking.join)
         assert got == {("read", b"1"), ("later", None), ("thread", None)}
 
-    run(scenario)
+    run_with_connections(scenario)
 
 
 def test_what_asyncio_watches_waits_for_no_more_sockets_than_a_turn_looks_after():
-    async def scenario(streams):
+    async def scenario(streams, connections):
         answered = []
+
+        def handler(_request, answer):
+            answered.append(None)
+            answer(Answer(200, (), b"x"))
+
         before = asyncio.get_running_loop().create_future()
-        connections = OpenConnections()
         with ExitStack() as clients:
             for _ in range(TURN_MAX + 50):
-                client = connect(streams, connections, lambda _request, _answer: answered.append(None))
+                client = connect(streams, connections, handler)
                 clients.enter_context(client).sendall(GET)
             ours, theirs = socket.socketpair()
             with ours, theirs:
@@ -74,35 +91,34 @@ def test_what_asyncio_watches_waits_for_no_more_sockets_than_a_turn_looks_after(
                 assert await before == TURN_MAX
                 asyncio.get_running_loop().remove_reader(ours)
 
-    run(scenario)
+    run_with_connections(scenario)
 
 
 def test_what_a_request_calls_soon_comes_soon_though_nothing_else_happens():
-    async def scenario(streams):
+    async def scenario(streams, connections):
         answered = asyncio.Event()
 
         def handler(_request, answer):
             asyncio.get_running_loop().call_soon(answered.set)
             answer(Answer(200, (), b"x"))
 
-        with connect(streams, OpenConnections(), handler) as client:
+        with connect(streams, connections, handler) as client:
             client.sendall(GET)
             async with asyncio.timeout(10):
                 await answered.wait()
 
-    run(scenario)
+    run_with_connections(scenario)
 
 
 def test_a_connection_that_is_cut_off_is_gone_at_once_though_nothing_else_happens():
-    async def scenario(streams):
-        connections = OpenConnections()
+    async def scenario(streams, connections):
         with connect(streams, connections, lambda *_: None):
             begun = time.monotonic()
             connections.expire(float("inf"))
             assert await connections.drain(60) == 0
             assert time.monotonic() - begun < 10
 
-    run(scenario)
+    run_with_connections(scenario)
 
 
 def test_a_worker_lets_who_is_at_work_on_its_core_finish_and_so_do_its_threads():
