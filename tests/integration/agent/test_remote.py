@@ -152,6 +152,8 @@ def test_an_edge_restored_from_a_backup_opens_new_links_and_obeys_new_blocks_fro
     operate(core, "keys", "add")
     eventually(lambda: operate(core, "keys", "promote", "2").exit_code == 0)
     operate(core, "block", "add", "host", "evil.test", "--reason", "phishing")
+    # The core has taken it up: it looks every half second, and edges obey within five.
+    eventually(lambda: far.click(sealer_of(core).click(SEND, 0, "https://evil.test/")) == 410, seconds=5)
     started.stop()
     for path, old in zip(files, backup, strict=True):
         path.write_bytes(old)
