@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from waypost.cli.listening import listening_at
 from waypost.cli.options import config_option, data_option, load_settings
 from waypost.core.api_worker import run
 from waypost.db import DatabaseError
@@ -31,11 +32,7 @@ def api_worker(*, data: Path, config: Path | None, worker: int, core_socket: Pat
         parent.end_with_parent(parent_process)
     settings = load_settings(config, data)
     try:
-        run(settings, core_socket, on_ready=lambda: readiness.announce_ready(os.environ))
+        with listening_at(settings.control.listen):
+            run(settings, core_socket, on_ready=lambda: readiness.announce_ready(os.environ))
     except (KeyfileError, DatabaseError) as error:
         raise click.ClickException(str(error)) from error
-    except ExceptionGroup as failures:
-        in_use, others = failures.split(OSError)
-        if others is not None or in_use is None:
-            raise
-        raise click.ClickException(f"cannot serve on {settings.control.listen}: {in_use.exceptions[0]}") from failures

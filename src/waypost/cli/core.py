@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from waypost.cli.listening import listening_at
 from waypost.cli.options import config_option, data_option, load_settings
 from waypost.control.keys.service import CreatedApiKey
 from waypost.control.verification.errors import TrustedRootsError
@@ -36,15 +37,10 @@ def core(data: Path, config: Path | None, api_socket: Path | None, parent_proces
         parent.end_with_parent(parent_process)
     settings = load_settings(config, data)
     try:
-        run(settings, _show_once, on_ready=lambda: readiness.announce_ready(os.environ), api_socket=api_socket)
+        with listening_at(api_socket or settings.control.listen):
+            run(settings, _show_once, on_ready=lambda: readiness.announce_ready(os.environ), api_socket=api_socket)
     except (KeyfileError, DatabaseError, StoreError, TrustedRootsError) as error:
         raise click.ClickException(str(error)) from error
-    except ExceptionGroup as failures:
-        in_use, others = failures.split(OSError)
-        if others is not None or in_use is None:
-            raise
-        where = api_socket or settings.control.listen
-        raise click.ClickException(f"cannot serve on {where}: {in_use.exceptions[0]}") from failures
 
 
 def _show_once(credential: CreatedApiKey) -> None:
