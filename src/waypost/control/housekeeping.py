@@ -12,6 +12,7 @@ from waypost.control.oauth.service import delete_expired_sessions
 from waypost.control.sends.retention import delete_old_contents
 from waypost.control.sources import Sources
 from waypost.db import Database
+from waypost.telemetry.pause import pause
 
 # Limits are of hours and days, and each is also checked where it matters: this only keeps lists true and tables small.
 PERIOD_SECONDS: Final = 3600
@@ -48,11 +49,7 @@ async def keep_house(database: Database, sources: Sources, content_days: int, st
             await _delete_contents(database, sources, content_days, stop)
         except SQLAlchemyError as error:
             _log.error("the control database could not be cleaned and will be again in an hour: %s", error)
-        try:
-            async with asyncio.timeout(PERIOD_SECONDS):
-                await stop.wait()
-        except TimeoutError:
-            continue
+        await pause(stop, PERIOD_SECONDS)
 
 
 async def _delete_contents(database: Database, sources: Sources, content_days: int, stop: asyncio.Event) -> None:

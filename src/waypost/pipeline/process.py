@@ -32,6 +32,7 @@ from waypost.pipeline.retention import Retention
 from waypost.pipeline.tell import Teller
 from waypost.pipeline.verdicts import Settler
 from waypost.store import EventStore
+from waypost.telemetry.pause import pause
 from waypost.webhooks.notices import Notices
 
 log = logging.getLogger(__name__)
@@ -109,7 +110,7 @@ async def run(
         while not stop.is_set():
             done = [await loop.run_in_executor(thread, source.attempt) for source in sources]
             if not any(done):
-                await _pause(stop, _seconds(settings.pipeline.poll_seconds, sources))
+                await pause(stop, _seconds(settings.pipeline.poll_seconds, sources))
 
 
 def _sources(
@@ -169,14 +170,6 @@ def _spool(settings: Settings) -> Path:
 def _seconds(poll_seconds: float, sources: tuple[Source, ...]) -> float:
     doublings = min(_DOUBLINGS_MAX, max(source.failures for source in sources))
     return max(poll_seconds, min(poll_seconds * (1 << doublings), _PAUSE_MAX_SECONDS))
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return
 
 
 def _now() -> datetime:

@@ -20,6 +20,7 @@ from waypost.keyfile import SnapshotUnwritable
 from waypost.keyfile.file import file_stamp
 from waypost.keyfile.snapshot import snapshot_path, write_snapshot
 from waypost.links.keyring import Keyring
+from waypost.telemetry.pause import pause
 
 LOOK_SECONDS: Final = 0.5
 """With the two seconds of an edge elsewhere and the half of a worker, a block is in force within the five promised."""
@@ -155,8 +156,4 @@ class Publisher:
                 if not failing:
                     _log.error("the snapshot is not published and will be tried again: %s", error)
                 failing = True
-            try:
-                async with asyncio.timeout(LOOK_SECONDS):
-                    await stop.wait()
-            except TimeoutError:
-                continue
+            await pause(stop, LOOK_SECONDS)

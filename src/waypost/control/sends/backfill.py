@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from waypost.control.sends.search import entry_of
 from waypost.db import Database, insert_absent
 from waypost.db.tables import Delivery, SearchEntry, Send
+from waypost.telemetry.pause import pause
 
 BATCH: Final = 500
 """Their transaction takes a tenth of a second: on SQLite a send that comes meanwhile waits for so long."""
@@ -67,7 +68,7 @@ async def run(database: Database, stop: asyncio.Event) -> None:
             indexed = await asyncio.to_thread(index_some, database, BATCH)
         except SQLAlchemyError as error:
             _log.error("earlier sends cannot be made findable now, and will be: %s", error)
-            await _wait(stop, _AGAIN_SECONDS)
+            await pause(stop, _AGAIN_SECONDS)
             continue
         if not indexed:
             if done:
@@ -76,16 +77,8 @@ async def run(database: Database, stop: asyncio.Event) -> None:
         done += indexed
         if done // _TOLD_EVERY > (done - indexed) // _TOLD_EVERY:
             _log.info("%d can be found, about %d are left", done, await asyncio.to_thread(left, database))
-        await _wait(stop, PAUSE_SECONDS)
+        await pause(stop, PAUSE_SECONDS)
 
 
 def _oldest_entry(session: Session) -> int | None:
     return session.scalars(select(func.min(SearchEntry.number))).one()
-
-
-async def _wait(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return

@@ -21,6 +21,7 @@ from waypost.control.sources import Sources
 from waypost.db import Database
 from waypost.db.states import AccountState, EndpointState
 from waypost.db.tables import Account, WebhookEndpoint
+from waypost.telemetry.pause import pause
 
 _log = logging.getLogger(__name__)
 
@@ -59,11 +60,7 @@ async def run(database: Database, sources: Sources, from_address: str, stop: asy
         if hindrance and not hindered:
             _log.error("owners are not told of webhook endpoints that are disabled, for %s", hindrance)
         hindered = hindrance
-        try:
-            async with asyncio.timeout(_LOOK_SECONDS):
-                await stop.wait()
-        except TimeoutError:
-            continue
+        await pause(stop, _LOOK_SECONDS)
 
 
 def tell_owners(database: Database, sources: Sources, from_address: str) -> int:
