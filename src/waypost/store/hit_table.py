@@ -121,9 +121,9 @@ def _distinct(each: Sequence[Any]) -> tuple[list[Any], pa.Array]:
     # What all rows have: the time, and that nothing failed.
     if len(set(ids)) == 1:
         return [each[0]], pa.repeat(pa.scalar(0, pa.int32()), len(each))
+    # A dictionary has them in the order in which they come first, here as there.
     by_id = dict(zip(ids, each, strict=True))
-    encoded = pa.array(ids, pa.uint64()).dictionary_encode()
-    return [by_id[key] for key in encoded.dictionary.to_pylist()], encoded.indices
+    return list(by_id.values()), pa.array(ids, pa.uint64()).dictionary_encode().indices
 
 
 def _times(values: Sequence[datetime]) -> pa.Array:

@@ -43,6 +43,20 @@ def test_a_click_comes_back_with_everything_that_was_known_of_it(store, account)
     assert event.detail == ""
 
 
+def test_a_batch_as_large_as_the_collector_makes_them_is_one_file_and_not_two_for_each_column(store, account):
+    month = datetime(2031, 7, 9, tzinfo=UTC)
+    agent = {"user-agent": "Mozilla/5.0 " + "x" * 4000}  # with the engine's own limit, 10 MB, it would be many
+    rows = [hit_row(hit(account, send_id(), occurred_at=month, headers=agent), record=n) for n in range(4000)]
+    store.insert_hits(rows)
+
+    parts = store._connection.writer.query(
+        "SELECT rows, part_type, files < 20 FROM system.parts"
+        " WHERE active AND table = 'events' AND partition = '203107'"
+    )
+
+    assert parts.result_rows == [(4000, "Compact", True)]
+
+
 @pytest.mark.parametrize(
     "location",
     [
