@@ -59,7 +59,7 @@ class Locator:
         return changed
 
     def locate(self, address: str) -> Location:
-        """Where a recorded address is; unknown when no database says it.
+        """Where a recorded address is; unknown when no database says it. Mostly one object for one place.
 
         Raises:
             maxminddb.InvalidDatabaseError: a database is damaged.
@@ -68,12 +68,21 @@ class Locator:
 
     def _forget(self) -> None:
         self._located = lru_cache(maxsize=_CACHE_ENTRIES)(self._locate)
+        self._joined: dict[tuple[int, ...], tuple[list[Location], Location]] = {}
 
     def _locate(self, address: str) -> Location:
         block = block_of(address)
         if block is None:
             return UNKNOWN
-        return joined([each.database.locate(block) for each in self._watched if each.database])
+        said = [each.database.locate(block) for each in self._watched if each.database]
+        # By identity, for databases say the same with the same object; they are kept, so that none takes its place.
+        key = tuple(map(id, said))
+        known = self._joined.get(key)
+        if known is None:
+            if len(self._joined) >= _CACHE_ENTRIES:
+                self._joined.clear()
+            known = self._joined[key] = said, joined(said)
+        return known[1]
 
 
 class _Watched:

@@ -32,6 +32,15 @@ def test_place_and_network_come_from_two_files(tmp_path):
     assert locator.locate("81.9.9.9") == Location(asn=20712, as_organisation="Andrews & Arnold Ltd")
 
 
+def test_addresses_of_one_place_and_network_share_the_location(tmp_path):
+    """P4: the store works out the columns of a location once for all rows that have it."""
+    city = write_mmdb(tmp_path / "city.mmdb", {"81.2.0.0/16": LONDON, "81.3.0.0/16": PARIS, "81.4.0.0/16": LONDON})
+    locator = looking(city, write_mmdb(tmp_path / "asn.mmdb", {"81.0.0.0/8": NETWORK}))
+    london = locator.locate("81.2.69.142")
+    assert locator.locate("81.4.1.1") is london
+    assert locator.locate("81.3.1.1").city == "Paris"
+
+
 @pytest.mark.parametrize("address", ["", "127.0.0.1", "10.0.0.7", "fd00::1", "nonsense"])
 def test_an_address_that_is_nowhere_stays_unknown_whatever_the_database_says(tmp_path, address):
     everywhere = write_mmdb(tmp_path / "d.mmdb", {"0.0.0.0/1": LONDON, "fc00::/7": LONDON})
