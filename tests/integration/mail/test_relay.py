@@ -8,7 +8,9 @@ from tests.integration.mail.scripted_relay import serving
 from waypost.config import StartTls
 from waypost.mail.relay import Accepted, Deferred, Envelope, Refused, Relay, Timeouts, _on_this_machine
 
-SHORT = Timeouts(connect=2, command=0.3, data=0.3, idle=0.2)
+PATIENT = Timeouts(connect=30, command=30, data=30, idle=0.2)
+# Long enough for the message after the one without an answer, on a busy machine.
+IMPATIENT = Timeouts(connect=30, command=1, data=1, idle=0.2)
 MESSAGE = b"Subject: Hi\r\n\r\n.dots\r\n..\r\nend\r\n"
 
 
@@ -41,10 +43,11 @@ def test_every_answer_becomes_a_value_and_the_next_message_goes_out(
     relay, mail_settings, verb, address, answer, expected
 ):
     relay.answers[verb, address] = [answer]
+    timeouts = IMPATIENT if answer == relay.HANG else PATIENT
 
     async def talk():
         async with serving(relay):
-            client = Relay(mail_settings(relay_port=relay.port), SHORT)
+            client = Relay(mail_settings(relay_port=relay.port), timeouts)
             first = await client.send(envelope())
             second = await client.send(envelope("next@example.net"))
             await client.close()
@@ -59,7 +62,7 @@ def test_every_answer_becomes_a_value_and_the_next_message_goes_out(
 def test_the_message_arrives_byte_for_byte(relay, mail_settings):
     async def talk():
         async with serving(relay):
-            client = Relay(mail_settings(relay_port=relay.port), SHORT)
+            client = Relay(mail_settings(relay_port=relay.port), PATIENT)
             await client.send(envelope())
             await client.close()
 
@@ -68,7 +71,7 @@ def test_the_message_arrives_byte_for_byte(relay, mail_settings):
 
 
 def test_nobody_listening_is_the_relay_s_trouble_not_the_message_s(mail_settings, unused_tcp_port):
-    answer = asyncio.run(Relay(mail_settings(relay_port=unused_tcp_port), SHORT).send(envelope()))
+    answer = asyncio.run(Relay(mail_settings(relay_port=unused_tcp_port), PATIENT).send(envelope()))
     assert isinstance(answer, Deferred)
     assert answer.relay_down
     assert f"relay 127.0.0.1:{unused_tcp_port}: cannot connect" in answer.reply
@@ -77,7 +80,7 @@ def test_nobody_listening_is_the_relay_s_trouble_not_the_message_s(mail_settings
 def test_connections_are_reused_and_never_more_than_allowed(relay, mail_settings):
     async def talk():
         async with serving(relay):
-            client = Relay(mail_settings(relay_port=relay.port, connections=2), SHORT)
+            client = Relay(mail_settings(relay_port=relay.port, connections=2), PATIENT)
             for _ in range(3):
                 await client.send(envelope())
             in_turn = relay.connections
@@ -93,7 +96,7 @@ def test_connections_are_reused_and_never_more_than_allowed(relay, mail_settings
 def test_a_connection_that_the_relay_closed_meanwhile_costs_no_attempt(relay, mail_settings):
     async def talk():
         async with serving(relay):
-            client = Relay(mail_settings(relay_port=relay.port), SHORT)
+            client = Relay(mail_settings(relay_port=relay.port), PATIENT)
             await client.send(envelope())
             relay.drop_connections()
             answer = await client.send(envelope())
@@ -107,11 +110,11 @@ def test_a_connection_that_the_relay_closed_meanwhile_costs_no_attempt(relay, ma
 def test_idle_connections_are_closed(relay, mail_settings):
     async def talk():
         async with serving(relay):
-            client = Relay(mail_settings(relay_port=relay.port), SHORT)
+            client = Relay(mail_settings(relay_port=relay.port), PATIENT)
             await client.send(envelope())
             await client.close_idle()
             kept = relay.open_now()
-            await asyncio.sleep(SHORT.idle)
+            await asyncio.sleep(PATIENT.idle)
             await client.close_idle()
             await asyncio.sleep(0.05)
             return kept, relay.open_now()
@@ -139,7 +142,7 @@ def test_tls_is_used_as_the_setting_says(
 
     async def talk():
         async with serving(relay, tls=certificate.server if offered else None):
-            client = Relay(mail_settings(relay_port=relay.port, starttls=starttls), SHORT, trust)
+            client = Relay(mail_settings(relay_port=relay.port, starttls=starttls), PATIENT, trust)
             answers = [await client.send(envelope()) for _ in range(2)]
             await client.close()
             return answers
@@ -163,7 +166,7 @@ def test_the_relay_is_logged_in_to_and_the_password_shows_nowhere(
 
     async def talk():
         async with serving(relay, tls=certificate.server if with_tls else None, log_in=True):
-            client = Relay(mail_settings(relay_port=relay.port, **settings), SHORT)
+            client = Relay(mail_settings(relay_port=relay.port, **settings), PATIENT)
             answer = await client.send(envelope())
             await client.close()
             return answer
@@ -197,7 +200,7 @@ def test_the_password_goes_to_another_machine_only_when_its_certificate_is_good(
 
     async def talk():
         async with serving(relay, tls=certificate.server if offered else None, log_in=True):
-            client = Relay(mail_settings(relay_port=relay.port, **settings), SHORT, trust)
+            client = Relay(mail_settings(relay_port=relay.port, **settings), PATIENT, trust)
             answer = await client.send(envelope())
             await client.close()
             return answer
