@@ -91,7 +91,13 @@ async def _run(
     front = Front(tuple(each.network for each in settings.edge.trusted_proxies), settings.edge.forwarded_header)
     facts = WatchedFacts(name, front, keyring, snapshot_path(settings.data))
     segments, counters = _open_segments(settings, name)
-    spool = GroupCommit(segments, counters, wait_seconds=settings.spool.sync_wait_seconds, loop=loop)
+    spool = GroupCommit(
+        segments,
+        counters,
+        wait_seconds=settings.spool.sync_wait_seconds,
+        loop=loop,
+        soon=streams.call_soon,
+    )
     if worker == 0:
         # On a thread that ends with the process: a stuck disk must hold up neither the start nor the end.
         Thread(target=_recover_gone_workers, args=(settings,), name="spool-recovery", daemon=True).start()

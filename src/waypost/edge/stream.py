@@ -7,6 +7,7 @@ ours, in which the event loop waits too (`waypost.edge.loop`).
 import logging
 import select
 import socket
+from collections.abc import Callable
 from typing import Final
 
 from waypost.edge.http1 import Connection
@@ -31,6 +32,7 @@ class Streams:
         self._epoll = select.epoll()
         self._streams: dict[int, Stream] = {}
         self._gone: list[tuple[Stream, OSError | None]] = []
+        self._soon: list[Callable[[], None]] = []
 
     def open(self, client: socket.socket, peer: str, connection: Connection) -> None:
         """Connect a socket that was accepted with what answers on it.
@@ -63,6 +65,10 @@ class Streams:
         """Have `turn` return for something else, too."""
         self._epoll.register(descriptor, _IN)
 
+    def call_soon(self, callback: Callable[[], None]) -> None:
+        """Have something called once all sockets of this turn have been looked after."""
+        self._soon.append(callback)
+
     def lost(self, stream: "Stream", error: OSError | None) -> None:
         """Have a stream told that it is gone, later: its connection may be at work."""
         self._gone.append((stream, error))
@@ -76,7 +82,7 @@ class Streams:
         Returns:
             Something else may be ready that is watched beside them.
         """
-        ready = self._epoll.poll(0 if self._gone else timeout, TURN_MAX)
+        ready = self._epoll.poll(0 if self._gone or self._soon else timeout, TURN_MAX)
         other = len(ready) == TURN_MAX  # it may be behind them
         for descriptor, events in ready:
             stream = self._streams.get(descriptor)
@@ -84,9 +90,19 @@ class Streams:
                 stream.ready(events)
             else:
                 other = True  # or a stream that was closed in this very turn
+        if self._soon:
+            self._call()
         if self._gone:
             self._tell_gone()
         return other
+
+    def _call(self) -> None:
+        soon, self._soon = self._soon, []
+        for callback in soon:
+            try:
+                callback()
+            except Exception:
+                log.exception("what the requests of a turn left to do failed")
 
     def _tell_gone(self) -> None:
         """Not in `turn`: its frame is in the traceback of each error, and would keep all that it names."""

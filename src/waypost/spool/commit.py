@@ -69,15 +69,23 @@ class GroupCommit:
         counters: where answered, unsynced and owed hits are counted.
         wait_seconds: longest wait of a reader.
         loop: where releases are called.
+        soon: has a function called in the loop once the hits that came together are all appended.
     """
 
     def __init__(
-        self, segments: SegmentWriter, counters: Counters, *, wait_seconds: float, loop: asyncio.AbstractEventLoop
+        self,
+        segments: SegmentWriter,
+        counters: Counters,
+        *,
+        wait_seconds: float,
+        loop: asyncio.AbstractEventLoop,
+        soon: Callable[[Callable[[], None]], object],
     ) -> None:
         self._segments = segments
         self._counters = counters
         self._wait_seconds = wait_seconds
         self._loop = loop
+        self._soon = soon
         self._gathering: _Batch | None = None
         self._next_at = 0.0
         self._queue: SimpleQueue[_Batch | None] = SimpleQueue()
@@ -100,7 +108,7 @@ class GroupCommit:
             if self._loop.time() < self._next_at:
                 self._loop.call_at(self._next_at, self._hand_over)
             else:
-                self._loop.call_soon(self._hand_over)
+                self._soon(self._hand_over)
         batch.hits.append(hit)
         assert batch.releases is not None  # noqa: S101 -- a gathering batch is not released; for the type checker
         batch.releases.append(release)
@@ -193,15 +201,16 @@ class GroupCommit:
         batches: list[_Batch] = []
         hits = 0
         try:
-            while hits < _WRITE_HITS_MAX:
-                batch = self._queue.get_nowait() if batches else self._queue.get(timeout=self._segments.tick())
-                if batch is None:
-                    return batches, True
-                batches.append(batch)
-                hits += len(batch.hits)
+            batch = self._queue.get(timeout=self._segments.tick())
         except Empty:
-            pass
-        return batches, False
+            return batches, False
+        while batch is not None:
+            batches.append(batch)
+            hits += len(batch.hits)
+            if hits >= _WRITE_HITS_MAX or self._queue.empty():
+                return batches, False
+            batch = self._queue.get_nowait()
+        return batches, True
 
     def _keep(self, batches: list[_Batch]) -> None:
         hits = [hit for batch in batches for hit in batch.hits]

@@ -9,6 +9,8 @@ import threading
 import time
 from contextlib import ExitStack
 
+import pytest
+
 from waypost.edge.answer import Answer
 from waypost.edge.http1 import Clock, Connection, OpenConnections
 from waypost.edge.loop import run
@@ -94,18 +96,83 @@ def test_what_asyncio_watches_waits_for_no_more_sockets_than_a_turn_looks_after(
     run_with_connections(scenario)
 
 
-def test_what_a_request_calls_soon_comes_soon_though_nothing_else_happens():
+async def after(seconds, event):
+    await asyncio.sleep(seconds)
+    event.set()
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        lambda _streams, loop, event: loop.call_soon(event.set),
+        lambda _streams, loop, event: loop.call_later(0.01, event.set),
+        lambda _streams, loop, event: loop.create_task(after(0.01, event)),
+        lambda streams, _loop, event: streams.call_soon(event.set),
+        lambda streams, _loop, event: streams.call_soon(lambda: streams.call_soon(event.set)),
+    ],
+    ids=["soon", "later", "task", "ours", "ours of ours"],
+)
+def test_what_a_request_schedules_comes_though_nothing_else_happens(schedule):
     async def scenario(streams, connections):
         answered = asyncio.Event()
 
         def handler(_request, answer):
-            asyncio.get_running_loop().call_soon(answered.set)
+            schedule(streams, asyncio.get_running_loop(), answered)
             answer(Answer(200, (), b"x"))
 
         with connect(streams, connections, handler) as client:
-            client.sendall(GET)
+            for _ in range(2):
+                answered.clear()
+                client.sendall(GET)
+                async with asyncio.timeout(10):
+                    await answered.wait()
+
+    run_with_connections(scenario)
+
+
+def test_what_is_called_soon_comes_after_all_sockets_of_a_turn_and_a_fault_in_it_is_its_own(caplog):
+    async def scenario(streams, connections):
+        order = []
+        done = asyncio.Event()
+
+        def handler(_request, answer):
+            order.append("request")
+            streams.call_soon(lambda: 1 // 0)
+            streams.call_soon(lambda: order.append("soon"))
+            if len(order) == 2:
+                streams.call_soon(done.set)
+            answer(Answer(200, (), b"x"))
+
+        with ExitStack() as clients:
+            for _ in range(2):
+                clients.enter_context(connect(streams, connections, handler)).sendall(GET)
             async with asyncio.timeout(10):
-                await answered.wait()
+                await done.wait()
+        assert order == ["request", "request", "soon", "soon"]
+        assert caplog.text.count("ZeroDivisionError") == 2
+
+    run_with_connections(scenario)
+
+
+def test_requests_that_ask_nothing_of_asyncio_cost_it_no_turn():
+    async def scenario(streams, connections):
+        loop = asyncio.get_running_loop()
+
+        def ask(client):
+            for _ in range(50):
+                client.sendall(GET)
+                assert client.recv(65_536)
+            loop.call_soon_threadsafe(asked.set)
+
+        asked = asyncio.Event()
+        turns = []
+        process_events = loop._process_events
+        loop._process_events = lambda events: (turns.append(None), process_events(events))
+        with connect(streams, connections, lambda _request, answer: answer(Answer(200, (), b"x"))) as client:
+            threading.Thread(target=ask, args=(client,)).start()
+            async with asyncio.timeout(10):
+                await asked.wait()
+        assert len(turns) < 10
 
     run_with_connections(scenario)
 

@@ -26,7 +26,8 @@ def run(
     writer: SegmentWriter, counters: Counters, scenario: Callable[[GroupCommit], Coroutine[Any, Any, None]], wait=0.02
 ) -> None:
     async def main() -> None:
-        spool = GroupCommit(writer, counters, wait_seconds=wait, loop=asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        spool = GroupCommit(writer, counters, wait_seconds=wait, loop=loop, soon=loop.call_soon)
         await scenario(spool)
         await spool.close()
 
