@@ -93,6 +93,16 @@ def late(seconds, then):
     return answer
 
 
+def once(event, then):
+    """Answers when that has come."""
+
+    async def answer(request, writer):
+        await event.wait()
+        await then(request, writer)
+
+    return answer
+
+
 async def closes_early(_request, writer):
     writer.close()
 

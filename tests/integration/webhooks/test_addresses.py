@@ -38,7 +38,7 @@ def listening():
 
 
 def sender(resolve):
-    return Sender(resolve, (), ssl.create_default_context(), seconds=3)
+    return Sender(resolve, (), ssl.create_default_context(), seconds=60)
 
 
 @pytest.fixture

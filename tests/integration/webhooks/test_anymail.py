@@ -95,7 +95,7 @@ def tell(rig, url, credentials, *types):
         )
         events = [rig.click(account, each, **{**COMMON, **EVENTS[each]}) for each in types]
         rig.notices.occurred(events)
-        async with rig.running(seconds=10.0):
+        async with rig.running():
             await until(lambda: len(rig.attempts()) >= len(types))
         return endpoint, events
 
@@ -144,7 +144,7 @@ def test_anymail_takes_a_test_for_a_delivery(rig, consumer):
         )
         with rig.database.writing() as session:
             session.add(a_test(endpoint, endpoint.public_id, rig.now()))
-        async with rig.running(seconds=10.0):
+        async with rig.running():
             await until(rig.settled(1))
 
     asyncio.run(scenario())
