@@ -30,6 +30,8 @@ class ScriptedRelay:
     logins: int = 0
     """How often a password was sent to it."""
     connected: asyncio.Event = field(default_factory=asyncio.Event)
+    hangs: asyncio.Event = field(default_factory=asyncio.Event)
+    """It was asked what it answers nothing to."""
     _taken: asyncio.Event = field(default_factory=asyncio.Event)
     port: int = 0
     _open: set = field(default_factory=set)
@@ -55,6 +57,7 @@ class ScriptedRelay:
         if answer == self.CUT:
             server.transport.abort()
         if answer in (self.CUT, self.HANG):
+            self.hangs.set()
             await asyncio.sleep(60)
         if answer == self.SLOW:
             await asyncio.sleep(0.2)

@@ -255,6 +255,7 @@ def test_while_the_relay_is_down_messages_wait_and_go_out_soon_after_it_is_back(
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(install.process(stop))
+            await install.until(lambda: "cannot be used" in caplog.text)
             await asyncio.sleep(0.5)
             stop.set()
 

@@ -4,13 +4,12 @@ import ssl
 
 import pytest
 from tests.integration.mail.scripted_relay import serving
+from tests.loop_clock import LoopClock
 
 from waypost.config import StartTls
 from waypost.mail.relay import Accepted, Deferred, Envelope, Refused, Relay, Timeouts, _on_this_machine
 
-PATIENT = Timeouts(connect=30, command=30, data=30, idle=0.2)
-# Long enough for the message after the one without an answer, on a busy machine.
-IMPATIENT = Timeouts(connect=30, command=1, data=1, idle=0.2)
+TIMEOUTS = Timeouts(connect=30, command=30, data=30, idle=10)
 MESSAGE = b"Subject: Hi\r\n\r\n.dots\r\n..\r\nend\r\n"
 
 
@@ -43,11 +42,17 @@ def test_every_answer_becomes_a_value_and_the_next_message_goes_out(
     relay, mail_settings, verb, address, answer, expected
 ):
     relay.answers[verb, address] = [answer]
-    timeouts = IMPATIENT if answer == relay.HANG else PATIENT
+
+    async def wait_in_vain(clock):
+        await relay.hangs.wait()
+        clock.pass_seconds(30)
 
     async def talk():
-        async with serving(relay):
-            client = Relay(mail_settings(relay_port=relay.port), timeouts)
+        clock = LoopClock()
+        async with serving(relay), asyncio.TaskGroup() as tasks:
+            client = Relay(mail_settings(relay_port=relay.port), TIMEOUTS)
+            if answer == relay.HANG:
+                tasks.create_task(wait_in_vain(clock))
             first = await client.send(envelope())
             second = await client.send(envelope("next@example.net"))
             await client.close()
@@ -62,7 +67,7 @@ def test_every_answer_becomes_a_value_and_the_next_message_goes_out(
 def test_the_message_arrives_byte_for_byte(relay, mail_settings):
     async def talk():
         async with serving(relay):
-            client = Relay(mail_settings(relay_port=relay.port), PATIENT)
+            client = Relay(mail_settings(relay_port=relay.port), TIMEOUTS)
             await client.send(envelope())
             await client.close()
 
@@ -71,7 +76,7 @@ def test_the_message_arrives_byte_for_byte(relay, mail_settings):
 
 
 def test_nobody_listening_is_the_relay_s_trouble_not_the_message_s(mail_settings, unused_tcp_port):
-    answer = asyncio.run(Relay(mail_settings(relay_port=unused_tcp_port), PATIENT).send(envelope()))
+    answer = asyncio.run(Relay(mail_settings(relay_port=unused_tcp_port), TIMEOUTS).send(envelope()))
     assert isinstance(answer, Deferred)
     assert answer.relay_down
     assert f"relay 127.0.0.1:{unused_tcp_port}: cannot connect" in answer.reply
@@ -80,7 +85,7 @@ def test_nobody_listening_is_the_relay_s_trouble_not_the_message_s(mail_settings
 def test_connections_are_reused_and_never_more_than_allowed(relay, mail_settings):
     async def talk():
         async with serving(relay):
-            client = Relay(mail_settings(relay_port=relay.port, connections=2), PATIENT)
+            client = Relay(mail_settings(relay_port=relay.port, connections=2), TIMEOUTS)
             for _ in range(3):
                 await client.send(envelope())
             in_turn = relay.connections
@@ -96,7 +101,7 @@ def test_connections_are_reused_and_never_more_than_allowed(relay, mail_settings
 def test_a_connection_that_the_relay_closed_meanwhile_costs_no_attempt(relay, mail_settings):
     async def talk():
         async with serving(relay):
-            client = Relay(mail_settings(relay_port=relay.port), PATIENT)
+            client = Relay(mail_settings(relay_port=relay.port), TIMEOUTS)
             await client.send(envelope())
             relay.drop_connections()
             answer = await client.send(envelope())
@@ -109,17 +114,19 @@ def test_a_connection_that_the_relay_closed_meanwhile_costs_no_attempt(relay, ma
 
 def test_idle_connections_are_closed(relay, mail_settings):
     async def talk():
+        clock = LoopClock()
         async with serving(relay):
-            client = Relay(mail_settings(relay_port=relay.port), PATIENT)
+            client = Relay(mail_settings(relay_port=relay.port), TIMEOUTS)
             await client.send(envelope())
+            clock.pass_seconds(9)
             await client.close_idle()
             kept = relay.open_now()
-            await asyncio.sleep(PATIENT.idle)
+            clock.pass_seconds(1)
             await client.close_idle()
-            await asyncio.sleep(0.05)
-            return kept, relay.open_now()
+            await clock.until(lambda: not relay.open_now())
+            return kept
 
-    assert asyncio.run(talk()) == (1, 0)
+    assert asyncio.run(talk()) == 1
 
 
 TLS = [
@@ -142,7 +149,7 @@ def test_tls_is_used_as_the_setting_says(
 
     async def talk():
         async with serving(relay, tls=certificate.server if offered else None):
-            client = Relay(mail_settings(relay_port=relay.port, starttls=starttls), PATIENT, trust)
+            client = Relay(mail_settings(relay_port=relay.port, starttls=starttls), TIMEOUTS, trust)
             answers = [await client.send(envelope()) for _ in range(2)]
             await client.close()
             return answers
@@ -166,7 +173,7 @@ def test_the_relay_is_logged_in_to_and_the_password_shows_nowhere(
 
     async def talk():
         async with serving(relay, tls=certificate.server if with_tls else None, log_in=True):
-            client = Relay(mail_settings(relay_port=relay.port, **settings), PATIENT)
+            client = Relay(mail_settings(relay_port=relay.port, **settings), TIMEOUTS)
             answer = await client.send(envelope())
             await client.close()
             return answer
@@ -200,7 +207,7 @@ def test_the_password_goes_to_another_machine_only_when_its_certificate_is_good(
 
     async def talk():
         async with serving(relay, tls=certificate.server if offered else None, log_in=True):
-            client = Relay(mail_settings(relay_port=relay.port, **settings), PATIENT, trust)
+            client = Relay(mail_settings(relay_port=relay.port, **settings), TIMEOUTS, trust)
             answer = await client.send(envelope())
             await client.close()
             return answer
@@ -238,9 +245,12 @@ def test_a_cut_of_this_side_leaves_no_connection_behind(relay, mail_settings):
 
     async def talk():
         async with serving(relay):
-            client = Relay(mail_settings(relay_port=relay.port, connections=1), Timeouts(2, 60, 60, 60))
-            with pytest.raises(TimeoutError):
-                await asyncio.wait_for(client.send(envelope()), 0.2)
+            client = Relay(mail_settings(relay_port=relay.port, connections=1), TIMEOUTS)
+            cut = asyncio.create_task(client.send(envelope()))
+            await relay.hangs.wait()
+            cut.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await cut
             answer = await client.send(envelope())
             await client.close()
             return answer
