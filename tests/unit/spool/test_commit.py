@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.loop_clock import LoopClock
 
 from waypost.events.hit import Hit
 from waypost.spool import commit, read_segment, sealed_segments
@@ -83,13 +84,16 @@ def test_hits_that_follow_each_other_within_a_moment_share_a_sync_too(
     monkeypatch.setattr(commit, "CREDIT_SECONDS", 0)
 
     async def scenario(group: GroupCommit) -> None:
+        loop_clock = LoopClock()
         assert await append(group, make_hit(0)) == [Count.KEPT]
         assert files.calls.count("sync") == 1
         later = []
         for number in range(1, 4):
             later.append(asyncio.create_task(append(group, make_hit(number))))
-            await asyncio.sleep(0.01)
-        assert files.calls.count("sync") == 1
+            loop_clock.pass_seconds(0.1)
+            await asyncio.sleep(0)
+        assert (group._queued_hits, files.calls.count("sync")) == (0, 1), "none was handed to the writer yet"
+        loop_clock.pass_seconds(0.2)
         assert await asyncio.gather(*later) == [[Count.KEPT]] * 3
         assert files.calls.count("sync") == 2
 
@@ -104,17 +108,20 @@ def test_a_few_hits_that_come_together_after_a_pause_are_not_held_up(
     monkeypatch.setattr(commit, "CREDIT_SECONDS", 2.5)
 
     async def scenario(group: GroupCommit) -> None:
-        began = asyncio.get_running_loop().time()
+        loop_clock = LoopClock()
         for number in range(3):
             assert await append(group, make_hit(number)) == [Count.KEPT]
-        assert asyncio.get_running_loop().time() - began < 0.5
         # The pause is used up: from here on there is one in a second.
-        assert await append(group, make_hit(3)) == [Count.KEPT]
-        assert asyncio.get_running_loop().time() - began >= 0.5
+        fourth = asyncio.create_task(append(group, make_hit(3)))
+        loop_clock.pass_seconds(0.4)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert (group._queued_hits, files.calls.count("sync")) == (0, 3), "it was not handed to the writer yet"
+        loop_clock.pass_seconds(0.1)
+        assert await fourth == [Count.KEPT]
 
     run(make_writer(), counters, scenario, wait=5)
     assert stored(spool) == [0, 1, 2, 3]
-    assert files.calls.count("sync") >= 4
 
 
 def test_an_idle_writer_seals_by_itself(make_writer: MakeWriter, make_hit: MakeHit, counters, clock, files) -> None:
@@ -145,8 +152,12 @@ def test_a_stuck_disk_holds_a_reader_no_longer_than_agreed(
     gate = Gate(monkeypatch, files, call)
 
     async def scenario(group: GroupCommit) -> None:
-        assert await append(group, make_hit(1), make_hit(2)) == [Count.UNSYNCED] * 2
-        assert gate.reached.is_set()
+        loop_clock = LoopClock()
+        readers = asyncio.create_task(append(group, make_hit(1), make_hit(2)))
+        await loop_clock.until(gate.reached.is_set)
+        assert not readers.done()
+        loop_clock.pass_seconds(0.02)
+        assert await readers == [Count.UNSYNCED] * 2
         assert counters._slots[64] == owed
         assert counters[Count.KEPT] == 0
         gate.open.set()
