@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
@@ -35,14 +36,15 @@ class Edges:
     listener: socket.socket | None = None
     """What the workers serve on; none: they listen for themselves."""
     _numbers: Iterator[int] = field(default_factory=itertools.count)
-    _processes: list[subprocess.Popen[str]] = field(default_factory=list)
+    processes: list[subprocess.Popen[str]] = field(default_factory=list)
+    """Those that were started, the first one first."""
 
     def start(self, worker: int = 0) -> subprocess.Popen[str]:
         """Start a worker; returns when it serves."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
             address = self.data.parent / f"ready-{next(self._numbers)}"
             ready.bind(str(address))
-            ready.settimeout(20)
+            ready.settimeout(60)
             process = self.launch(worker, {"NOTIFY_SOCKET": str(address)})
             assert ready.recv(100) == b"READY=1"
         return process
@@ -65,11 +67,11 @@ class Edges:
             stderr=subprocess.PIPE,
             text=True,
         )
-        self._processes.append(process)
+        self.processes.append(process)
         return process
 
     def stop(self) -> None:
-        for process in self._processes:
+        for process in self.processes:
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
             process.communicate()
@@ -85,12 +87,17 @@ class Edges:
 
     def ask(self, data: bytes) -> bytes:
         """Send bytes on a new connection; everything that comes back until it ends."""
-        with socket.create_connection(("127.0.0.1", self.port), 10) as client:
+        with socket.create_connection(("127.0.0.1", self.port), 60) as client:
             client.sendall(data)
             answer = b""
             while part := client.recv(65_536):
                 answer += part
             return answer
+
+    def is_listened_to(self) -> bool:
+        with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", self.port), 60):
+            return True
+        return False
 
     def get(self, path: str, method: str = "GET", headers: str = "") -> bytes:
         return self.ask(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n".encode())
