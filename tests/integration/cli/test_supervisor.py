@@ -39,7 +39,7 @@ class Told:
         self.news.set()
 
     async def until(self, name, text, times=1):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while sum(text in line for service, line in self.lines if service == name) < times:
                 self.news.clear()
                 await self.news.wait()
@@ -131,7 +131,7 @@ def test_a_child_that_ignores_sigterm_is_killed_within_the_bound(monkeypatch):
         started = time.monotonic()
         stop.set()
         await task
-        assert 0.3 <= time.monotonic() - started < 5
+        assert 0.3 <= time.monotonic() - started < 30
 
     asyncio.run(scenario())
 
@@ -148,7 +148,7 @@ def test_a_child_does_not_outlive_a_killed_parent():
         "child.stdout.readline(); os.kill(os.getpid(), signal.SIGKILL)"
     )
     # The child holds standard error open: run() returns once both have ended.
-    result = subprocess.run([sys.executable, "-c", parent, child], stderr=subprocess.PIPE, timeout=10, check=False)
+    result = subprocess.run([sys.executable, "-c", parent, child], stderr=subprocess.PIPE, timeout=60, check=False)
     assert (result.returncode, result.stderr) == (-signal.SIGKILL, b"")
 
 

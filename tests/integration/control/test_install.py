@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import select, text
+from tests.acceptance.operator import eventually
 
 from waypost.config import load
 from waypost.control.install import OPERATOR_EMAIL, join_install, open_install
@@ -112,7 +113,7 @@ def test_a_worker_waits_until_a_core_has_prepared_the_install_and_opens_the_same
         with pytest.raises(TimeoutError):
             joining.result(timeout=0.5)
         core = start(settings)
-        database, control_key = joining.result(timeout=10)
+        database, control_key = joining.result(timeout=60)
     with contextlib.closing(database), database.reading() as session:
         assert [account.email for account in session.scalars(select(Account))] == [OPERATOR_EMAIL]
     assert control_key.open(core.control_key.seal(b"secret", "purpose"), "purpose") == b"secret"
@@ -127,11 +128,12 @@ def test_a_worker_waits_for_a_database_of_the_release_before_to_be_prepared(star
     caplog.set_level(logging.INFO)
     with ThreadPoolExecutor(1) as pool:
         joining = pool.submit(join_install, settings)
+        eventually(lambda: "waits for the core" in caplog.text)
         with pytest.raises(TimeoutError):
             joining.result(timeout=0.5)
         with core.database.writing() as session:
             session.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": head})
-        joining.result(timeout=10)[0].close()
+        joining.result(timeout=60)[0].close()
     assert [each.getMessage() for each in caplog.records if "waits" in each.getMessage()] == [
         "waits for the core: the control database is not that of this release"
     ]

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlencode
 
+import psycopg
 import pytest
 from demo.product import Product
 from demo.sink import Sink
@@ -46,8 +47,9 @@ class Connection(http.client.HTTPConnection):
 class Install:
     """A `waypost up` with two API workers, and an account that may send."""
 
-    def __init__(self, product, sink):
+    def __init__(self, product, sink, database):
         self.product = product
+        self.database = database
         self.sink = sink
         self.opened = []
         self.key, self.secret = product.approved_account(f"owner@{DOMAIN}", DOMAIN)
@@ -106,11 +108,12 @@ def a_send(recipient):
 @pytest.fixture(scope="module")
 def install(tmp_path_factory, postgresql):
     with pytest.MonkeyPatch.context() as environment, Sink(*free_ports(1)) as sink:
-        environment.setenv("WAYPOST_DB__URL", postgresql.new_database())
+        database = postgresql.new_database()
+        environment.setenv("WAYPOST_DB__URL", database)
         product = Product(tmp_path_factory.mktemp("workers"), sink.port, ports=free_ports(3))
         try:
             product.start()
-            yield Install(product, sink)
+            yield Install(product, sink, database.replace("+psycopg", ""))
         finally:
             product.stop()
 
@@ -269,6 +272,15 @@ def test_one_that_is_killed_comes_back_and_nobody_else_is_disturbed(install):
     assert (install.process(OTHER), install.process(CORE)) == (other, core)
 
 
+@contextlib.contextmanager
+def nobody_writes_sends(install):
+    """Until the block ends; gives what says whether somebody who takes a message in waits for that."""
+    waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'INSERT INTO sends %'"
+    with psycopg.connect(install.database, autocommit=True) as looks, psycopg.connect(install.database) as holds:
+        holds.execute("LOCK TABLE sends IN SHARE MODE")
+        yield lambda: looks.execute(waiting).rowcount
+
+
 def test_one_that_is_told_to_stop_answers_what_it_has_begun(install):
     message = {name: value for name, value in a_send("").items() if name != "recipient_email_address"}
     recipients = [{"recipient_email_address": f"stopped-{n}@example.net"} for n in range(1000)]
@@ -276,19 +288,24 @@ def test_one_that_is_told_to_stop_answers_what_it_has_begun(install):
     connection = install.connection()
     connection.connect()
     with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(
-            connection.ask,
-            "POST",
-            "/api/v1/email/send/batch",
-            message | {"recipients": recipients},
-            Authorization=install.bearer,
-        )
-        time.sleep(0.1)  # by then it is being written
-        for pid in stopped.values():
-            os.kill(pid, signal.SIGTERM)
+        with nobody_writes_sends(install) as one_waits:
+            asked = pool.submit(
+                connection.ask,
+                "POST",
+                "/api/v1/email/send/batch",
+                message | {"recipients": recipients},
+                Authorization=install.bearer,
+            )
+            eventually(one_waits)
+            for pid in stopped.values():
+                os.kill(pid, signal.SIGTERM)
+            time.sleep(0.5)
+            assert not asked.done()
         status, _, answer = asked.result()
     assert (status, answer["accepted"]) == (202, 1000)
-    eventually(lambda: all(install.process(each) not in {pid, None} for each, pid in stopped.items()))
+    eventually(
+        lambda: all(install.process(each) not in {pid, None} for each, pid in stopped.items()), seconds=AGAIN_SECONDS
+    )
 
     def taken():
         with contextlib.suppress(ConnectionError):

