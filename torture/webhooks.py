@@ -60,8 +60,8 @@ API_SECONDS = 60.0
 """A core that just started and has all of this to tell, on a busy machine."""
 FIRST = {"alone": 0, "beside": 1_000, "killed": 2_000}
 """The number of the first send of each phase."""
-LATER_MAX_SECONDS = 3.0
-"""Beside the others: one attempt at a slow one takes 15 s."""
+LATER_MAX_SECONDS = {Scale.SHORT: 8.0, Scale.FULL: 3.0}
+"""Beside the others: one attempt at a slow one takes 15 s. Beside other tests a machine stands still for some."""
 HEALTHY, DOWN, GONE, REFUSED, WRONG_NAME = "healthy", "down", "gone", "refused", "wrong certificate"
 ADDRESS, REFUSED_ADDRESS = "127.0.0.1", "127.0.0.2"
 NETWORKS_FIRST, NETWORKS = "127.0.0.0/8", "127.0.0.1/32"
@@ -373,7 +373,7 @@ def run(scale: Scale, progress: Progress, rng: Random) -> Result:
             (unknown, f"{len(unknown)} messages are of no notice of their endpoint, such as {unknown[:1]}"),
             (unsigned, f"{len(unsigned)} messages are not signed as they should, such as {unsigned[:1]}"),
             (
-                beside - alone > LATER_MAX_SECONDS,
+                beside - alone > LATER_MAX_SECONDS[scale],
                 f"19 of 20 are told within {alone:.1f} s, and beside others {beside:.1f}",
             ),
             (trial.asked_inside, f"{trial.asked_inside} messages went to an address that is refused"),
