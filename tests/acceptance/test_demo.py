@@ -31,7 +31,7 @@ def test_a_second_demo_leaves_the_data_of_the_first_alone(tmp_path):
     with folder.fresh(data):
         (data / "kept").touch()
         with demo(tmp_path) as second:
-            said, _ = second.communicate(timeout=30)
+            said, _ = second.communicate(timeout=120)
         assert f"A demo already runs here (process {os.getpid()}): stop it first." in said
         assert second.returncode == 1
         assert (data / "kept").exists()
@@ -61,6 +61,6 @@ def test_sigterm_ends_the_demo_and_its_waypost_up(tmp_path):
         assert any("Ready" in line for line in running.stdout)
         up = int((tmp_path / "demo-data" / "data" / LOCK_FILE).read_text())
         running.send_signal(signal.SIGTERM)
-        running.communicate(timeout=30)
+        running.communicate(timeout=120)
     assert running.returncode == 130
     assert not Path(f"/proc/{up}").exists()

@@ -72,7 +72,7 @@ def test_with_the_edge_extra_an_edge_serves_what_the_command_line_sealed(tmp_pat
 
 def location(port, path):
     """Where a click leads; None while nobody answers."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("GET", path, headers={"Host": "links.example.com"})
         return connection.getresponse().getheader("Location")

@@ -64,7 +64,7 @@ def test_a_click_leads_exactly_to_the_destination_and_is_an_event(installation):
 def test_a_redirect_is_not_cached_not_indexed_and_sets_no_cookie(installation):
     _, [link] = installation.send("headers@inbox.example", HTML)
     host = link.split("/")[2]
-    connection = http.client.HTTPConnection("127.0.0.1", installation.product.edge_port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", installation.product.edge_port, timeout=60)
     connection.request("GET", link.partition(host)[2], headers={"Host": host})
     headers = connection.getresponse().headers
     connection.close()

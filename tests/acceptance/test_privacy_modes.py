@@ -17,7 +17,7 @@ def stored(installation, url):
 
     def clicks():
         request = Request(installation.api.origin + EXPORT, headers=installation.api._headers)
-        with urlopen(request, timeout=10) as answer:
+        with urlopen(request, timeout=60) as answer:
             return [event for event in map(json.loads, answer) if event["link"]["url"] == url]
 
     eventually(lambda: len(clicks()) == 2)

@@ -33,7 +33,7 @@ def mirror(tmp_path, monkeypatch):
 
 
 def internal(installation, path):
-    with urlopen(f"http://127.0.0.1:{installation.product.internal_port}{path}", timeout=5) as answer:
+    with urlopen(f"http://127.0.0.1:{installation.product.internal_port}{path}", timeout=60) as answer:
         return answer.read().decode()
 
 

@@ -27,14 +27,14 @@ def test_an_edge_alone_says_where_it_serves_and_a_child_leaves_that_to_waypost_u
             assert ready.recv(64) == readiness.READY
         finally:
             edge.terminate()
-            _, said = edge.communicate(timeout=10)
+            _, said = edge.communicate(timeout=60)
     assert len([line for line in said.splitlines() if line.endswith(f"redirects are served on {address}")]) == lines
 
 
 def socket_of(directory):
     """Where the edge says that it serves."""
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    listening.settimeout(10)
+    listening.settimeout(60)
     listening.bind(str(directory / "ready"))
     return listening
 
@@ -56,7 +56,7 @@ def test_a_socket_that_systemd_passes_outlives_the_whole_service_and_nobody_is_r
         waypost = (sys.executable, "-m", "waypost", "edge", "--workers", "2", "--data", str(tmp_path))
         for _ in range(2):
             # It comes while nothing runs, and is answered by what starts then.
-            with socket.create_connection(passed.getsockname(), 20) as client:
+            with socket.create_connection(passed.getsockname(), 60) as client:
                 client.sendall(b"GET /robots.txt HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
                 service = subprocess.Popen(
                     [sys.executable, "-c", AS_SYSTEMD, str(passed.fileno()), *waypost],
@@ -69,4 +69,4 @@ def test_a_socket_that_systemd_passes_outlives_the_whole_service_and_nobody_is_r
                     assert client.recv(100).startswith(b"HTTP/1.1 200")
                 finally:
                     service.terminate()
-                    service.wait(20)
+                    service.wait(60)

@@ -239,12 +239,12 @@ def serving(app):
         yield f"http://{listen}"
     finally:
         loop.call_soon_threadsafe(stop.set)
-        thread.join(15)
+        thread.join(60)
         assert not thread.is_alive()
         loop.close()
 
 
-def wait_until_it_listens(listen, seconds=10):
+def wait_until_it_listens(listen, seconds=60):
     deadline = time.monotonic() + seconds
     while True:
         try:

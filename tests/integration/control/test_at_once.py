@@ -199,4 +199,4 @@ def test_transactions_that_remember_the_same_idempotency_keys_never_wait_for_eac
             time.sleep(0.5)  # by then it waits for the first one, on PostgreSQL, and must not hold the second one
             remember(session, second)
         with pytest.raises(AnsweredError):
-            both.result(10)
+            both.result(60)

@@ -122,7 +122,7 @@ def test_it_works_in_the_background_and_says_how_far_it_is(old, monkeypatch, cap
     monkeypatch.setattr(backfill, "BATCH", 10)
     monkeypatch.setattr(backfill, "PAUSE_SECONDS", 0.01)
 
-    asyncio.run(asyncio.wait_for(run(old, asyncio.Event()), 20))
+    asyncio.run(asyncio.wait_for(run(old, asyncio.Event()), 60))
 
     assert left(old) == 0
     assert [record.getMessage() for record in caplog.records] == [

@@ -12,7 +12,7 @@ from waypost.config.values import HostPort
 from waypost.control.forwarding import Forwarder, _Body, _received, _Request, _Start, _write, serve_forwarded
 from waypost.control.process import serve, when_listening
 
-SECONDS = 20
+SECONDS = 60
 PIECE = b"x" * 100_000
 
 

@@ -26,7 +26,7 @@ def a_key(database):
     sign_up(database, at(START), NewAccount(name="Shop", email="owner@shop.example"))
 
 
-async def until_revoked(database, stop, seconds=10):
+async def until_revoked(database, stop, seconds=60):
     async with asyncio.timeout(seconds):
         while True:
             with database.reading() as session:

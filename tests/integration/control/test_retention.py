@@ -222,7 +222,7 @@ def test_housekeeping_does_it(api):
         stop = asyncio.Event()
         sources = Sources(lambda: START + timedelta(days=8), os.urandom)
         house = asyncio.create_task(keep_house(api.database, sources, 7, stop))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 if await asyncio.to_thread(content_of, api, send_id) is None:
                     break

@@ -34,13 +34,13 @@ def opendkim(*, port, records):
             yield
         finally:
             process.terminate()
-            process.communicate(timeout=10)
+            process.communicate(timeout=60)
 
 
 def _wait_until_it_listens(process, port):
     """By the kernel's list: a connection would be a mail server's to it."""
     listening = f"0100007F:{port:04X} 00000000:0000 0A"
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while listening not in Path("/proc/net/tcp").read_text():
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < deadline, "opendkim does not listen"

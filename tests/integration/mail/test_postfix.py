@@ -33,7 +33,7 @@ def test_what_postfix_delivers_is_what_was_rendered_and_what_it_refuses_bounces(
                 await relay.has_taken(1)
                 stop.set()
 
-    asyncio.run(asyncio.wait_for(story(), 30))
+    asyncio.run(asyncio.wait_for(story(), 120))
     ((_, recipient, raw),) = relay.messages
     message = message_from_bytes(raw, policy=policy.default)
     assert recipient == "reader@example.net"

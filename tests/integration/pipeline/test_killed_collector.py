@@ -26,14 +26,14 @@ def start(data, *arguments):
 
 def kill_status(process):
     with process:
-        process.communicate(timeout=60)
+        process.communicate(timeout=240)
     return process.returncode
 
 
 def stored(process):
     """What the store held when the collector was done: how often each (segment, record)."""
     with process:
-        printed, _ = process.communicate(timeout=60)
+        printed, _ = process.communicate(timeout=240)
     assert process.returncode == 0
     return {(segment, record): times for segment, record, times in json.loads(printed.splitlines()[-1])}
 

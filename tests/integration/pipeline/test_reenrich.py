@@ -224,7 +224,7 @@ def child(*arguments):
 
 def said(*arguments):
     with child(*arguments) as process:
-        return process.communicate(timeout=60)[0]
+        return process.communicate(timeout=240)[0]
 
 
 def test_killed_again_and_again_it_ends_with_every_event_once_and_each_with_its_place(tmp_path, city):
@@ -244,7 +244,7 @@ def test_killed_again_and_again_it_ends_with_every_event_once_and_each_with_its_
                 except subprocess.TimeoutExpired:
                     process.kill()
                     killed += 1
-            assert process.wait(timeout=60) in {0, -9}
+            assert process.wait(timeout=240) in {0, -9}
 
     assert killed
     assert ENRICH.read(tmp_path).state is JobState.DONE

@@ -33,6 +33,6 @@ store.close()
 
 def test_events_that_are_enriched_again_keep_their_verdicts(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-c", REWRITE, tmp_path / "data"], check=True, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", REWRITE, tmp_path / "data"], check=True, capture_output=True, text=True, timeout=240
     )
     assert json.loads(done.stdout) == ["Paris", True]

@@ -85,7 +85,7 @@ async def served(streams, answer=SMALL, *, hold=False):
         accepted.settimeout(0)
         connection = Connection(handler, connections, Clock(lambda: 0.0), lambda: 0.0)
         streams.open(accepted, address[0], connection)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             yield Served(client, connections, held)
 
 

@@ -59,7 +59,7 @@ class Gate:
 
         def gated(*args: object) -> object:
             self.reached.set()
-            self.open.wait(10)
+            self.open.wait(60)
             return call(*args)
 
         monkeypatch.setattr(files, name, gated)
@@ -139,7 +139,7 @@ def test_an_idle_writer_seals_by_itself(make_writer: MakeWriter, make_hit: MakeH
         clock.seconds += 0.95  # the thread now waits for the last 50 ms of the segment's second
         await append(group, make_hit(2))
         clock.seconds += 0.1
-        assert await asyncio.to_thread(sealed.wait, 5)
+        assert await asyncio.to_thread(sealed.wait, 60)
 
     run(make_writer(), counters, scenario, wait=5)
 
@@ -177,7 +177,7 @@ class TooLate:
 
     def poll(self, _milliseconds: float) -> list[object]:
         self._gate.open.set()
-        assert select.select([self._told], [], [], 5)[0]
+        assert select.select([self._told], [], [], 60)[0]
         return []
 
 
@@ -217,9 +217,9 @@ def test_a_slow_batch_that_is_done_keeps_the_loop_from_waiting_for_the_next_no_m
     async def scenario(group: GroupCommit) -> None:
         group._poll = polled = CountingPoll(group)
         first = asyncio.create_task(append(group, make_hit(1)))
-        await asyncio.to_thread(gate.reached.wait, 10)
+        await asyncio.to_thread(gate.reached.wait, 60)
         gate.open.set()
-        assert select.select([group._told], [], [], 5)[0]
+        assert select.select([group._told], [], [], 60)[0]
         second = asyncio.create_task(append(group, make_hit(2)))
         assert [await first, await second] == [[Count.KEPT], [Count.KEPT]]
         assert polled.waits == 2

@@ -264,7 +264,7 @@ class StuckReader:
 
     def query(self, *_, **__):
         self.asked.release()
-        self.answer.wait(10)
+        self.answer.wait(60)
         return SimpleNamespace(result_rows=[])
 
 
@@ -277,7 +277,7 @@ def test_a_stuck_store_holds_a_few_readers_and_refuses_the_next_at_once(account)
             for _ in range(reading.READERS_MAX)
         ]
         for _ in waiting:
-            assert reader.asked.acquire(timeout=5)
+            assert reader.asked.acquire(timeout=60)
         with pytest.raises(StoreFailed, match="waiting already"):
             store.analysis.domains(account, Period(NOON, NOON + DAY), Filters(), 1)
         reader.answer.set()
