@@ -5,7 +5,7 @@ import json
 import urllib.request
 from typing import Any
 
-TIMEOUT_SECONDS = 10
+TIMEOUT_SECONDS = 60
 
 
 class Api:

@@ -5,7 +5,8 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-CONNECT_SECONDS = 5
+ANSWER_SECONDS = 60
+"""Until an edge that is started again answers, on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def request(url: str, client_address: str, headers: dict[str, str], method: str 
         raise ValueError(f"the demo serves plain http on this machine, not {url}")
     port = host.partition(":")[2]
     connection = http.client.HTTPConnection(
-        "127.0.0.1", int(port or 80), timeout=CONNECT_SECONDS, source_address=(client_address, 0)
+        "127.0.0.1", int(port or 80), timeout=ANSWER_SECONDS, source_address=(client_address, 0)
     )
     try:
         connection.request(method, slash + path, headers={"Host": host, **headers})
