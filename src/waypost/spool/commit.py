@@ -1,11 +1,11 @@
 """Group commit: many hits, one write, one sync, on a thread of its own, and no reader waits longer than agreed.
 
-Hits that arrive in one turn of the event loop travel to the thread as one batch. A sync costs as much CPU as a
-redirect, however many share it, so for long there is no more than one in SPACING_SECONDS: what comes meanwhile is the
-next batch. A few batches that happen to come together are not held up. The loop stands still for the moment a good disk
-takes (BRIEF_MILLISECONDS at most): two threads that take turns cost half of what two that compete for the interpreter
-do, and the next batch is larger. A batch that takes longer is settled when the thread has said that it is done, or by
-the wait limit, whichever comes first; meanwhile more batches queue up and are taken together.
+Hits that arrive together travel to the thread as one batch. A sync costs as much CPU as a redirect, however many share
+it, so for long there is no more than one in SPACING_SECONDS: what comes meanwhile is the next batch. A few batches that
+happen to come together are not held up. The loop stands still for the moment a good disk takes (BRIEF_MILLISECONDS at
+most): two threads that take turns cost half of what two that compete for the interpreter do, and the next batch is
+larger. A batch that takes longer is settled when the thread has said that it is done, or by the wait limit, whichever
+comes first; meanwhile more batches queue up and are taken together.
 """
 
 import asyncio
@@ -27,6 +27,8 @@ QUEUE_HITS_MAX = 10_000
 _WRITE_HITS_MAX = 1_000
 """In one write: about 1 MB."""
 _STOP_SECONDS = 5.0
+_FAULT_SECONDS = 1.0
+"""After a fault, until what is due is tried again."""
 _STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
 
 BRIEF_MILLISECONDS = 1
@@ -48,11 +50,13 @@ log = logging.getLogger(__name__)
 
 
 class _Batch:
-    """Hits of one turn of the event loop. `_lock` of GroupCommit guards what both threads touch."""
+    """Hits that came together. `_lock` of GroupCommit guards what both threads touch."""
 
-    __slots__ = ("hits", "owed", "releases", "timer", "written")
+    __slots__ = ("begun", "hits", "owed", "releases", "timer", "written")
 
-    def __init__(self) -> None:
+    def __init__(self, begun: float) -> None:
+        self.begun = begun
+        """When its first hit came, by the clock of the event loop."""
         self.hits: list[Hit] = []
         self.releases: list[Release] | None = []
         """None once released."""
@@ -104,8 +108,9 @@ class GroupCommit:
         """Keep a hit, and call `release` when its reader may be answered, after `wait_seconds` at the latest."""
         batch = self._gathering
         if batch is None:
-            batch = self._gathering = _Batch()
-            if self._loop.time() < self._next_at:
+            now = self._loop.time()
+            batch = self._gathering = _Batch(now)
+            if now < self._next_at:
                 self._loop.call_at(self._next_at, self._hand_over)
             else:
                 self._soon(self._hand_over)
@@ -134,6 +139,7 @@ class GroupCommit:
         if self._queued_hits >= QUEUE_HITS_MAX:
             self._counters.add(Count.LOST_OVERFLOW, len(batch.hits))
             self._release(batch, Count.LOST_OVERFLOW)
+            self._ensure_writer()
             return
         idle = not self._queued_hits
         self._queued_hits += len(batch.hits)
@@ -142,7 +148,10 @@ class GroupCommit:
             self._settle_done()
             if batch.releases is None:
                 return
-        batch.timer = self._loop.call_later(self._wait_seconds, self._expire, batch)
+        batch.timer = self._loop.call_at(batch.begun + self._wait_seconds, self._expire, batch)
+        self._ensure_writer()
+
+    def _ensure_writer(self) -> None:
         if not self._writer.is_alive():
             log.error("the spool's writer thread had died; starting another")
             self._writer = self._start()
@@ -160,6 +169,9 @@ class GroupCommit:
 
     def _expire(self, batch: _Batch) -> None:
         """The wait limit: answer now. A hit not even written is owed, so that a kill before it is still counted."""
+        self._settle_done()
+        if batch.releases is None:
+            return
         self._counters.add(Count.UNSYNCED, len(batch.hits))
         with self._lock:
             if not batch.written:
@@ -201,7 +213,7 @@ class GroupCommit:
         batches: list[_Batch] = []
         hits = 0
         try:
-            batch = self._queue.get(timeout=self._segments.tick())
+            batch = self._queue.get(timeout=self._tick())
         except Empty:
             return batches, False
         while batch is not None:
@@ -211,6 +223,13 @@ class GroupCommit:
                 return batches, False
             batch = self._queue.get_nowait()
         return batches, True
+
+    def _tick(self) -> float | None:
+        try:
+            return self._segments.tick()
+        except Exception:
+            log.exception("the spool's writer cannot do what is due")
+            return _FAULT_SECONDS
 
     def _keep(self, batches: list[_Batch]) -> None:
         hits = [hit for batch in batches for hit in batch.hits]

@@ -97,6 +97,8 @@ _FAILING = 73
 _SNAPSHOT = 74
 _CONNECTIONS = 75
 _KEYS = 76  # to 79
+_LOST_AFTER = 80
+_LOST_UNDER = 81
 _SEEN = {seen: slot for slot, seen in enumerate(Seen, start=128)}
 _SLOT_BITS = 64
 _KEY_SLOTS = 4
@@ -237,6 +239,7 @@ class Counters:
         at first, this process has answered before that: what it owes itself it may still write.
         """
         with self._lock:
+            self._count_cut()
             self._slots[_COUNTS[Count.LOST_KILLED]] += self._slots[_OWED] - self._early_owed
             self._slots[_OWED] = self._early_owed
             early = self[Count.ANSWERED] - self._early_answered
@@ -263,15 +266,24 @@ class Counters:
         high, low = self._slots[_CUT_SEGMENT], self._slots[_CUT_SEGMENT + 1]
         return UUID(int=high << _SLOT_BITS | low), self._slots[_CUT_OFFSET]
 
-    @cut.setter
-    def cut(self, value: tuple[UUID, int] | None) -> None:
-        # The offset is stored last and cleared first: with it, the note is whole.
+    def cut_back(self, segment: UUID, offset: int, reason: Count, lost: int) -> None:
+        """Note that a segment's bytes from an offset on must go, and count its lost hits: no kill falls between."""
+        with self._lock:
+            self._slots[_LOST_UNDER] = _COUNTS[reason]
+            self._slots[_LOST_AFTER] = self[reason] + lost
+            self._slots[_CUT_SEGMENT], self._slots[_CUT_SEGMENT + 1] = _halves(segment)
+            self._slots[_CUT_OFFSET] = offset  # with it, the note is whole
+            self._count_cut()
+
+    def cut_is_done(self) -> None:
+        """Those bytes are gone, and so is the note."""
         self._slots[_CUT_OFFSET] = 0
-        if value is None:
-            return
-        segment, offset = value
-        self._slots[_CUT_SEGMENT], self._slots[_CUT_SEGMENT + 1] = _halves(segment)
-        self._slots[_CUT_OFFSET] = offset
+
+    def _count_cut(self) -> None:
+        """Count the loss that came with the note: once, in whichever process."""
+        if self._slots[_CUT_OFFSET] and self._slots[_LOST_UNDER]:
+            self._slots[self._slots[_LOST_UNDER]] = self._slots[_LOST_AFTER]
+        self._slots[_LOST_UNDER] = 0
 
 
 def _kept_since(slots: memoryview) -> int:

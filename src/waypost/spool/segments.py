@@ -46,6 +46,9 @@ RETRY_SECONDS = 0.25
 """Pause after the second failure in a row: far below the 5 s in which service must be whole again, and long enough that
 a full disk costs four attempts a second rather than one per click."""
 
+UNREADABLE_SECONDS = 2.0
+"""After this, a segment that must lose its tail and cannot be read is set aside: until it is, no hit is kept."""
+
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 log = logging.getLogger(__name__)
@@ -123,7 +126,7 @@ class SegmentWriter:
         self._lock: int | None = None
         self._segment: _Segment | None = None
         self._leftovers = True
-        self._retry_at = monotonic()
+        self._retry_at = self._given_up_at = monotonic()
         self._prepare()
 
     def write(self, hits: Sequence[Hit]) -> Count | None:
@@ -299,18 +302,19 @@ class SegmentWriter:
         After a failed sync the kernel may have thrown the pages away and calls them clean: what was written since the
         last good sync can be neither trusted nor synced again.
         """
-        lost = unwritten
         segment = self._segment
-        if segment is not None:
+        if segment is None:
+            self._counters.add(reason, unwritten)
+        else:
             self._segment = None
-            self._counters.cut = (segment.uuid, segment.safe_size)
-            lost += segment.records - segment.safe_records
             self._leftovers = True
+            self._given_up_at = self._monotonic()
+            lost = unwritten + segment.records - segment.safe_records
+            self._counters.cut_back(segment.uuid, segment.safe_size, reason, lost)
             try:
                 self._files.close(segment.descriptor)
             except OSError as error:
                 log.warning("closing %s failed: %s", segment.path.name, error)
-        self._counters.add(reason, lost)
         # The first failure may be the only one: every moment without a segment loses hits.
         self._retry_at = self._monotonic() + (RETRY_SECONDS if self.failing else 0)
         self.failing = reason
@@ -364,12 +368,19 @@ class SegmentWriter:
                     cut = None  # not to be cleared below
         if cut is not None:
             self._files.sync_directory(self._directory)  # a name that came back would need the note again
-            self._counters.cut = None
+            self._counters.cut_is_done()
         return done
 
     def _recover(self, path: Path, cut: int | None) -> None:
         """Seal one segment left open: keep every good record (before `cut`, if given), drop the tail behind them."""
-        data = self._files.read(path)[:cut]
+        try:
+            data = self._files.read(path)[:cut]
+        except OSError:
+            if cut is None or self._monotonic() < self._given_up_at + UNREADABLE_SECONDS:
+                raise
+            self._cut_unread(path, cut)
+            self._quarantine(path, "unreadable")
+            return
         uuid = segment_uuid(path)
         try:
             found = scan(data, path.stem)
@@ -401,6 +412,16 @@ class SegmentWriter:
         self._waiting_bytes_max = math.inf  # to be looked at
         self._files.sync_directory(self._directory)
         log.info("segment %s of a failed or killed edge recovered: %d records", path.stem, len(found.frames))
+
+    def _cut_unread(self, path: Path, cut: int) -> None:
+        try:
+            descriptor = self._files.open(path)
+            try:
+                self._files.truncate(descriptor, cut)
+            finally:
+                self._files.close(descriptor)
+        except OSError as error:
+            log.error("what was counted lost is still in %s: %s", path.name, error)  # noqa: TRY400 -- as above
 
     def _quarantine(self, path: Path, reason: str) -> None:
         uuid = segment_uuid(path)

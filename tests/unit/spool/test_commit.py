@@ -168,6 +168,52 @@ def test_a_stuck_disk_holds_a_reader_no_longer_than_agreed(
     assert (counters[Count.ANSWERED], counters[Count.KEPT], counters[Count.UNSYNCED]) == (2, 2, 2)
 
 
+def test_the_wait_limit_begins_with_the_first_hit_however_long_its_batch_gathers(
+    make_writer: MakeWriter, make_hit: MakeHit, counters: Counters, files, monkeypatch
+) -> None:
+    monkeypatch.setattr(commit, "SPACING_SECONDS", 0.6)
+    monkeypatch.setattr(commit, "CREDIT_SECONDS", 0)
+    gate = Gate(monkeypatch, files, "write")
+    gate.open.set()
+
+    async def scenario(group: GroupCommit) -> None:
+        loop = asyncio.get_running_loop()
+        assert await append(group, make_hit(1)) == [Count.KEPT]
+        gate.open.clear()
+        limits = []
+        call_at = loop.call_at
+        monkeypatch.setattr(loop, "call_at", lambda when, *args: (limits.append(when), call_at(when, *args))[1])
+        begun = loop.time()
+        assert await append(group, make_hit(2)) == [Count.UNSYNCED]
+        handed_over, limit = limits[:2]
+        assert handed_over > begun + 0.3
+        assert limit == pytest.approx(begun + 0.8, abs=0.1)
+        gate.open.set()
+
+    run(make_writer(), counters, scenario, wait=0.8)
+
+
+def test_a_batch_kept_by_the_time_of_its_limit_counts_as_synced(
+    make_writer: MakeWriter, make_hit: MakeHit, counters: Counters, files, monkeypatch
+) -> None:
+    gate = Gate(monkeypatch, files, "write")
+
+    async def scenario(group: GroupCommit) -> None:
+        limits = []
+        monkeypatch.setattr(group._loop, "call_at", lambda _when, *call: limits.append(call))
+        answered = asyncio.create_task(append(group, make_hit(1)))
+        await asyncio.to_thread(gate.reached.wait, 10)
+        group._loop.remove_reader(group._told)  # the limit comes first, in one turn of the loop
+        gate.open.set()
+        assert select.select([group._told], [], [], 5)[0]
+        [(expire, batch)] = limits
+        expire(batch)
+        assert await answered == [Count.KEPT]
+
+    run(make_writer(), counters, scenario, wait=5)
+    assert (counters[Count.ANSWERED], counters[Count.KEPT], counters[Count.UNSYNCED]) == (1, 1, 0)
+
+
 class TooLate:
     """What the loop waits with. When it has waited in vain, the disk answers before the loop goes on."""
 
@@ -279,19 +325,66 @@ def test_a_bug_in_the_writer_loses_its_batch_and_no_more(
     assert (counters[Count.LOST_WRITER], counters[Count.KEPT]) == (1, 1)
 
 
+def test_a_fault_in_what_is_due_loses_no_hit(
+    make_writer: MakeWriter, make_hit: MakeHit, counters: Counters, spool, monkeypatch, caplog
+) -> None:
+    async def scenario(group: GroupCommit) -> None:
+        first = group._writer
+        with monkeypatch.context() as patched:
+            patched.setattr(SegmentWriter, "tick", lambda _self: 1 // 0)
+            patched.setattr(commit, "_FAULT_SECONDS", 0.01)
+            assert await append(group, make_hit(1)) == [Count.KEPT]
+            assert await append(group, make_hit(2)) == [Count.KEPT]
+        assert group._writer is first
+
+    run(make_writer(), counters, scenario, wait=5)
+    assert stored(spool) == [1, 2]
+    assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_dead_writer_is_replaced_when_there_is_no_room_for_more_hits(
+    make_writer: MakeWriter, make_hit: MakeHit, counters: Counters, spool, monkeypatch
+) -> None:
+    monkeypatch.setattr(commit, "QUEUE_HITS_MAX", 1)
+
+    async def scenario(group: GroupCommit) -> None:
+        first = group._writer
+        taken = threading.Event()
+
+        def take(_self: GroupCommit) -> None:
+            taken.wait(10)
+            raise ZeroDivisionError
+
+        with monkeypatch.context() as patched:
+            # The thread is in the real one, and takes this hit; then it is in this one.
+            patched.setattr(GroupCommit, "_take", take)
+            await append(group, make_hit(0))
+            assert await append(group, make_hit(1)) == [Count.UNSYNCED]
+            taken.set()
+            await asyncio.to_thread(first.join)
+        assert await append(group, make_hit(2)) == [Count.LOST_OVERFLOW]
+        assert group._writer is not first
+        async with asyncio.timeout(10):
+            while group._queued_hits:  # noqa: ASYNC110 -- what changes it knows no event
+                await asyncio.sleep(0.01)
+        assert await append(group, make_hit(3)) == [Count.KEPT]
+
+    run(make_writer(), counters, scenario, wait=0.5)
+    assert stored(spool) == [0, 1, 3]
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_bug_in_giving_up_ends_the_writer_and_still_nobody_waits(
     make_writer: MakeWriter, make_hit: MakeHit, counters: Counters, spool, clock, monkeypatch
 ) -> None:
-    def add(count: Count, amount: int) -> None:
-        if count is Count.LOST_WRITER:
-            raise ZeroDivisionError
-        Counters.add(counters, count, amount)
+    def cut_back(*_: object) -> None:
+        raise ZeroDivisionError
 
     async def scenario(group: GroupCommit) -> None:
         first = group._writer
         with monkeypatch.context() as patched:
-            patched.setattr(counters, "add", add)
+            patched.setattr(counters, "cut_back", cut_back)
             assert await append(group, unwritable(make_hit(1))) == [Count.LOST_WRITER]
             await asyncio.to_thread(first.join)
         assert group._queued_hits == 0

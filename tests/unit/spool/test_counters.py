@@ -1,3 +1,4 @@
+import itertools
 from pathlib import Path
 from uuid import UUID
 
@@ -15,6 +16,8 @@ from waypost.spool.counters import (
     read_status,
 )
 from waypost.spool.files import COUNTERS_BYTES, Files
+
+SEGMENT = UUID("019cb7d4-0d59-7000-8000-000000000001")
 
 
 def test_counts_survive_the_process(tmp_path: Path) -> None:
@@ -88,12 +91,55 @@ def test_what_is_owed_becomes_lost_when_the_next_process_starts(tmp_path: Path) 
 
 
 def test_the_note_on_a_cut_survives_and_can_be_cleared(tmp_path: Path) -> None:
-    segment = UUID("019cb7d4-0d59-7000-8000-000000000001")
-    Counters.open(tmp_path, Files()).cut = (segment, 70_000)
+    Counters.open(tmp_path, Files()).cut_back(SEGMENT, 70_000, Count.LOST_IO_ERROR, 3)
     after = Counters.open(tmp_path, Files())
-    assert after.cut == (segment, 70_000)
-    after.cut = None
+    assert after.cut == (SEGMENT, 70_000)
+    assert after[Count.LOST_IO_ERROR] == 3
+    after.cut_is_done()
     assert Counters.open(tmp_path, Files()).cut is None
+
+
+def test_a_cut_and_its_loss_are_noted_both_or_neither_whenever_a_kill_comes(tmp_path: Path) -> None:
+    """A kill after each store to the file, one after the other."""
+
+    class Killed(BaseException):
+        pass
+
+    class Slots:
+        def __init__(self, slots: memoryview, stores: int) -> None:
+            self.slots, self.stores = slots, stores
+
+        def __getitem__(self, slot: int) -> int:
+            return self.slots[slot]
+
+        def __setitem__(self, slot: int, value: int) -> None:
+            if not self.stores:
+                raise Killed
+            self.stores -= 1
+            self.slots[slot] = value
+
+    def killed(stores: int) -> bool:
+        counters = Counters.open(tmp_path / str(stores), Files())
+        counters.settle()
+        counters.add(Count.LOST_IO_ERROR, 2)
+        counters._slots = Slots(counters._slots, stores)
+        try:
+            counters.cut_back(SEGMENT, 70_000, Count.LOST_IO_ERROR, 3)
+        except Killed:
+            return True
+        return False
+
+    found = []
+    for stores in itertools.count():
+        (tmp_path / str(stores)).mkdir()
+        was_killed = killed(stores)
+        for _ in range(2):
+            after = Counters.open(tmp_path / str(stores), Files())
+            after.settle()
+            found.append((after.cut is not None, after[Count.LOST_IO_ERROR]))
+        if not was_killed:
+            break
+    assert set(found) == {(False, 2), (True, 5)}
 
 
 STATUS = WorkerStatus(1_795_000_000_000, Count.LOST_NO_SPACE, 1_794_999_999_000, frozenset({1, 64, 200, 255}), 77)

@@ -10,7 +10,7 @@ from waypost.events.hit import Hit
 from waypost.spool import SpoolInUseError, read_segment, sealed_segments
 from waypost.spool.counters import LOST, Count, Counters
 from waypost.spool.framing import encode_trailer
-from waypost.spool.segments import RETRY_SECONDS, SegmentWriter
+from waypost.spool.segments import RETRY_SECONDS, UNREADABLE_SECONDS, SegmentWriter
 
 MakeWriter = Callable[..., SegmentWriter]
 MakeHit = Callable[[int], Hit]
@@ -154,6 +154,34 @@ def test_while_the_counted_loss_could_still_be_read_no_other_segment_is_begun(
     clock.seconds += RETRY_SECONDS
     assert keep(writer, make_hit(3)) is Count.LOST_IO_ERROR
     assert len(list(spool.glob("*.open"))) == 1
+
+
+@pytest.mark.parametrize("killed", [False, True])
+@pytest.mark.parametrize("can_cut", [True, False])
+def test_a_segment_that_can_be_neither_cut_nor_read_is_set_aside_and_others_are_begun(
+    make_writer: MakeWriter, make_hit: MakeHit, files, clock, spool, counters, caplog, *, killed: bool, can_cut: bool
+) -> None:
+    writer = make_writer()
+    keep(writer, make_hit(1))
+    files.fail = {"sync": errno.EIO}
+    keep(writer, make_hit(2))
+    files.fail = {"read": errno.EIO} if can_cut else {"read": errno.EIO, "truncate": errno.EIO}
+    whole = next(spool.glob("*.open")).stat().st_size
+    if killed:
+        kill(writer)
+        writer = make_writer()
+    clock.seconds += UNREADABLE_SECONDS - 0.1
+    writer.tick()
+    assert keep(writer, make_hit(3)) is Count.LOST_IO_ERROR
+    clock.seconds += RETRY_SECONDS
+    writer.tick()
+    assert keep(writer, make_hit(4)) is Count.KEPT
+    writer.close()
+    assert stored(spool) == [4]
+    [aside] = spool.glob("*.0-1.bad")
+    assert (aside.stat().st_size < whole) is can_cut
+    assert ("is still in" in caplog.text) is not can_cut
+    assert (counters[Count.KEPT], counters[Count.QUARANTINED_HITS], lost(counters)) == (2, 1, 2)
 
 
 def test_a_failing_disk_is_not_tried_for_every_hit(make_writer: MakeWriter, make_hit: MakeHit, files, clock) -> None:
