@@ -177,17 +177,17 @@ def test_the_wait_limit_begins_with_the_first_hit_however_long_its_batch_gathers
     gate.open.set()
 
     async def scenario(group: GroupCommit) -> None:
-        loop = asyncio.get_running_loop()
+        loop_clock = LoopClock()
         assert await append(group, make_hit(1)) == [Count.KEPT]
         gate.open.clear()
-        limits = []
-        call_at = loop.call_at
-        monkeypatch.setattr(loop, "call_at", lambda when, *args: (limits.append(when), call_at(when, *args))[1])
-        begun = loop.time()
-        assert await append(group, make_hit(2)) == [Count.UNSYNCED]
-        handed_over, limit = limits[:2]
-        assert handed_over > begun + 0.3
-        assert limit == pytest.approx(begun + 0.8, abs=0.1)
+        gate.reached.clear()
+        second = asyncio.create_task(append(group, make_hit(2)))
+        await asyncio.sleep(0)
+        loop_clock.pass_seconds(0.6)
+        await loop_clock.until(gate.reached.is_set)
+        assert not second.done()
+        loop_clock.pass_seconds(0.2)
+        assert await second == [Count.UNSYNCED]
         gate.open.set()
 
     run(make_writer(), counters, scenario, wait=0.8)
@@ -326,52 +326,52 @@ def test_a_bug_in_the_writer_loses_its_batch_and_no_more(
 
 
 def test_a_fault_in_what_is_due_loses_no_hit(
-    make_writer: MakeWriter, make_hit: MakeHit, counters: Counters, spool, monkeypatch, caplog
+    make_writer: MakeWriter, make_hit: MakeHit, counters: Counters, spool, clock, monkeypatch, caplog
 ) -> None:
+    monkeypatch.setattr(commit, "_FAULT_SECONDS", 0.01)
+
     async def scenario(group: GroupCommit) -> None:
         first = group._writer
         with monkeypatch.context() as patched:
-            patched.setattr(SegmentWriter, "tick", lambda _self: 1 // 0)
-            patched.setattr(commit, "_FAULT_SECONDS", 0.01)
+            assert await append(group, make_hit(0)) == [Count.KEPT]
+            # Asked only for what is due, once there is a segment.
+            patched.setattr(type(clock), "__call__", lambda _self: 1 // 0)
             assert await append(group, make_hit(1)) == [Count.KEPT]
             assert await append(group, make_hit(2)) == [Count.KEPT]
         assert group._writer is first
 
     run(make_writer(), counters, scenario, wait=5)
-    assert stored(spool) == [1, 2]
+    assert stored(spool) == [0, 1, 2]
     assert "ZeroDivisionError" in caplog.text
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_dead_writer_is_replaced_when_there_is_no_room_for_more_hits(
-    make_writer: MakeWriter, make_hit: MakeHit, counters: Counters, spool, monkeypatch
+    make_writer: MakeWriter, make_hit: MakeHit, counters: Counters, spool, files, clock, monkeypatch
 ) -> None:
-    monkeypatch.setattr(commit, "QUEUE_HITS_MAX", 1)
+    monkeypatch.setattr(commit, "QUEUE_HITS_MAX", 2)
+    gate = Gate(monkeypatch, files, "create")
 
     async def scenario(group: GroupCommit) -> None:
         first = group._writer
-        taken = threading.Event()
-
-        def take(_self: GroupCommit) -> None:
-            taken.wait(10)
-            raise ZeroDivisionError
-
         with monkeypatch.context() as patched:
-            # The thread is in the real one, and takes this hit; then it is in this one.
-            patched.setattr(GroupCommit, "_take", take)
-            await append(group, make_hit(0))
-            assert await append(group, make_hit(1)) == [Count.UNSYNCED]
-            taken.set()
+            patched.setattr(counters, "cut_back", lambda *_: 1 // 0)
+            deadly = asyncio.create_task(append(group, unwritable(make_hit(0))))
+            await asyncio.to_thread(gate.reached.wait, 60)
+            behind = asyncio.create_task(append(group, make_hit(1), make_hit(2)))
+            assert [await deadly, await behind] == [[Count.UNSYNCED], [Count.UNSYNCED] * 2]
+            gate.open.set()
             await asyncio.to_thread(first.join)
-        assert await append(group, make_hit(2)) == [Count.LOST_OVERFLOW]
+        clock.seconds += 1
+        assert await append(group, make_hit(3)) == [Count.LOST_OVERFLOW]
         assert group._writer is not first
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while group._queued_hits:  # noqa: ASYNC110 -- what changes it knows no event
                 await asyncio.sleep(0.01)
-        assert await append(group, make_hit(3)) == [Count.KEPT]
+        assert await append(group, make_hit(4)) in ([Count.KEPT], [Count.UNSYNCED])
 
-    run(make_writer(), counters, scenario, wait=0.5)
-    assert stored(spool) == [0, 1, 3]
+    run(make_writer(), counters, scenario)
+    assert stored(spool) == [1, 2, 4]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
