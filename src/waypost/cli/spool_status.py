@@ -11,6 +11,7 @@ from waypost.agent.health import BACKLOG_OLD_SECONDS, WORKER_SILENT_SECONDS
 from waypost.cli.tables import table_lines
 from waypost.spool.conservation import Account, steady_account
 from waypost.spool.counters import LOST, Count, read_status
+from waypost.spool.files import files_in
 from waypost.spool.names import DONE_SUFFIX, QUARANTINE_SUFFIX, REPLAY_SUFFIX
 from waypost.spool.reader import count_records
 
@@ -69,7 +70,7 @@ def report_on(directory: Path, now: float, sleep: Callable[[float], None]) -> Wo
     if not adds_up and runs:
         account, adds_up = look(closed=True)  # it may have been killed within the last seconds
     kept, set_aside, replayed = (
-        sum(1 for _ in directory.glob(f"*{suffix}")) for suffix in (DONE_SUFFIX, QUARANTINE_SUFFIX, REPLAY_SUFFIX)
+        len(files_in(directory, suffix)) for suffix in (DONE_SUFFIX, QUARANTINE_SUFFIX, REPLAY_SUFFIX)
     )
     failing = status.failing if status and runs else None
     return WorkerReport(directory.name, runs, failing, account, adds_up, kept, set_aside, replayed)

@@ -155,5 +155,5 @@ class Erasing:
 
     def _is_spooled(self, erased_at: datetime) -> bool:
         until = erased_at + timedelta(seconds=_SPOOL_SECONDS)
-        times = [path.stat().st_ctime for path in self._spool.glob(f"*/*{DONE_SUFFIX}")]
+        times = [path.stat().st_ctime for path in oldest_first(self._spool, DONE_SUFFIX)]
         return any(datetime.fromtimestamp(time, UTC) <= until for time in times)

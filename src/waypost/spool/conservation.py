@@ -5,7 +5,7 @@ neither or both for a moment. At rest the difference is zero.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Final
 from uuid import UUID
 
 from waypost.spool.counters import LOST, Count, Counters, read_counters, read_newest
+from waypost.spool.files import directories_in, files_in
 from waypost.spool.framing import records_in
 from waypost.spool.ledger import read_ledger
 from waypost.spool.names import DROPPED_SUFFIX, OPEN_SUFFIX, SEALED_SUFFIX, segment_uuid
@@ -65,8 +66,12 @@ class Account:
 
 
 def worker_directories(spool: Path) -> list[Path]:
-    """The directories of all workers, by name; none where there is no spool yet."""
-    return sorted(path for path in spool.glob("*") if path.is_dir())
+    """The directories of all workers, by name; none where there is no spool yet.
+
+    Raises:
+        OSError: it cannot be listed.
+    """
+    return directories_in(spool)
 
 
 def account(directory: Path, records_of: Callable[[Path], int] = count_records, *, closed: bool = False) -> Account:
@@ -124,10 +129,10 @@ def _closed(directory: Path) -> tuple[Mapping[Count, int], Mapping[UUID, int]]:
     """The counts, and the records in each segment left open, as `SegmentWriter` will find them when it starts."""
     counters = Counters.copied(directory)
     counters.settle()
-    counters.dropped(is_gone=any(directory.glob(f"*{DROPPED_SUFFIX}")))
+    counters.dropped(is_gone=bool(files_in(directory, DROPPED_SUFFIX)))
     cut = counters.cut
     left_open = {}
-    for path in directory.glob(f"*{OPEN_SUFFIX}"):
+    for path in files_in(directory, OPEN_SUFFIX):
         uuid = segment_uuid(path)
         with suppress(FileNotFoundError):  # it has started meanwhile
             data = path.read_bytes()[: cut[1] if cut and cut[0] == uuid else None]
@@ -139,7 +144,7 @@ def _closed(directory: Path) -> tuple[Mapping[Count, int], Mapping[UUID, int]]:
 def _backlog(directory: Path, records_of: Callable[[Path], int], left_open: Mapping[UUID, int]) -> Backlog:
     records = size = segments = 0
     oldest: float | None = None
-    for path in _segments(directory):
+    for path in files_in(directory, SEALED_SUFFIX) + files_in(directory, OPEN_SUFFIX):
         try:
             stat = path.stat()
             known = left_open.get(segment_uuid(path)) if path.suffix == OPEN_SUFFIX else None
@@ -150,8 +155,3 @@ def _backlog(directory: Path, records_of: Callable[[Path], int], left_open: Mapp
         size += stat.st_size
         oldest = stat.st_mtime if oldest is None else min(oldest, stat.st_mtime)
     return Backlog(segments, records, size, oldest)
-
-
-def _segments(directory: Path) -> Iterable[Path]:
-    yield from directory.glob(f"*{SEALED_SUFFIX}")
-    yield from directory.glob(f"*{OPEN_SUFFIX}")

@@ -8,6 +8,29 @@ from pathlib import Path
 COUNTERS_BYTES = 4096
 
 
+def files_in(directory: Path, suffix: str) -> list[Path]:
+    """Files whose names end so, by name; none where there is no such directory yet.
+
+    Raises:
+        OSError: it cannot be listed.
+    """
+    return [directory / entry.name for entry in _entries(directory) if entry.name.endswith(suffix)]
+
+
+def directories_in(directory: Path) -> list[Path]:
+    """As `files_in`: the directories."""
+    return [directory / entry.name for entry in _entries(directory) if entry.is_dir()]
+
+
+def _entries(directory: Path) -> list[os.DirEntry[str]]:
+    """By name. `Path.glob` hides that a directory may not be listed and, since Python 3.12, that the disk fails."""
+    try:
+        with os.scandir(directory) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return []
+
+
 class Files:
     """System calls the spool needs, one method each; every method may raise OSError."""
 
@@ -81,7 +104,7 @@ class Files:
 
     def names(self, directory: Path, suffix: str) -> list[Path]:
         """Files of a directory with that suffix, by name."""
-        return sorted(directory.glob(f"*{suffix}"))
+        return files_in(directory, suffix)
 
     def map_counters(self, path: Path) -> mmap.mmap:
         """Map a file of COUNTERS_BYTES, created in full if it is missing or short.

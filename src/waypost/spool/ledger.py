@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from waypost.spool.files import COUNTERS_BYTES, Files
+from waypost.spool.files import COUNTERS_BYTES, Files, files_in
 from waypost.spool.names import QUARANTINE_SUFFIX, REPLAY_SUFFIX, SEALED_SUFFIX, Entry, entry_of, renamed, segment_uuid
 
 LEDGER_NAME = "ledger"
@@ -66,7 +66,11 @@ class Ledger:
 
     @classmethod
     def open(cls, directory: Path, files: Files | None = None) -> "Ledger":
-        """The ledger of a directory, begun where there is none; on a disk without room for it, one in memory."""
+        """The ledger of a directory, begun where there is none; on a disk without room for it, one in memory.
+
+        Raises:
+            OSError: whether the segment of a pending entry was taken away cannot be seen; the entry stays pending.
+        """
         files = files or Files()
         try:
             memory = files.map_counters(directory / LEDGER_NAME)
@@ -138,7 +142,7 @@ def _is_taken_away(slots: memoryview, directory: Path) -> bool:
     uuid = UUID(int=slots[_PENDING_SEGMENT] << _SLOT_BITS | slots[_PENDING_SEGMENT + 1])
     suffix = _READ_AS[slots[_PENDING] - 1]
     before = Entry(slots[_PENDING_BEFORE], slots[_PENDING_BEFORE + 1]) if suffix == REPLAY_SUFFIX else None
-    return not any(directory.glob(renamed(Path(f"*.{uuid}{suffix}"), suffix, before).name))
+    return not files_in(directory, renamed(Path(f".{uuid}{suffix}"), suffix, before).name)
 
 
 def _signed(slots: memoryview, stored: int, quarantined: int) -> Entries:
@@ -151,7 +155,7 @@ def read_ledger(directory: Path) -> Entries:
     """The sums as another process sees them, what a killed reader left pending included; zero where there is no ledger.
 
     Raises:
-        OSError: the file is there and cannot be read.
+        OSError: the file is there and cannot be read, or the directory cannot be listed.
     """
     try:
         data = (directory / LEDGER_NAME).read_bytes()

@@ -8,6 +8,7 @@ time behind the sealed ones: the clicks of this minute do not wait for those of 
 import logging
 from pathlib import Path
 
+from waypost.spool.files import directories_in, files_in
 from waypost.spool.framing import FRAME_BYTES, Segment, decode_segment, records_in, trailer_records
 from waypost.spool.names import DONE_SUFFIX, QUARANTINE_SUFFIX, REPLAY_SUFFIX, SEALED_SUFFIX, segment_id
 
@@ -21,18 +22,21 @@ def sealed_segments(directory: Path) -> list[Path]:
 
     Args:
         directory: of one edge, or the one that holds the directories of all edges. May not exist yet.
+
+    Raises:
+        OSError: one cannot be listed.
     """
     return oldest_first(directory, SEALED_SUFFIX)
 
 
 def replayed_segments(directory: Path) -> list[Path]:
-    """Segments that were handed back, oldest first. Argument as for `sealed_segments`."""
+    """Segments that were handed back, oldest first. Argument and errors as for `sealed_segments`."""
     return oldest_first(directory, REPLAY_SUFFIX)
 
 
 def oldest_first(directory: Path, suffix: str) -> list[Path]:
-    """Segments whose names end so, oldest first. Argument as for `sealed_segments`."""
-    found = [*directory.glob(f"*{suffix}"), *directory.glob(f"*/*{suffix}")]
+    """Segments whose names end so, oldest first. Argument and errors as for `sealed_segments`."""
+    found = [path for each in (directory, *directories_in(directory)) for path in files_in(each, suffix)]
     return sorted(found, key=lambda path: segment_id(path).rpartition(".")[2])
 
 
@@ -70,10 +74,10 @@ def purge_done(directory: Path, now: float, keep_seconds: float) -> int:
         keep_seconds: since they were stored.
 
     Raises:
-        OSError: one cannot be deleted.
+        OSError: one cannot be deleted, or a directory cannot be listed.
     """
     purged = 0
-    for path in [*directory.glob(f"*{DONE_SUFFIX}"), *directory.glob(f"*/*{DONE_SUFFIX}")]:
+    for path in oldest_first(directory, DONE_SUFFIX):
         try:
             # The time of its last change of name; a clock that was set back must not keep it for ever.
             if abs(now - path.stat().st_ctime) > keep_seconds:
@@ -95,7 +99,7 @@ def purge_quarantined(directory: Path, now: float, keep_days: int) -> int:
         keep_days: since they were set aside; 0: for ever.
 
     Raises:
-        OSError: one cannot be deleted.
+        OSError: one cannot be deleted, or a directory cannot be listed.
     """
     purged = 0
     for path in oldest_first(directory, QUARANTINE_SUFFIX) if keep_days else ():
