@@ -1,7 +1,7 @@
 """One file in the MaxMind DB format, mapped into memory: open it, know that it is what it should be, ask it."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -21,6 +21,7 @@ _READ_BEFORE_MAX: Final = 16_384
 _ENCODER: Final = msgspec.msgpack.Encoder()
 # So many records are looked at to see what a file holds.
 _SAMPLE: Final = 1000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class About(Struct, frozen=True, kw_only=True):
@@ -41,16 +42,20 @@ class Database:
         """Open it.
 
         Raises:
-            DatabaseUnusable: it is not there, cannot be read, or is not in this format.
+            DatabaseUnusable: it is not there, cannot be read, is not in this format, or was built after the year 9999.
         """
         try:
             size = path.stat().st_size
             self._reader = _opened(path)
             self._metadata = self._reader.metadata()
+            built_at = _EPOCH + timedelta(seconds=self._metadata.build_epoch)
         except FileNotFoundError as error:
             raise DatabaseUnusable(path, "it is not there") from error
         except OSError as error:
             raise DatabaseUnusable(path, str(error.strerror or error)) from error
+        except OverflowError as error:
+            seconds = self._metadata.build_epoch
+            raise DatabaseUnusable(path, f"the time it was built at is none ({seconds} s after 1970)") from error
         except (maxminddb.InvalidDatabaseError, ValueError) as error:
             raise DatabaseUnusable(path, f"it is no database in the MaxMind DB format ({error})") from error
         self._path = path
@@ -60,7 +65,7 @@ class Database:
             path=str(path),
             kind=self._metadata.database_type,
             description=self._metadata.description.get("en", ""),
-            built_at=datetime.fromtimestamp(self._metadata.build_epoch, UTC),
+            built_at=built_at,
             size_bytes=size,
         )
 

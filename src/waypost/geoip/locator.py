@@ -49,9 +49,11 @@ class Locator:
         Raises:
             Exception: as `on_change` does; what is in use is in use all the same.
         """
-        changed = sum([each.look() for each in self._watched])
-        if changed:
-            self._forget()
+        changed = 0
+        for each in self._watched:
+            if each.look():
+                self._forget()  # now, for to look at the next one may fail
+                changed += 1
         state = [each.state() for each in self._watched]
         if state != self._state:
             self._on_change(state)

@@ -67,6 +67,14 @@ def test_a_file_that_is_no_database_is_refused_with_the_reason(tmp_path, content
         Database(path)
 
 
+@pytest.mark.parametrize("built_at", [1 << 40, 1 << 60, (1 << 64) - 1])
+def test_a_file_whose_build_time_is_none_is_refused_and_not_as_one_the_system_could_not_read(tmp_path, built_at):
+    path = write_mmdb(tmp_path / "d.mmdb", {"8.0.0.0/8": LONDON}, built_at=built_at)
+    with pytest.raises(DatabaseUnusable, match="the time it was built at is none") as refused:
+        Database(path)
+    assert not isinstance(refused.value.__cause__, OSError)
+
+
 @pytest.mark.parametrize("records", [{}, {"8.0.0.0/8": {"threat": 9}}])
 def test_a_database_without_places_or_networks_is_refused(tmp_path, records):
     database = Database(write_mmdb(tmp_path / "d.mmdb", records, kind="Test-Threats"))

@@ -7,6 +7,7 @@ from tests.mmdb import LONDON, NETWORK, PARIS, write_mmdb
 from waypost.events.location import UNKNOWN, Location, location_of
 from waypost.geoip.locator import Locator
 from waypost.geoip.state import State, read_state, write_state
+from waypost.keyfile.file import file_stamp
 
 
 def looking(*paths, **more):
@@ -78,6 +79,39 @@ def test_a_file_that_cannot_be_used_or_goes_away_changes_nothing_and_is_said(tmp
     assert (good, again, once_more) == ("", "", "")
     assert ("MaxMind DB format" in junk, gone) == (True, "it is not there")
     assert [record.message.endswith("the one before stays in use") for record in caplog.records] == [True, True]
+
+
+def test_a_replaced_file_is_used_though_the_other_one_was_replaced_by_one_that_cannot_be(tmp_path, caplog):
+    city = write_mmdb(tmp_path / "city.mmdb", {"8.0.0.0/8": LONDON})
+    asn = write_mmdb(tmp_path / "asn.mmdb", {"8.0.0.0/8": NETWORK})
+    states = []
+    locator = looking(city, asn, on_change=states.append)
+    assert locator.locate("8.8.8.8").city == "London"
+    write_mmdb(city, {"8.0.0.0/8": PARIS})
+    write_mmdb(asn, {"8.0.0.0/8": NETWORK}, built_at=1 << 60)
+    assert [locator.look() for _ in range(3)] == [1, 0, 0]
+    found = locator.locate("8.8.8.8")
+    assert (found.city, found.asn) == ("Paris", 20712)
+    [said] = [record.message for record in caplog.records]
+    assert said.startswith(f"{asn} cannot be used: the time it was built at is none")
+    assert [["built at" in each.problem for each in state] for state in states] == [[False, False], [False, True]]
+
+
+def test_nothing_is_remembered_of_a_replaced_file_even_if_the_look_at_the_next_one_fails(tmp_path, monkeypatch):
+    city = write_mmdb(tmp_path / "city.mmdb", {"8.0.0.0/8": LONDON})
+    locator = looking(city, write_mmdb(tmp_path / "asn.mmdb", {"8.0.0.0/8": NETWORK}))
+    assert locator.locate("8.8.8.8").city == "London"
+    write_mmdb(city, {"8.0.0.0/8": PARIS})
+
+    def stamp(path):
+        if path != city:
+            raise MemoryError
+        return file_stamp(path)
+
+    monkeypatch.setattr("waypost.geoip.locator.file_stamp", stamp)
+    with pytest.raises(MemoryError):
+        locator.look()
+    assert locator.locate("8.8.8.8").city == "Paris"
 
 
 def test_a_file_that_could_not_be_read_is_tried_again_though_it_does_not_change_and_said_once(tmp_path, caplog):
