@@ -1,10 +1,13 @@
+import itertools
 import logging
+import tracemalloc
 
 import pytest
 from tests.descriptors import no_descriptor_left
 from tests.mmdb import LONDON, NETWORK, PARIS, write_mmdb
 
 from waypost.events.location import UNKNOWN, Location, location_of
+from waypost.geoip import locator as locator_module
 from waypost.geoip.locator import Locator
 from waypost.geoip.state import State, read_state, write_state
 from waypost.keyfile.file import file_stamp
@@ -40,6 +43,36 @@ def test_addresses_of_one_place_and_network_share_the_location(tmp_path):
     london = locator.locate("81.2.69.142")
     assert locator.locate("81.4.1.1") is london
     assert locator.locate("81.3.1.1").city == "Paris"
+
+
+def test_networks_of_one_place_share_the_location_though_the_database_splits_them(tmp_path):
+    halves = {f"9.9.{n}.{half}/25": LONDON for n in (8, 9) for half in (0, 128)}
+    locator = looking(write_mmdb(tmp_path / "city.mmdb", halves))
+    london = locator.locate("9.9.8.0")
+    assert london == location_of(LONDON)
+    assert locator.locate("9.9.9.0") is london
+
+
+@pytest.mark.parametrize(("places", "most_bytes"), [(1, 200), (100_000, 500)], ids=["shared", "one for each address"])
+def test_what_is_remembered_is_bounded_as_it_says(monkeypatch, places, most_bytes):
+    entries = 2000
+    monkeypatch.setattr(locator_module, "_CACHE_ENTRIES", entries)
+    monkeypatch.setattr(locator_module, "_SHARED_MAX", entries // 4)
+    numbers = itertools.count()
+
+    def joined(_said):
+        number = next(numbers) % places
+        return Location("GB", f"Region number {number}", f"City number {number}", 51 + number / 1e5, number / 1e5)
+
+    monkeypatch.setattr(locator_module, "joined", joined)
+    locator = Locator([])
+    tracemalloc.start()
+    try:
+        for number in range(3 * entries - 1):
+            locator.locate(f"2a00:{number:x}::")
+            assert tracemalloc.get_traced_memory()[0] < most_bytes * entries
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("address", ["", "127.0.0.1", "10.0.0.7", "fd00::1", "nonsense"])
