@@ -5,10 +5,12 @@ from contextlib import contextmanager
 
 import click
 
+from waypost.control.process import CannotListenError
+
 
 @contextmanager
 def listening_at(where: object) -> Iterator[None]:
-    """Run a process whose parts are tasks of a group; that one of them could not listen at `where` is said plainly.
+    """Run a process whose parts are tasks of a group; that one of them cannot listen at `where` is said plainly.
 
     Raises:
         click.ClickException: it could not, and nothing else went wrong.
@@ -16,7 +18,7 @@ def listening_at(where: object) -> Iterator[None]:
     try:
         yield
     except ExceptionGroup as failures:
-        in_use, others = failures.split(OSError)
-        if others is not None or in_use is None:
+        refused, others = failures.split(CannotListenError)
+        if others is not None or refused is None:
             raise
-        raise click.ClickException(f"cannot serve on {where}: {in_use.exceptions[0]}") from failures
+        raise click.ClickException(f"cannot serve on {where}: {refused.exceptions[0]}") from failures

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from waypost.control.boundary import refusal
 from waypost.control.errors import UnavailableError
-from waypost.control.process import CONNECTIONS, GRACE_SECONDS
+from waypost.control.process import CONNECTIONS, GRACE_SECONDS, beginning_to_listen
 
 _log = logging.getLogger(__name__)
 
@@ -142,7 +142,7 @@ async def serve_forwarded(app: ASGIApp, socket: Path, stop: asyncio.Event) -> No
         stop: set it to end.
 
     Raises:
-        OSError: it cannot be listened on.
+        CannotListenError: it cannot be listened on.
     """
     under_way: set[asyncio.Task[Any]] = set()
 
@@ -156,7 +156,8 @@ async def serve_forwarded(app: ASGIApp, socket: Path, stop: asyncio.Event) -> No
             under_way.discard(task)
             writer.close()
 
-    server = await asyncio.start_unix_server(answer, socket, backlog=CONNECTIONS)
+    with beginning_to_listen():
+        server = await asyncio.start_unix_server(answer, socket, backlog=CONNECTIONS)
     try:
         await stop.wait()
     finally:

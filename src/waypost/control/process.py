@@ -2,7 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 from granian.constants import Interfaces
 from granian.server.embed import Server
@@ -24,6 +25,19 @@ _LOOK_SECONDS = 0.02
 Connect = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
 
 
+class CannotListenError(OSError):
+    """The address or socket that a server is to listen at cannot be had."""
+
+
+@contextmanager
+def beginning_to_listen() -> Iterator[None]:
+    """Whatever the system refuses in here is a CannotListenError: other parts of a process fail with OSError, too."""
+    try:
+        yield
+    except OSError as error:
+        raise CannotListenError(*error.args) from error
+
+
 async def serve(app: ASGIApp, listen: HostPort, stop: asyncio.Event, *, shared: bool = False) -> None:
     """Serve until `stop` is set, then finish what is under way and return.
 
@@ -34,12 +48,12 @@ async def serve(app: ASGIApp, listen: HostPort, stop: asyncio.Event, *, shared: 
         shared: others of this user serve there as well: the kernel spreads connections over them.
 
     Raises:
-        OSError: the host name is unknown, or the address cannot be listened on.
+        CannotListenError: the host name is unknown, or the address cannot be listened on.
         RuntimeError: the server ended by itself.
     """
-    address = await _address(listen)
-    if not shared:
-        check_free(address, listen.port)
+    with beginning_to_listen():
+        address = await _address(listen)
+        check_free(address, listen.port, shared=shared)
     server = Server(
         app,
         address=address,

@@ -36,7 +36,7 @@ def run(settings: Settings, core_socket: Path, on_ready: Callable[[], None]) -> 
     Raises:
         KeyfileError: there is no usable keyring.
         DatabaseError: the control database, or control.key, cannot be used.
-        OSError: the address to listen on cannot be had.
+        ExceptionGroup: parts of it failed, of CannotListenError when the address to listen on cannot be had.
     """
     keyring = WatchedKeyring(keyring_path(settings.data))
     database, control_key = join_install(settings)

@@ -59,7 +59,7 @@ def run(
         DatabaseError: the control database, or control.key, cannot be used.
         StoreError: the event store cannot be used.
         TrustedRootsError: nor can the root certificates of the settings.
-        OSError: the address to listen on cannot be had.
+        ExceptionGroup: parts of it failed, of CannotListenError when the address to listen on cannot be had.
     """
     keyring = WatchedKeyring(keyring_path(settings.data))
     roots = trust(settings.dns.trusted_roots)

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from tests.ports import free_ports
 
 from waypost.config.values import HostPort
-from waypost.control.process import serve, when_listening
+from waypost.control.process import CannotListenError, serve, when_listening
 
 
 def an_app():
@@ -78,8 +78,32 @@ def test_an_address_that_is_taken_is_an_error_that_names_it():
     async def run():
         with socket.create_server(("127.0.0.1", 0)) as taken:
             listen = HostPort("127.0.0.1", taken.getsockname()[1])
-            with pytest.raises(OSError, match=str(listen.port)):
+            with pytest.raises(CannotListenError, match=str(listen.port)):
                 await serve(an_app(), listen, asyncio.Event())
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_an_address_of_another_machine_is_an_error_in_a_line(shared):
+    with pytest.raises(CannotListenError) as refused:
+        asyncio.run(serve(an_app(), HostPort("192.0.2.1", *free_ports(1)), asyncio.Event(), shared=shared))
+    assert "\n" not in str(refused.value)
+
+
+def test_an_address_that_others_share_can_be_had_by_who_shares_it_only():
+    async def run():
+        with socket.socket() as other:
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            other.bind(("127.0.0.1", 0))
+            other.listen()
+            listen = HostPort("127.0.0.1", other.getsockname()[1])
+            stop = asyncio.Event()
+            stop.set()
+            async with asyncio.timeout(5):
+                await serve(an_app(), listen, stop, shared=True)
+            with pytest.raises(CannotListenError, match=str(listen.port)):
+                await serve(an_app(), listen, stop)
 
     asyncio.run(run())
 
