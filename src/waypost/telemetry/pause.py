@@ -1,12 +1,11 @@
 """The time between two rounds of work."""
 
 import asyncio
+from contextlib import suppress
 
 
 async def pause(stop: asyncio.Event, seconds: float) -> None:
     """Wait, until `stop` is set at the latest."""
-    try:
+    with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await stop.wait()
-    except TimeoutError:
-        return
