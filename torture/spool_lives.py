@@ -53,7 +53,8 @@ class Worker:
         self._clock = Clock()
         self._numbers = itertools.count(1)
         writer, counters = open_spool(root, life, self.files, self._clock)
-        self._commit = RecordingCommit(writer, counters, wait_seconds=WAIT_SECONDS, loop=asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        self._commit = RecordingCommit(writer, counters, wait_seconds=WAIT_SECONDS, loop=loop, soon=loop.call_soon)
 
     async def clicks(self, count: int) -> None:
         """So many in one turn of the loop, until all are answered."""

@@ -1,8 +1,6 @@
 """The event loop of a process that answers readers: asyncio's, which waits for our sockets and for its own at once."""
 
 import asyncio
-import logging
-import os
 import selectors
 import time
 from collections.abc import Callable, Coroutine
@@ -13,27 +11,12 @@ from waypost.edge.stream import Streams
 
 _Arguments = TypeVarTuple("_Arguments")
 
-log = logging.getLogger(__name__)
-
 
 def run(main: Callable[[Streams], Coroutine[None, None, None]]) -> None:
     """Run an asynchronous function with sockets to use, as `asyncio.run` would."""
     streams = Streams()
     with asyncio.Runner(loop_factory=lambda: _Loop(_Selector(streams))) as runner:
         runner.run(main(streams))
-
-
-def yield_to_the_front() -> None:
-    """Have this process wait while others are at work on its core, for as long as the kernel lets each work in one go.
-
-    The default interrupts whoever works for whoever was asked, here the TLS front for one click. Where a core is busy
-    the clicks that come meanwhile are answered together, and both find more of what they need in its caches; where one
-    is idle nothing changes (sched(7), SCHED_BATCH). Threads that are started later do as this one.
-    """
-    try:
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-    except OSError as error:
-        log.warning("clicks interrupt the TLS front on a busy core: %s", error)
 
 
 class _Selector(selectors.EpollSelector):

@@ -15,11 +15,11 @@ from threading import Thread
 
 from waypost.config import Durability, Settings
 from waypost.edge.app import CONNECTIONS_MAX, EdgeApp, listening_socket, serve
+from waypost.edge.courtesy import Courtesy
 from waypost.edge.decide import Edge
 from waypost.edge.facts import WatchedFacts
 from waypost.edge.forwarded import Front
 from waypost.edge.loop import run as run_loop
-from waypost.edge.loop import yield_to_the_front
 from waypost.edge.stream import Streams
 from waypost.events.ids import Randomness
 from waypost.fleet.courier import WORKER
@@ -69,7 +69,6 @@ def run(
         SpoolInUseError: another process is this worker.
         OSError: the address to listen on cannot be had.
     """
-    yield_to_the_front()
     run_loop(lambda streams: _run(streams, settings, worker, keyring, listener=listener, on_ready=on_ready))
 
 
@@ -89,6 +88,7 @@ async def _run(
     connections_max = _allow_many_connections()
     name = worker_name(settings, worker)
     front = Front(tuple(each.network for each in settings.edge.trusted_proxies), settings.edge.forwarded_header)
+    courtesy = Courtesy()
     facts = WatchedFacts(name, front, keyring, snapshot_path(settings.data))
     segments, counters = _open_segments(settings, name)
     spool = GroupCommit(
@@ -101,6 +101,11 @@ async def _run(
     if worker == 0:
         # On a thread that ends with the process: a stuck disk must hold up neither the start nor the end.
         Thread(target=_recover_gone_workers, args=(settings,), name="spool-recovery", daemon=True).start()
+
+    def swept(connections: int) -> None:
+        counters.report(_status(facts(), segments, connections))
+        courtesy.look()
+
     try:
         listening = (
             listening_socket(settings.edge.listen, shared=True) if listener is None else socket.socket(fileno=listener)
@@ -121,7 +126,7 @@ async def _run(
                 stop,
                 time.time,
                 connections_max=connections_max,
-                on_sweep=lambda connections: counters.report(_status(facts(), segments, connections)),
+                on_sweep=swept,
             )
         )
         loop.call_soon(on_ready)

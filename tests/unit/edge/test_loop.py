@@ -1,10 +1,7 @@
 """asyncio around our sockets: each is looked after, whatever the other waits for."""
 
 import asyncio
-import os
 import socket
-import subprocess
-import sys
 import threading
 import time
 from contextlib import ExitStack
@@ -186,18 +183,3 @@ def test_a_connection_that_is_cut_off_is_gone_at_once_though_nothing_else_happen
             assert time.monotonic() - begun < 10
 
     run_with_connections(scenario)
-
-
-def test_a_worker_lets_who_is_at_work_on_its_core_finish_and_so_do_its_threads():
-    script = """
-import os, threading
-from waypost.edge.loop import yield_to_the_front
-yield_to_the_front()
-def tell(): print(os.sched_getscheduler(threading.get_native_id()))
-tell()
-thread = threading.Thread(target=tell)
-thread.start()
-thread.join()
-"""
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == [str(os.SCHED_BATCH)] * 2
