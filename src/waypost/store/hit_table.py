@@ -4,6 +4,7 @@ What hits share is converted once, and each row has its number. Headers, clients
 identity, for to compare them costs more: who hands in one object for what is the same saves, and nobody has to.
 """
 
+from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import accumulate, chain
@@ -24,6 +25,7 @@ _WORD: Final = pa.dictionary(pa.int32(), _TEXT)
 """A text that comes again and again."""
 _TIME: Final = pa.timestamp("us", "UTC")
 _UUID: Final = pa.binary(16)
+_TYPE_CODES: Final = {pa.int32(): "i", pa.uint32(): "I", pa.uint64(): "Q"}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -32,7 +34,7 @@ class _Column(Struct, frozen=True):
 
     name: str
     kind: pa.DataType
-    value: Callable[[Any], object]
+    value: Callable[[Any], Any]
 
 
 _OF_HIT: Final = (
@@ -119,11 +121,12 @@ def _distinct(each: Sequence[Any]) -> tuple[list[Any], pa.Array]:
     """The different objects, and for each row the place of its own among them."""
     ids = list(map(id, each))
     # What all rows have: the time, and that nothing failed.
-    if len(set(ids)) == 1:
-        return [each[0]], pa.repeat(pa.scalar(0, pa.int32()), len(each))
-    # A dictionary has them in the order in which they come first, here as there.
-    by_id = dict(zip(ids, each, strict=True))
-    return list(by_id.values()), pa.array(ids, pa.uint64()).dictionary_encode().indices
+    if ids.count(ids[0]) == len(ids):
+        return [each[0]], _all_first(len(ids))
+    places = _numbers(pa.uint64(), ids).dictionary_encode().indices
+    # Numbered in the order in which they come first: one is new where the number is higher than any before.
+    new = pc.indices_nonzero(pc.pairwise_diff(pc.cumulative_max(places))).to_pylist()
+    return [each[0], *(each[place] for place in new)], places
 
 
 def _times(values: Sequence[datetime]) -> pa.Array:
@@ -136,6 +139,23 @@ def _uuids(values: Sequence[UUID]) -> pa.Array:
     return pa.Array.from_buffers(_UUID, len(values), [None, pa.py_buffer(written)])
 
 
+def _numbers(kind: pa.DataType, values: list[int]) -> pa.Array:
+    # A third of the time that Arrow needs, which looks at each for what it is.
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(array(_TYPE_CODES[kind], values))])
+
+
+def _words(values: list[str]) -> pa.Array:
+    places = {value: place for place, value in enumerate(dict.fromkeys(values))}
+    words = pa.array(places, _TEXT)
+    if len(places) == 1:
+        return pa.DictionaryArray.from_arrays(_all_first(len(values)), words)
+    return pa.DictionaryArray.from_arrays(_numbers(pa.int32(), list(map(places.__getitem__, values))), words)
+
+
+def _all_first(rows: int) -> pa.Array:
+    return pa.repeat(pa.scalar(0, pa.int32()), rows)
+
+
 def _other_headers(headers: Sequence[Mapping[str, str]]) -> pa.Array:
     """As maps, without the user agent, which has a column."""
     names = pa.array(list(chain.from_iterable(headers)), _TEXT)
@@ -145,7 +165,8 @@ def _other_headers(headers: Sequence[Mapping[str, str]]) -> pa.Array:
     return pa.MapArray.from_arrays(pa.array(ends, pa.int32()), names.filter(others), values.filter(others))
 
 
-def _array(column: _Column, values: Iterable[object]) -> pa.Array:
+def _array(column: _Column, values: Iterable[Any]) -> pa.Array:
     found = list(map(column.value, values))
-    # Arrow finds what comes again quicker in an array than in a list.
-    return pa.array(found, _TEXT).dictionary_encode() if column.kind is _WORD else pa.array(found, column.kind)
+    if column.kind is _WORD:
+        return _words(found)
+    return _numbers(column.kind, found) if column.kind in _TYPE_CODES else pa.array(found, column.kind)
