@@ -7,8 +7,8 @@ identity, for to compare them costs more: who hands in one object for what is th
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import accumulate, chain
-from operator import attrgetter
+from itertools import accumulate, chain, repeat
+from operator import attrgetter, is_
 from typing import Any, Final
 from uuid import UUID
 
@@ -50,7 +50,7 @@ _OF_HIT: Final = (
 )
 
 _OF_ROW: Final = (
-    _Column("segment", _TEXT, attrgetter("segment")),
+    _Column("segment", _WORD, attrgetter("segment")),
     _Column("record", pa.uint32(), attrgetter("record")),
 )
 
@@ -119,11 +119,10 @@ def hit_table(rows: Sequence[HitRow]) -> pa.Table:
 
 def _distinct(each: Sequence[Any]) -> tuple[list[Any], pa.Array]:
     """The different objects, and for each row the place of its own among them."""
-    ids = list(map(id, each))
     # What all rows have: the time, and that nothing failed.
-    if ids.count(ids[0]) == len(ids):
-        return [each[0]], _all_first(len(ids))
-    places = _numbers(pa.uint64(), ids).dictionary_encode().indices
+    if all(map(is_, each, repeat(each[0]))):
+        return [each[0]], _all_first(len(each))
+    places = _numbers(pa.uint64(), list(map(id, each))).dictionary_encode().indices
     # Numbered in the order in which they come first: one is new where the number is higher than any before.
     new = pc.indices_nonzero(pc.pairwise_diff(pc.cumulative_max(places))).to_pylist()
     return [each[0], *(each[place] for place in new)], places
