@@ -282,6 +282,11 @@ def collect(data: Path, store: EventStore, steps: Mapping[str, Step], hits: Sequ
     return seconds, cpu
 
 
+def merged_rows(store: EventStore) -> int:
+    """By all merges since the engine started; a row counts each time."""
+    return store._query("bench", "SELECT sum(value) FROM system.events WHERE event = 'MergedRows'")[0][0]
+
+
 def main() -> None:
     """Collect the same events with and without places, in turn, and print the figures."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -318,6 +323,7 @@ def main() -> None:
         locator.look()
         steps = {"client": client_step(parser), "location": location_step(locator)}
         parts = collect_in_parts(data, store, steps, hits)
+        merged = merged_rows(store) / (given.events * (2 * given.rounds + 1))
         on_disk = store._query("bench", "SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND table = 'events'")
         places = store._query("bench", "SELECT uniq(city), countIf(country != '') FROM events")
         store.close()
@@ -338,6 +344,7 @@ def main() -> None:
     print("µs of CPU an event, with places:")
     for part, cpu in sorted(parts.items(), key=lambda each: -each[1]):
         print(f"{1e6 * cpu / given.events:8.2f}  {part}")
+    print(f"an event was merged {merged:.2f} times meanwhile, all rounds together")
     some = hits[len(hits) // 2 :][:BATCH]
     print(f"different in {len(some)} events one after the other:")
     for what, values in (

@@ -12,6 +12,7 @@ from waypost.events.client import UNKNOWN, ImageProxy
 from waypost.events.hit import HitKind, Outcome
 from waypost.events.location import UNKNOWN as NOWHERE
 from waypost.events.verdict import Reason, Verdict, VerdictClass
+from waypost.pipeline.anonymous import anonymous
 from waypost.store import StoreRefused
 
 BOT = Verdict(
@@ -111,12 +112,37 @@ def test_every_column_is_as_its_row_says_shared_or_not(store, account):
     assert stored(store, segment) == [plainly(row) for row in rows]
 
 
+def test_a_row_alone_and_rows_that_share_everything_are_stored_as_they_are(store, account):
+    segment = f"edge-0.{uuid4()}"
+    alone = hit_row(hit(account, None, headers={}), segment=segment, record=2**32 - 1)
+    store.insert_hits([alone])
+    assert stored(store, segment) == [plainly(alone)]
+    segment, click = f"edge-0.{uuid4()}", hit(account, send_id())
+    alike = [hit_row(click, segment=segment, record=number) for number in range(3)]
+    store.insert_hits(alike)
+    assert stored(store, segment) == [plainly(row) for row in alike]
+
+
+def test_rows_of_several_segments_and_of_an_erased_send_go_in_together(store, account):
+    segments = [f"edge-{number}.{uuid4()}" for number in range(3)]
+    rows = [
+        hit_row(hit(account, send_id(), edge=segment.partition(".")[0]), segment=segment, record=number)
+        for number in range(4)
+        for segment in segments
+    ]
+    rows[5] = anonymous(rows[5])
+    store.insert_hits(rows)
+    for segment in segments:
+        assert stored(store, segment) == [plainly(row) for row in rows if row.segment == segment]
+
+
 @pytest.mark.parametrize(
     "fields",
     [
         {"link_index": 2**32},
         {"link_index": -1},
         {"profile": 2**64},
+        {"edge": "edge-\udfff"},
         {"destination": "https://shop.example/\ud800"},
         {"headers": {"user-agent": "\udfff"}},
     ],
