@@ -1,8 +1,9 @@
 """One file in the MaxMind DB format, mapped into memory: open it, know that it is what it should be, ask it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ from msgspec import Struct
 from waypost.events.location import UNKNOWN, Location, agreed, location_of
 from waypost.geoip.address import Block
 from waypost.geoip.errors import DatabaseUnusable
+from waypost.geoip.tree import Tree
 
 # A network that a database splits finer than this has no one place.
 _SPLITS_MAX: Final = 16
@@ -45,10 +47,18 @@ class Database:
             DatabaseUnusable: it is not there, cannot be read, is not in this format, or was built after the year 9999.
         """
         try:
-            size = path.stat().st_size
-            self._reader = _opened(path)
+            with path.open("rb") as file:
+                mapped = mmap(file.fileno(), 0, access=ACCESS_READ)
+                # The same file by another way: `path` may lead to a newer one by now.
+                self._reader = _opened(Path(f"/proc/self/fd/{file.fileno()}"))
             self._metadata = self._reader.metadata()
             built_at = _EPOCH + timedelta(seconds=self._metadata.build_epoch)
+            self._tree = Tree(
+                mapped,
+                nodes=self._metadata.node_count,
+                record_bits=self._metadata.record_size,
+                ip_version=self._metadata.ip_version,
+            )
         except FileNotFoundError as error:
             raise DatabaseUnusable(path, "it is not there") from error
         except OSError as error:
@@ -60,13 +70,14 @@ class Database:
             raise DatabaseUnusable(path, f"it is no database in the MaxMind DB format ({error})") from error
         self._path = path
         self._read_before: dict[bytes, Location] = {}
+        self._by_leaf: dict[int, Location] = {}
         self._bits = 32 if self._metadata.ip_version == 4 else 128  # noqa: PLR2004 -- IPv4
         self.about = About(
             path=str(path),
             kind=self._metadata.database_type,
             description=self._metadata.description.get("en", ""),
             built_at=built_at,
-            size_bytes=size,
+            size_bytes=len(mapped),
         )
 
     def check(self) -> None:
@@ -84,22 +95,42 @@ class Database:
                 self._path, f"{self.about.kind or 'it'} holds neither countries nor networks that Waypost can read"
             )
 
-    def locate(self, block: Block) -> Location:
-        """What it says of an address, or of every address of a network.
+    def locate(self, blocks: Sequence[Block]) -> list[Location]:
+        """What it says of addresses, or of every address of networks, in their order.
 
         Raises:
             maxminddb.InvalidDatabaseError: the file is damaged.
         """
-        if block.bits > self._bits:
-            return UNKNOWN
-        if block.first == block.last:
-            return self._read(self._reader.get(block.address))
-        found = list(islice(self._records(block), _SPLITS_MAX + 1))
-        return UNKNOWN if len(found) > _SPLITS_MAX else agreed([self._read(record) for record in found])
+        found = [UNKNOWN] * len(blocks)
+        for bits in {block.bits for block in blocks if block.bits <= self._bits}:
+            alone: list[int] = []
+            for place, block in enumerate(blocks):
+                if block.bits != bits:
+                    continue
+                if block.first == block.last:
+                    alone.append(place)
+                else:
+                    found[place] = self._of_network(block)
+            leaves = self._tree.leaves([blocks[place].first for place in alone], bits)
+            for place, leaf in zip(alone, leaves, strict=True):
+                found[place] = self._at_leaf(leaf, blocks[place])
+        return found
 
     def close(self) -> None:
         """Give the file up; asking it afterwards is an error."""
         self._reader.close()
+
+    def _at_leaf(self, leaf: int, block: Block) -> Location:
+        location = self._by_leaf.get(leaf)
+        if location is None:
+            if len(self._by_leaf) >= _READ_BEFORE_MAX:
+                self._by_leaf.clear()
+            location = self._by_leaf[leaf] = self._read(self._reader.get(block.address))
+        return location
+
+    def _of_network(self, block: Block) -> Location:
+        found = list(islice(self._records(block), _SPLITS_MAX + 1))
+        return UNKNOWN if len(found) > _SPLITS_MAX else agreed([self._read(record) for record in found])
 
     def _read(self, record: object) -> Location:
         """As `location_of`.

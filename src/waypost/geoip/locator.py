@@ -1,8 +1,7 @@
 """From recorded addresses to locations, with the newest databases there are."""
 
 import logging
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -63,22 +62,43 @@ class Locator:
         return changed
 
     def locate(self, address: str) -> Location:
-        """Where a recorded address is; unknown when no database says it. Mostly one object for one place.
+        """As `locate_all`, of one address."""
+        return self.locate_all([address])[0]
+
+    def locate_all(self, addresses: Sequence[str]) -> list[Location]:
+        """Where recorded addresses are, in their order; unknown when no database says it. A place is mostly one object.
 
         Raises:
             maxminddb.InvalidDatabaseError: a database is damaged.
         """
-        return self._located(address)
+        new = {address for address in addresses if address not in self._located}
+        if len(self._located) + len(new) > _CACHE_ENTRIES:
+            self._located.clear()
+            new = set(addresses)
+        if new:
+            self._located |= self._looked_up(new)
+        return [self._located[address] for address in addresses]
 
     def _forget(self) -> None:
-        self._located = lru_cache(maxsize=_CACHE_ENTRIES)(self._locate)
+        self._located: dict[str, Location] = {}
         self._shared: dict[Location, Location] = {}
 
-    def _locate(self, address: str) -> Location:
-        block = block_of(address)
-        if block is None:
-            return UNKNOWN
-        location = joined(each.database.locate(block) for each in self._watched if each.database)
+    def _looked_up(self, addresses: Collection[str]) -> dict[str, Location]:
+        found = dict.fromkeys(addresses, UNKNOWN)
+        blocks = [block for address in addresses if (block := block_of(address))]
+        by_database = [each.database.locate(blocks) for each in self._watched if each.database]
+        # By identity first, which costs less: a database says the same with the same object.
+        known: dict[tuple[int, ...], Location] = {}
+        for block, *said in zip(blocks, *by_database, strict=True):
+            key = tuple(map(id, said))
+            location = known.get(key)
+            if location is None:
+                location = known[key] = self._together(said)
+            found[block.address] = location
+        return found
+
+    def _together(self, said: list[Location]) -> Location:
+        location = joined(said)
         if len(self._shared) >= _SHARED_MAX:
             self._shared.clear()
         return self._shared.setdefault(location, location)

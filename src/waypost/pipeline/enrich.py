@@ -1,7 +1,7 @@
 """What a hit says beyond its fields: named steps, each of which may fail without costing the event."""
 
 import logging
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
@@ -46,8 +46,8 @@ class Step(Struct, Generic[Found], frozen=True):
     name: StepName
     keys: Callable[[Sequence[Hit]], list[Hashable]]
     """Hits of one batch that have the same share what the step finds."""
-    find: Callable[[Hit], Found | None]
-    """None: there is nothing to find it with yet."""
+    find: Callable[[Sequence[Hit]], Sequence[Found | None]]
+    """Of each hit; None: there is nothing to find it with yet. One that it fails for may fail all."""
 
 
 def client_step(parser: ClientParser) -> Step[Client]:
@@ -56,17 +56,17 @@ def client_step(parser: ClientParser) -> Step[Client]:
         StepName.CLIENT,
         # Twice an id, so that there is a number between: the same headers may mean another client in an open.
         keys=lambda hits: [2 * id(hit.headers) + (hit.kind is HitKind.OPEN) for hit in hits],
-        find=lambda hit: parser.parse(hit.kind, hit.headers),
+        find=lambda hits: [parser.parse(hit.kind, hit.headers) for hit in hits],
     )
 
 
 def location_step(locator: Locator) -> Step[Location]:
     """Place and network from the address. Without a database it is still to be done, which is no failure."""
 
-    def find(hit: Hit) -> Location | None:
-        if not hit.client_address:
-            return UNKNOWN_LOCATION
-        return locator.locate(hit.client_address) if locator.is_ready else None
+    def find(hits: Sequence[Hit]) -> list[Location | None]:
+        if locator.is_ready:
+            return [*locator.locate_all([hit.client_address for hit in hits])]
+        return [None if hit.client_address else UNKNOWN_LOCATION for hit in hits]
 
     return Step(StepName.LOCATION, keys=lambda hits: [hit.client_address for hit in hits], find=find)
 
@@ -101,19 +101,11 @@ class Enricher:
         if step is None:
             return [unknown] * len(hits)
         keys = step.keys(hits)
-        found: dict[Hashable, Found] = {}
-        left: set[Hashable] = set()
+        asked = dict(zip(keys, hits, strict=True))
         failed: set[Hashable] = set()
-        for key, hit in dict(zip(keys, hits, strict=True)).items():
-            try:
-                answer = _tried_again(step, hit)
-            except Exception as error:  # noqa: BLE001 - whatever a step's library raises on a reader's input
-                answer = None
-                failed.add(key)
-                self._report(step.name, hit, error)
-            if answer is None:
-                left.add(key)
-            found[key] = unknown if answer is None else answer
+        answers = self._ask(step, asked, failed)
+        found = {key: unknown if answer is None else answer for key, answer in zip(asked, answers, strict=True)}
+        left = {key for key, answer in zip(asked, answers, strict=True) if answer is None}
         for place, key in enumerate(keys) if left else ():
             if key in left:
                 unenriched[place] += (step.name.value,)
@@ -121,15 +113,31 @@ class Enricher:
             self._counts.add(Count.UNENRICHED, sum(key in failed for key in keys))
         return [found[key] for key in keys]
 
+    def _ask(self, step: Step[Found], asked: Mapping[Hashable, Hit], failed: set[Hashable]) -> Sequence[Found | None]:
+        """What the step finds for each; the keys of those that it fails for are put into `failed`."""
+        try:
+            return step.find(list(asked.values()))
+        except Exception:  # noqa: BLE001 - whatever a step's library raises on a reader's input, which is one of many
+            answers: list[Found | None] = []
+        for key, hit in asked.items():
+            try:
+                tried = _tried_again(step, hit)
+                answers += tried
+            except Exception as error:  # noqa: BLE001 - as above
+                answers.append(None)
+                failed.add(key)
+                self._report(step.name, hit, error)
+        return answers
+
     def _report(self, step: StepName, hit: Hit, error: Exception) -> None:
         self._failures += 1
         if self._failures <= _FAILURES_LOGGED:
             log.error("event %s is stored without its %s: the step failed", hit.event_id, step, exc_info=error)
 
 
-def _tried_again(step: Step[Found], hit: Hit) -> Found | None:
+def _tried_again(step: Step[Found], hit: Hit) -> Sequence[Found | None]:
     """What fails by a reader's input fails again at once; what fails by chance does not."""
     try:
-        return step.find(hit)
+        return step.find([hit])
     except Exception:  # noqa: BLE001 - as above; that of the second time counts
-        return step.find(hit)
+        return step.find([hit])

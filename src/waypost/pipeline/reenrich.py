@@ -2,14 +2,14 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from waypost.events.client import HINTS
+from waypost.events.client import HINTS, Client
 from waypost.events.client_parser import ClientParser
 from waypost.events.hit import HitKind
 from waypost.geoip.locator import Locator
@@ -53,8 +53,8 @@ class EnrichJob(Job, frozen=True, kw_only=True):
 
 ENRICH: Final = JobFile("enrich.json", EnrichJob)
 
-Look = Callable[[Inputs], tuple[object, ...]]
-"""What a step finds out, as its columns hold it."""
+Look = Callable[[Sequence[Inputs]], list[tuple[object, ...]]]
+"""What a step finds out of each, as its columns hold it."""
 
 
 class Reenrichment:
@@ -77,7 +77,7 @@ class Reenrichment:
         self._locator = locator
         self._keys_max = keys_max
         self._patience = Patience(monotonic)
-        self._look: dict[StepName, Look] = {StepName.CLIENT: self._client, StepName.LOCATION: self._location}
+        self._look: dict[StepName, Look] = {StepName.CLIENT: self._clients, StepName.LOCATION: self._locations}
         self._watch = JobWatch(ENRICH, data)
 
     def work(self) -> int:
@@ -135,23 +135,32 @@ class Reenrichment:
         """Look up what one round is about, and begin to write it; returns how many events and how many failures."""
         choice = _choice(job, now.step)
         inputs = self._history.inputs(choice, now.partition, now.share, now.shares)
-        found, failures = [], 0
-        for each in inputs:
-            try:
-                found.append((each.key, *self._look[now.step](each)))
-            except Exception as error:  # noqa: BLE001 -- whatever a step's library raises on a reader's input
-                failures += 1
-                log.error("the %s of %d stored events cannot be had: %r", now.step, each.events, error)  # noqa: TRY400
+        found, failures = self._found(now.step, inputs)
         self._history.rewrite(choice, now.partition, found)
         return sum(each.events for each in inputs), failures
 
-    def _client(self, inputs: Inputs) -> tuple[object, ...]:
-        event, user_agent, hints = inputs.values
-        headers = {"user-agent": user_agent, **dict(zip(HINTS, hints, strict=True))}
-        return client_values(self._parser.parse(HitKind(event), headers))
+    def _found(self, step: StepName, inputs: Sequence[Inputs]) -> tuple[list[tuple[object, ...]], int]:
+        """Each key with what the step finds, and how many it fails for: one fails all that it is looked up with."""
+        try:
+            answers = self._look[step](inputs)
+        except Exception as error:  # noqa: BLE001 -- whatever a step's library raises on a reader's input
+            if len(inputs) == 1:
+                log.error("the %s of %d stored events cannot be had: %r", step, inputs[0].events, error)  # noqa: TRY400
+                return [], 1
+            middle = len(inputs) // 2
+            halves = [self._found(step, half) for half in (inputs[:middle], inputs[middle:])]
+            return halves[0][0] + halves[1][0], halves[0][1] + halves[1][1]
+        return [(each.key, *answer) for each, answer in zip(inputs, answers, strict=True)], 0
 
-    def _location(self, inputs: Inputs) -> tuple[object, ...]:
-        return location_values(self._locator.locate(inputs.key))
+    def _clients(self, inputs: Sequence[Inputs]) -> list[tuple[object, ...]]:
+        return [client_values(self._client(*each.values)) for each in inputs]
+
+    def _client(self, event: str, user_agent: str, hints: Sequence[str]) -> Client:
+        headers = {"user-agent": user_agent, **dict(zip(HINTS, hints, strict=True))}
+        return self._parser.parse(HitKind(event), headers)
+
+    def _locations(self, inputs: Sequence[Inputs]) -> list[tuple[object, ...]]:
+        return [*map(location_values, self._locator.locate_all([each.key for each in inputs]))]
 
 
 def _choice(job: EnrichJob, step: StepName) -> Choice:

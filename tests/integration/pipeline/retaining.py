@@ -44,8 +44,8 @@ class Somewhere:
     def __init__(self, location):
         self.location = location
 
-    def locate(self, _address):
-        return self.location
+    def locate_all(self, addresses):
+        return [self.location] * len(addresses)
 
 
 class Install:

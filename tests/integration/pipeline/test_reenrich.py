@@ -129,14 +129,14 @@ def test_an_event_reads_as_if_it_had_been_enriched_when_it_was_stored(events, hi
 def test_what_a_step_cannot_say_stays_as_it_was_and_is_counted(events, history, tmp_path):
     events.insert_hits([bare(0, "8.1.1.1"), bare(1, "9.1.1.1"), bare(2, "9.1.1.1")])
     work = history()
-    locate = work._locator.locate
+    locate_all = work._locator.locate_all
 
-    def fail(address):
-        if address == "9.1.1.1":
-            raise ValueError(address)
-        return locate(address)
+    def fail(addresses):
+        if "9.1.1.1" in addresses:
+            raise ValueError("9.1.1.1")
+        return locate_all(addresses)
 
-    work._locator = SimpleNamespace(locate=fail, is_ready=True)
+    work._locator = SimpleNamespace(locate_all=fail, is_ready=True)
     ENRICH.ask(tmp_path, wanted(StepName.LOCATION))
     assert finish(tmp_path, work).failures == 1
     assert places(events) == [("GB", "London", ""), ("", "", "location"), ("", "", "location")]

@@ -75,6 +75,27 @@ def test_what_is_remembered_is_bounded_as_it_says(monkeypatch, places, most_byte
         tracemalloc.stop()
 
 
+def test_addresses_asked_for_together_are_where_each_is_by_itself(tmp_path):
+    city = write_mmdb(tmp_path / "city.mmdb", {"81.2.0.0/16": LONDON, "2a00:1450::/32": PARIS})
+    asn = write_mmdb(tmp_path / "asn.mmdb", {"81.0.0.0/8": NETWORK}, ip_version=4)
+    addresses = ["81.2.69.142", "", "2a00:1450::1", "81.9.9.9", "127.0.0.1", "81.2.69.142", "nonsense", "81.2.7.0"]
+    each = [looking(city, asn).locate(address) for address in addresses]
+    assert looking(city, asn).locate_all(addresses) == each
+    assert [(location.city, location.asn) for location in each[:4]] == [
+        ("London", 20712), ("", 0), ("Paris", 0), ("", 20712),
+    ]  # fmt: skip
+
+
+def test_what_is_remembered_is_bounded_and_forgetting_changes_no_place(tmp_path, monkeypatch):
+    monkeypatch.setattr(locator_module, "_CACHE_ENTRIES", 3)
+    locator = looking(write_mmdb(tmp_path / "city.mmdb", {"8.0.0.0/16": LONDON, "9.0.0.0/16": PARIS}))
+    for _ in range(2):
+        for last in range(5):
+            found = locator.locate_all([f"8.0.0.{last + 1}", f"9.0.0.{last + 1}"])
+            assert [each.city for each in found] == ["London", "Paris"]
+            assert len(locator._located) <= 3
+
+
 @pytest.mark.parametrize("address", ["", "127.0.0.1", "10.0.0.7", "fd00::1", "nonsense"])
 def test_an_address_that_is_nowhere_stays_unknown_whatever_the_database_says(tmp_path, address):
     everywhere = write_mmdb(tmp_path / "d.mmdb", {"0.0.0.0/1": LONDON, "fc00::/7": LONDON})

@@ -32,8 +32,11 @@ class Rig:
         self.step = name_phone
         self.stopping = lambda: False
 
+    def each(self, hits):
+        return [self.step(hit) for hit in hits]
+
     def collector(self, store=None, keep_seconds=0):
-        enricher = Enricher(self.counts, client=Step(StepName.CLIENT, lambda hits: [*map(id, hits)], self.step))
+        enricher = Enricher(self.counts, client=Step(StepName.CLIENT, lambda hits: [*map(id, hits)], self.each))
         return Collector(
             self.spool,
             store or self.store,

@@ -39,6 +39,10 @@ def every_hit(hits):
     return [None] * len(hits)
 
 
+def one_by_one(find):
+    return lambda hits: [find(each) for each in hits]
+
+
 def test_a_step_that_fails_once_is_tried_again():
     attempts = []
 
@@ -49,7 +53,7 @@ def test_a_step_that_fails_once_is_tried_again():
         return Client(browser="found")
 
     counts = Counts()
-    enricher = Enricher(counts, client=Step(StepName.CLIENT, every_hit, flicker))
+    enricher = Enricher(counts, client=Step(StepName.CLIENT, every_hit, one_by_one(flicker)))
     assert enricher.enrich([hit(1, None)]) == Facts([Client(browser="found")], [UNKNOWN_LOCATION], [()])
     assert counts.snapshot()[Count.UNENRICHED] == 0
 
@@ -62,9 +66,10 @@ def test_a_step_that_fails_again_is_given_up_counted_and_not_tried_for_ever(capl
         raise OSError("input/output error")
 
     counts = Counts()
-    enricher = Enricher(counts, location=Step(StepName.LOCATION, lambda hits: [*map(id, hits)], fail))
+    enricher = Enricher(counts, location=Step(StepName.LOCATION, lambda hits: [*map(id, hits)], one_by_one(fail)))
     assert enricher.enrich([hit(1, None) for _ in range(20)]).unenriched == [("location",)] * 20
-    assert (len(attempts), counts.snapshot()[Count.UNENRICHED], len(caplog.records)) == (40, 20, 10)
+    # Once for all of them, and twice for each.
+    assert (len(attempts), counts.snapshot()[Count.UNENRICHED], len(caplog.records)) == (41, 20, 10)
 
 
 def test_a_step_is_asked_once_for_hits_that_share_what_it_finds_and_each_that_it_fails_for_counts():
@@ -77,11 +82,12 @@ def test_a_step_is_asked_once_for_hits_that_share_what_it_finds_and_each_that_it
         return location_of(LONDON)
 
     counts = Counts()
-    step = Step(StepName.LOCATION, lambda hits: [each.client_address for each in hits], find)
+    step = Step(StepName.LOCATION, lambda hits: [each.client_address for each in hits], one_by_one(find))
     hits = [hit(1, None, client_address=address) for address in ("8.8.8.8", "9.9.9.9", "8.8.8.8", "9.9.9.9")]
     found = Enricher(counts, location=step).enrich(hits)
     assert found == Facts([UNKNOWN] * 4, [location_of(LONDON), UNKNOWN_LOCATION] * 2, [(), ("location",)] * 2)
-    assert asked == ["8.8.8.8", "9.9.9.9", "9.9.9.9"]
+    # Both together, and then, since one fails, each by itself.
+    assert asked == ["8.8.8.8", "9.9.9.9", "8.8.8.8", "9.9.9.9", "9.9.9.9"]
     assert counts.snapshot()[Count.UNENRICHED] == 2
 
 
@@ -91,8 +97,8 @@ def test_a_step_that_fails_does_not_stop_the_next():
 
     enricher = Enricher(
         Counts(),
-        client=Step(StepName.CLIENT, every_hit, fail),
-        location=Step(StepName.LOCATION, every_hit, lambda _: location_of(LONDON)),
+        client=Step(StepName.CLIENT, every_hit, one_by_one(fail)),
+        location=Step(StepName.LOCATION, every_hit, one_by_one(lambda _: location_of(LONDON))),
     )
     assert enricher.enrich([hit(1, None)]) == Facts([UNKNOWN], [location_of(LONDON)], [("client",)])
 
@@ -102,7 +108,9 @@ def test_an_event_names_every_step_that_failed_for_it():
         raise KeyError("x")
 
     enricher = Enricher(
-        Counts(), client=Step(StepName.CLIENT, every_hit, fail), location=Step(StepName.LOCATION, every_hit, fail)
+        Counts(),
+        client=Step(StepName.CLIENT, every_hit, one_by_one(fail)),
+        location=Step(StepName.LOCATION, every_hit, one_by_one(fail)),
     )
     assert enricher.enrich([hit(1, None)] * 2).unenriched == [("client", "location")] * 2
 
