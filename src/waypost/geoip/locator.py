@@ -71,13 +71,13 @@ class Locator:
         Raises:
             maxminddb.InvalidDatabaseError: a database is damaged.
         """
-        new = {address for address in addresses if address not in self._located}
+        found = list(map(self._located.get, addresses))
+        new = {address for address, location in zip(addresses, found, strict=True) if location is None}
+        looked_up = self._looked_up(new) if new else {}
         if len(self._located) + len(new) > _CACHE_ENTRIES:
             self._located.clear()
-            new = set(addresses)
-        if new:
-            self._located |= self._looked_up(new)
-        return [self._located[address] for address in addresses]
+        self._located |= looked_up
+        return [location or looked_up[address] for address, location in zip(addresses, found, strict=True)]
 
     def _forget(self) -> None:
         self._located: dict[str, Location] = {}
