@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from waypost.events.hit import Hit
+from waypost.events.hit import Hit, HitKind
 from waypost.events.verdict.crowd import sends_at_once
 from waypost.events.verdict.evidence import Evidence, SendFacts, Verdict
 from waypost.events.verdict.judge import classify_one, classify_together
@@ -48,14 +48,17 @@ def classify_batch(hits: Sequence[SentHit], sends: Mapping[UUID, SendFacts], now
 
 
 def crowds(sends: Sequence[UUID | None], hits: Sequence[Evidence | Hit]) -> dict[int, int]:
-    """Recipients hit at once, by place, of hits whose address comes often enough for the number to matter."""
+    """Recipients hit at once, by place, where the number can matter: of those who come often enough, and click."""
     addresses = [hit.client_address for hit in hits]
     often = {address for address, count in Counter(addresses).items() if count >= MANY_RECIPIENTS}
+    clicking = {
+        address for address, hit in zip(addresses, hits, strict=True) if address in often and hit.kind is HitKind.CLICK
+    }
     return sends_at_once(
         [
             (place, send_id, hits[place])
             for place, (send_id, address) in enumerate(zip(sends, addresses, strict=True))
-            if address in often and send_id is not None
+            if address in clicking and send_id is not None
         ]
     )
 

@@ -24,8 +24,8 @@ _NOTHING_KNOWN: Final = SendFacts()
 _NEVER_FINAL: Final = datetime.min.replace(tzinfo=UTC)
 # Hits this close are one burst, however their times are rounded: `judge.SETTLED_AFTER` is what parts two.
 _SURELY_ONE_BURST: Final = timedelta(seconds=60)
-# So many clicks in so short a time have two among them that are at most this far apart.
-_RAPID_PAUSE: Final = timedelta(seconds=max([seconds / (limit - 1) for limit, seconds in RAPID]))
+# (clicks, pause): so many in the time that RAPID has for them are two among them at most this far apart.
+_RAPID_PAUSES: Final = tuple([(limit, timedelta(seconds=seconds / (limit - 1))) for limit, seconds in RAPID])
 _MANY_RECIPIENTS: Final = BIT[Reason.MANY_RECIPIENTS]
 
 
@@ -75,9 +75,12 @@ def _may_tell_more(
     if len(clicks) >= CLICKS_LEAST and not _at_leisure([hits[place] for place in clicks]):
         return True
     # No rule of bursts holds. What a machine did can still be held against who looks like it, or comes later.
-    machines = sum([verdicts[place].verdict_class is VerdictClass.MACHINE for place in places])
-    if 0 < machines < len(places):
-        return True
+    machines = [hits[place] for place in places if verdicts[place].verdict_class is VerdictClass.MACHINE]
+    if 0 < len(machines) < len(places):
+        agents = {_user_agent(hit) for hit in machines}
+        others = [hits[place] for place in places if verdicts[place].verdict_class is not VerdictClass.MACHINE]
+        if not agents.isdisjoint([_user_agent(hit) for hit in others]):
+            return True
     times = [hits[place].occurred_at for place in places]
     return max(times) - min(times) > _SURELY_ONE_BURST
 
@@ -88,5 +91,11 @@ def _at_leisure(clicks: Sequence[Hit]) -> bool:
     for hit in clicks:
         if hit.headers is not one.headers or hit.client_address != one.client_address or unsubscribes(hit.destination):
             return False
+    pause = max([pause for limit, pause in _RAPID_PAUSES if limit <= len(clicks)])
     times = sorted([hit.occurred_at for hit in clicks])
-    return all(later - earlier > _RAPID_PAUSE for earlier, later in pairwise(times))
+    return all(later - earlier > pause for earlier, later in pairwise(times))
+
+
+def _user_agent(hit: Hit) -> str:
+    """Of one visitor, all hits have the same."""
+    return hit.headers.get("user-agent", "")

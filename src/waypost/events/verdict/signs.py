@@ -12,13 +12,21 @@ from waypost.events.client import Client, DeviceType, ImageProxy
 from waypost.events.hit import HitKind, Outcome
 from waypost.events.verdict.browser import Browser, browser_of
 from waypost.events.verdict.evidence import Evidence, SendFacts, Verdict, VerdictClass
-from waypost.events.verdict.network import kind_of
+from waypost.events.verdict.network import NetworkKind, kind_of
 from waypost.events.verdict.reason import Reason
 from waypost.events.verdict.rules import DECISIVE, DOUBT_FROM, MACHINE_FROM, REQUEST_RULES, RULES, RULES_VERSION
 from waypost.events.verdict.seen import Known, Request, Seen
 
 _REMEMBERED: Final = 16_384
-_PROXIES_ON_OPEN: Final = (ImageProxy.GOOGLE, ImageProxy.YAHOO)
+# Looked up once, for to look up a member of an enum costs as much as all that is done with it.
+_CLICK: Final = HitKind.CLICK
+_HEAD: Final = Outcome.HEAD
+_PREFETCH: Final = Outcome.PREFETCH
+_BOT: Final = DeviceType.BOT
+_APPLE: Final = ImageProxy.APPLE
+_GOOGLE: Final = ImageProxy.GOOGLE
+_YAHOO: Final = ImageProxy.YAHOO
+_NETWORK_KINDS: Final = list(NetworkKind)
 # Gmail, for readers who have it open when a message comes:
 # https://bird.com/en-us/blog/gmail-prefetching-images
 _GMAIL_AHEAD: Final = (
@@ -29,7 +37,8 @@ BIT: Final = {reason: 1 << place for place, reason in enumerate(RULES)}
 
 
 _OfHeaders = tuple[Browser, bool, bool, bool, bool, bool, bool, bool]
-_OfRest = tuple[int, int, int, int, int]
+_OfRest = int
+"""A bit for each of what a request says beside its headers, and above them the place of its network's kind."""
 
 
 class Looks:
@@ -41,33 +50,39 @@ class Looks:
     def __init__(self, send: SendFacts) -> None:
         """For hits of sends like this one."""
         self._secure: Final = send.secure
-        self._by_headers: Final[dict[int, tuple[_OfHeaders, dict[_OfRest, Known]]]] = {}
+        self._by_headers: Final[dict[int, dict[_OfRest, Known]]] = {}
         self._alike: Final[dict[_OfHeaders, dict[_OfRest, Known]]] = {}
+        self._networks: Final[dict[str, int]] = {}
 
     def known(
         self, headers: Mapping[str, str], kind: HitKind, outcome: Outcome, client: Client, as_organisation: str
     ) -> Known:
         """What follows from a request that says this."""
-        device_type, proxy, network_kind = client.device_type, client.image_proxy, kind_of(as_organisation)
-        looked = self._by_headers.get(id(headers))
-        if looked is None:
-            say = _of_headers(headers)
-            looked = self._by_headers[id(headers)] = say, self._alike.setdefault(say, {})
-        say, alike = looked
-        # Enums hash in Python, and each of their members is there once.
-        rest = id(kind), id(outcome), id(device_type), id(proxy), id(network_kind)
+        alike = self._by_headers.get(id(headers))
+        if alike is None:
+            alike = self._by_headers[id(headers)] = self._alike.setdefault(_of_headers(headers), {})
+        network = self._networks.get(as_organisation)
+        if network is None:
+            network = self._networks[as_organisation] = _NETWORK_KINDS.index(kind_of(as_organisation))
+        device_type, proxy = client.device_type, client.image_proxy
+        is_click, is_head, is_prefetch = kind is _CLICK, outcome is _HEAD, outcome is _PREFETCH
+        is_bot, is_proxy_ahead = device_type is _BOT, proxy is _APPLE
+        is_proxy_on_open = proxy is _GOOGLE or proxy is _YAHOO
+        rest = is_click + 2 * is_head + 4 * is_prefetch + 8 * is_bot + 16 * is_proxy_ahead + 32 * is_proxy_on_open
+        rest += 64 * network
         found = alike.get(rest)
         if found is None:
+            say = _of_headers(headers)
             found = alike[rest] = _known(
                 Request(
                     browser=say[0],
-                    network_kind=network_kind,
-                    is_click=kind is HitKind.CLICK,
-                    is_head=outcome is Outcome.HEAD,
-                    is_prefetch=outcome is Outcome.PREFETCH,
-                    is_bot=device_type is DeviceType.BOT,
-                    is_proxy_ahead=proxy is ImageProxy.APPLE,
-                    is_proxy_on_open=proxy in _PROXIES_ON_OPEN,
+                    network_kind=_NETWORK_KINDS[network],
+                    is_click=is_click,
+                    is_head=is_head,
+                    is_prefetch=is_prefetch,
+                    is_bot=is_bot,
+                    is_proxy_ahead=is_proxy_ahead,
+                    is_proxy_on_open=is_proxy_on_open,
                     is_gmail_ahead=say[1],
                     has_headers=say[2],
                     has_user_agent=say[3],

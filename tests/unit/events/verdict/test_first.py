@@ -21,7 +21,7 @@ HEADERS = [CHROME, CHROME, SAFARI, bare(CHROME), GMAIL_AHEAD, {"accept": "*/*"},
 ADDRESSES = ["", "198.51.100.7", "198.51.100.9", "203.0.113.9", "192.0.2.1", "10.0.0.1", "2001:db8::1"]
 ORGANISATIONS = ["", "", "AMAZON-02", "OVH SAS", "Mimecast Services Limited", "T-Mobile USA", "Orange S.A."]
 CLIENTS = [UNKNOWN, UNKNOWN, UNKNOWN, BOT, Client(image_proxy=ImageProxy.APPLE), Client(image_proxy=ImageProxy.GOOGLE)]
-PAUSES = [0, 0.1, 0.5, 3, 20, 59.9, 60, 60.1, 119.9, 120, 120.000001, 700]
+PAUSES = [0, 0.1, 0.3, 0.5, 1, 1.6, 3, 20, 59.9, 60, 60.1, 119.9, 120, 120.000001, 700]
 
 
 def in_full(hits, clients, organisations):
