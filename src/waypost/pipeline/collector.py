@@ -204,11 +204,11 @@ class Collector:
         numbers: list[int] = []
         missing: list[Hit] = []
         for name, hits in records.items():
-            for number, hit in hits.items():
-                if number not in stored[name]:
-                    names.append(name)
-                    numbers.append(number)
-                    missing.append(hit)
+            there = stored.get(name)
+            left = {number: hit for number, hit in hits.items() if number not in there} if there else hits
+            names += [name] * len(left)
+            numbers += left
+            missing += left.values()
         facts = self._enricher.enrich(missing)
         verdicts = first_verdicts(missing, facts.clients, [each.as_organisation for each in facts.locations])
         rows = [
@@ -283,4 +283,4 @@ class Collector:
 
 def _span(segment: str, hits: Collection[Hit]) -> SegmentSpan:
     times = [hit.occurred_at for hit in hits]
-    return SegmentSpan(segment, frozenset(hit.account for hit in hits), min(times), max(times))
+    return SegmentSpan(segment, frozenset([hit.account for hit in hits]), min(times), max(times))
