@@ -2,10 +2,10 @@
 
 Hits that arrive together travel to the thread as one batch. A sync costs as much CPU as a redirect, however many share
 it, so for long there is no more than one in SPACING_SECONDS: what comes meanwhile is the next batch. A few batches that
-happen to come together are not held up. The loop stands still for the moment a good disk takes (BRIEF_MILLISECONDS at
-most): two threads that take turns cost half of what two that compete for the interpreter do, and the next batch is
-larger. A batch that takes longer is settled when the thread has said that it is done, or by the wait limit, whichever
-comes first; meanwhile more batches queue up and are taken together.
+happen to come together are not held up, nor is a large one. The loop stands still for the moment a good disk takes
+(BRIEF_MILLISECONDS at most): two threads that take turns cost half of what two that compete for the interpreter do, and
+the next batch is larger. A batch that takes longer is settled when the thread has said that it is done, or by the wait
+limit, whichever comes first; meanwhile more batches queue up and are taken together.
 """
 
 import asyncio
@@ -39,6 +39,9 @@ SPACING_SECONDS = 0.002
 """Between batches, in the mean."""
 CREDIT_SECONDS = 0.02
 """Of spacing that a pause saves up: where clicks come one by one, the wait would cost readers more than it saves."""
+
+ENOUGH_HITS = 32
+"""A batch of so many is not held up: what is shared costs each of them next to nothing."""
 
 _ONE = ((1).to_bytes(8, sys.byteorder),)
 """What an eventfd takes. By `writev`: `make torture` has each `write` of this thread fail, and means the disk's."""
@@ -92,6 +95,8 @@ class GroupCommit:
         self._soon = soon
         self._gathering: _Batch | None = None
         self._next_at = 0.0
+        self._held: asyncio.TimerHandle | None = None
+        """While the gathering batch waits for its turn."""
         self._queue: SimpleQueue[_Batch | None] = SimpleQueue()
         self._queued_hits = 0
         self._lock = Lock()
@@ -111,12 +116,15 @@ class GroupCommit:
             now = self._loop.time()
             batch = self._gathering = _Batch(now)
             if now < self._next_at:
-                self._loop.call_at(self._next_at, self._hand_over)
+                self._held = self._loop.call_at(self._next_at, self._hand_over)
             else:
                 self._soon(self._hand_over)
         batch.hits.append(hit)
         assert batch.releases is not None  # noqa: S101 -- a gathering batch is not released; for the type checker
         batch.releases.append(release)
+        if self._held is not None and len(batch.hits) >= ENOUGH_HITS:
+            self._let_go()
+            self._soon(self._hand_over)
 
     async def close(self) -> None:
         """Keep what was appended, seal the segment, end the thread. Nothing may be appended any more."""
@@ -131,6 +139,7 @@ class GroupCommit:
         os.close(self._told)
 
     def _hand_over(self) -> None:
+        self._let_go()
         batch, self._gathering = self._gathering, None
         if batch is None:
             return
@@ -150,6 +159,11 @@ class GroupCommit:
                 return
         batch.timer = self._loop.call_at(batch.begun + self._wait_seconds, self._expire, batch)
         self._ensure_writer()
+
+    def _let_go(self) -> None:
+        if self._held is not None:
+            self._held.cancel()
+            self._held = None
 
     def _ensure_writer(self) -> None:
         if not self._writer.is_alive():

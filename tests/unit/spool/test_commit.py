@@ -15,7 +15,7 @@ from tests.loop_clock import LoopClock
 
 from waypost.events.hit import Hit
 from waypost.spool import commit, read_segment, sealed_segments
-from waypost.spool.commit import GroupCommit
+from waypost.spool.commit import ENOUGH_HITS, GroupCommit
 from waypost.spool.counters import Count, Counters
 from waypost.spool.segments import SegmentWriter
 
@@ -166,6 +166,29 @@ def test_a_stuck_disk_holds_a_reader_no_longer_than_agreed(
     assert stored(spool) == [1, 2]
     assert counters._slots[64] == 0
     assert (counters[Count.ANSWERED], counters[Count.KEPT], counters[Count.UNSYNCED]) == (2, 2, 2)
+
+
+def test_a_batch_that_is_large_enough_is_not_held_up_and_the_next_one_is(
+    make_writer: MakeWriter, make_hit: MakeHit, counters: Counters, spool, monkeypatch
+) -> None:
+    monkeypatch.setattr(commit, "SPACING_SECONDS", 0.6)
+    monkeypatch.setattr(commit, "CREDIT_SECONDS", 0)
+
+    async def scenario(group: GroupCommit) -> None:
+        loop_clock = LoopClock()
+        assert await append(group, make_hit(0)) == [Count.KEPT]
+        many = [make_hit(number) for number in range(1, ENOUGH_HITS + 2)]
+        assert await append(group, *many) == [Count.KEPT] * len(many)
+        later = asyncio.create_task(append(group, *many[:-2]))
+        await asyncio.sleep(0)
+        loop_clock.pass_seconds(1.1)
+        await asyncio.sleep(0)
+        assert group._gathering is not None
+        loop_clock.pass_seconds(0.2)
+        assert await later == [Count.KEPT] * (ENOUGH_HITS - 1)
+
+    run(make_writer(), counters, scenario, wait=5)
+    assert len(stored(spool)) == 2 * ENOUGH_HITS + 1
 
 
 def test_the_wait_limit_begins_with_the_first_hit_however_long_its_batch_gathers(
