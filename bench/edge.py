@@ -53,7 +53,7 @@ PARTS = {
     "redirect": Part(edge_redirect.run, edge_redirect.show, rounds=7, seconds=2),
     "latency": Part(edge_latency.run, edge_latency.show, rounds=3, seconds=5),
     "workers": Part(edge_workers.run, edge_workers.show, rounds=3, seconds=2),
-    "tls": Part(edge_tls.run, edge_tls.show, rounds=4, seconds=4),
+    "tls": Part(edge_tls.run, edge_tls.show, rounds=8, seconds=2),
     "memory": Part(edge_memory.run, edge_memory.show, rounds=3, seconds=20),
 }
 
