@@ -12,7 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 from waypost.config.settings import Settings
-from waypost.db import ControlKey, Database
+from waypost.db import UNAVAILABLE, ControlKey, Database
 from waypost.db.tombstones import Tombstones
 from waypost.events.client_parser import ClientParser
 from waypost.geoip.locator import Locator
@@ -95,12 +95,16 @@ async def run(
     """
     with hold(_spool(settings)), ThreadPoolExecutor(1, thread_name_prefix="pipeline") as thread:
         loop = asyncio.get_running_loop()
+        tombstones = Tombstones(database, control_key)
+        while not stop.is_set() and not await loop.run_in_executor(thread, _read, tombstones):
+            await pause(stop, _PAUSE_MAX_SECONDS)
         made = partial(
             _sources,
             settings,
             store,
             database,
             control_key,
+            tombstones,
             counts=counts or Counts(),
             intake=intake or Intake(),
             teller=Teller(notices or Notices.open(settings, database)),
@@ -113,11 +117,22 @@ async def run(
                 await pause(stop, _seconds(settings.pipeline.poll_seconds, sources))
 
 
+def _read(tombstones: Tombstones) -> bool:
+    """Whether it is known who was erased: before that nothing may be stored."""
+    try:
+        tombstones.look()
+    except UNAVAILABLE as error:
+        log.warning("no event is stored before the list of erased sends can be read: %s", error)
+        return False
+    return True
+
+
 def _sources(
     settings: Settings,
     store: EventStore,
     database: Database,
     control_key: ControlKey,
+    tombstones: Tombstones,
     *,
     counts: Counts,
     intake: Intake,
@@ -130,8 +145,6 @@ def _sources(
     locator = Locator(database_paths(settings), say)
     parser = ClientParser()
     held = partial(hold_segments, database)
-    tombstones = Tombstones(database, control_key)
-    tombstones.look()
     erasing = Erasing(database, store, control_key, tombstones, held, spool=_spool(settings), now=_now)
     enricher = Enricher(counts, client=client_step(parser), location=location_step(locator))
     collector = Collector(

@@ -1,6 +1,7 @@
 """The pipeline as the core process runs it: a real spool, a real control database, a real store."""
 
 import asyncio
+import threading
 import time
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ from waypost.db import ControlKey, Database, create_engine, database_url, migrat
 from waypost.db.outbox import LinkRecord, SendEvent, SendRecord, rows
 from waypost.db.states import OutboxTopic, SendState
 from waypost.db.tables import Outbox
+from waypost.db.tombstones import Tombstones
 from waypost.events.name import EventName
 from waypost.pipeline.counts import Count, Counts
 from waypost.pipeline.errors import CollectorRunningError
@@ -140,6 +142,33 @@ def test_a_click_and_the_states_of_its_send_can_be_read_moments_after_they_were_
         Count.SENDS: 1,
         Count.SEND_EVENTS: 1,
     }
+
+
+def test_a_database_that_is_down_at_the_start_ends_nothing_and_no_event_is_stored_before_it_tells_who_was_erased(
+    settings, store, database, account, monkeypatch, caplog
+):
+    look = Tombstones.look
+    down = threading.Event()
+    down.set()
+
+    def look_if_up(tombstones):
+        if down.is_set():
+            raise OperationalError("SELECT", {}, Exception("it is down"))
+        look(tombstones)
+
+    monkeypatch.setattr(Tombstones, "look", look_if_up)
+    send = send_id()
+    counts = Counts()
+
+    async def scenario():
+        async with running(settings, store, database, counts):
+            write(settings.data / "spool", [hit(account, send)])
+            await asyncio.to_thread(wait_until, lambda: "list of erased sends" in caplog.text, seconds=60)
+            assert counts.snapshot()[Count.STORED] == 0
+            down.clear()
+            await asyncio.to_thread(wait_until, lambda: store.send_events(account, send), seconds=60)
+
+    asyncio.run(scenario())
 
 
 def test_the_pipeline_ends_soon_after_it_is_told_to(settings, store, database):
