@@ -22,7 +22,7 @@ def run(main: Callable[[Streams], Coroutine[None, None, None]]) -> None:
 class _Selector(selectors.EpollSelector):
     """What asyncio waits with: it is woken for what it watches itself, and our sockets are looked after in between.
 
-    A turn of asyncio's loop costs as much as reading a request: it has one when it has something to do.
+    A turn of asyncio's loop is Python and costs a click something: it has one when it has something to do.
     """
 
     def __init__(self, streams: Streams) -> None:
