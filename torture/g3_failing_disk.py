@@ -5,19 +5,16 @@ small tmpfs that readers fill with clicks. Exact means: answered clicks that can
 counted lost, one by one. Recovered means: a click is kept again.
 """
 
-import json
 import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
-from contextlib import ExitStack, closing, suppress
-from http import HTTPStatus
-from http.client import HTTPConnection
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from random import Random
 
 from torture import life
+from torture.disk_trouble import RECOVERED_SECONDS, SAID_SECONDS, lost_clicks, says_failing, seconds_until
 from torture.gate import Progress, Result, Scale, failed
 from torture.load import Readers, click_once
 from torture.oracle import compare, counted, spooled, unaccounted
@@ -31,9 +28,6 @@ KINDS = ("mkdir", "pwrite64", "write", "fdatasync", "fsync", "rename", "unlink",
 FULL_SECONDS = {Scale.SHORT: 2.0, Scale.FULL: 120.0}
 DISK_BYTES = 4 << 20
 PER_SECOND = 300.0
-SAID_SECONDS = {Scale.SHORT: 15.0, Scale.FULL: 5.0}
-"""By /readyz. Beside other tests a machine stands still for some."""
-RECOVERED_SECONDS = 5.0
 
 
 def run(scale: Scale, progress: Progress, rng: Random) -> Result:
@@ -109,18 +103,18 @@ def _full_disk(scale: Scale, progress: Progress, rng: Random) -> tuple[dict[str,
                 install.edge_port, install.keyring, readers=3, pipelined=2, per_second=PER_SECOND, rng=rng
             ) as readers:
                 _fill(filler)
-                lost_since = _when(lambda: _lost(install) > 0, 20)
-                said = _when(lambda: _says_failing(install), SAID_SECONDS[scale])
+                lost_since = seconds_until(lambda: lost_clicks(install) > 0, 20)
+                said = seconds_until(lambda: says_failing(install), SAID_SECONDS[scale])
                 deadline = time.monotonic() + FULL_SECONDS[scale]
                 while (left := deadline - time.monotonic()) > 0:
-                    progress.say(f"the disk is full for {left:.0f} s more: {_lost(install):,} clicks lost")
+                    progress.say(f"the disk is full for {left:.0f} s more: {lost_clicks(install):,} clicks lost")
                     # What cleaners and rotations leave for a moment is taken at once.
                     _fill(filler)
                     time.sleep(min(left, 1.0))
                 kept = read_counters(install.worker_spool())[Count.KEPT]
                 filler.unlink()
-                recovered = _when(lambda: read_counters(install.worker_spool())[Count.KEPT] > kept, 60)
-                quiet = _when(lambda: not _says_failing(install), SAID_SECONDS[scale])
+                recovered = seconds_until(lambda: read_counters(install.worker_spool())[Count.KEPT] > kept, 60)
+                quiet = seconds_until(lambda: not says_failing(install), SAID_SECONDS[scale])
                 time.sleep(1.0)
             kept_again = click_once(install.edge_port, install.keyring, 10_000_000)
             worker.stop()
@@ -158,27 +152,3 @@ def _fill(filler: Path) -> None:
     with suppress(OSError), filler.open("ab", buffering=0) as file:
         while file.write(bytes(4096)):
             pass
-
-
-def _lost(install: Install) -> int:
-    counts = read_counters(install.worker_spool())
-    return sum(counts[count] for count in LOST)
-
-
-def _says_failing(install: Install) -> bool:
-    """Whether the machine's /readyz names the worker as one that keeps no clicks."""
-    with closing(HTTPConnection("127.0.0.1", install.internal_port, timeout=5)) as asking:
-        asking.request("GET", "/readyz")
-        answer = asking.getresponse()
-        workers = json.loads(answer.read())["workers"]
-    return answer.status == HTTPStatus.SERVICE_UNAVAILABLE and any(worker["failing"] for worker in workers)
-
-
-def _when(holds: Callable[[], bool], seconds: float) -> float:
-    """Seconds until it is so; -1 when it never was."""
-    began = time.monotonic()
-    while time.monotonic() - began < seconds:
-        if holds():
-            return time.monotonic() - began
-        time.sleep(0.02)
-    return -1.0

@@ -27,7 +27,7 @@ from torture.spool_lives import LIVES, Life, make_hit, open_spool, record, recor
 from waypost.spool import UnreadableSegmentError, read_segment, sealed_segments
 from waypost.spool.conservation import account
 from waypost.spool.counters import COUNTERS_NAME, LOST, Count
-from waypost.spool.files import COUNTERS_BYTES
+from waypost.spool.files import PAGE_BYTES
 from waypost.spool.names import segment_id
 from waypost.spool.segments import QUARANTINE_SUFFIX, SEALED_SUFFIX
 
@@ -252,7 +252,7 @@ def _try(name: str, scale: Scale, folder: Path, rng: Random) -> Found:
 
 def _counts(page: bytes) -> dict[str, int]:
     """All of a page of counters, and what is owed."""
-    slots = memoryview(page.ljust(COUNTERS_BYTES, b"\0")).cast("Q")
+    slots = memoryview(page.ljust(PAGE_BYTES, b"\0")).cast("Q")
     return {**dict(zip(Count, slots[1:], strict=False)), "owed": slots[OWED_SLOT]}
 
 

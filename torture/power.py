@@ -2,7 +2,8 @@
 
 A file's unsynced bytes may be gone, zero, torn, or what the blocks held before, from any byte on. A name that was made,
 changed or removed may be the old one, the new one or none until its directory is synced. The page of the counters is
-never synced by the program: the disk may have any that it ever was, or sectors of two ages.
+copied to the disk now and then and never synced: what is taken here is more than that, any that it ever was in memory,
+or sectors of two ages.
 """
 
 import itertools
@@ -159,7 +160,7 @@ class Disk:
                 self._unnamed.add(event.name)
             case What.SYNC_DIRECTORY:
                 self._sync_directory(event.name)
-            case What.CREATE | What.MAP:
+            case What.CREATE | What.WRITE_PAGE:
                 self._files.setdefault(stem, _File(names=[None, event.name]))
             case What.ANSWER:
                 assert event.outcome

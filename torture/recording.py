@@ -11,7 +11,7 @@ from tests.unit.spool.conftest import FailingFiles
 from torture.load import number_of
 from waypost.events.hit import Hit
 from waypost.spool.commit import GroupCommit, Release
-from waypost.spool.counters import COUNTERS_NAME, Count
+from waypost.spool.counters import Count
 
 
 class What(StrEnum):
@@ -26,7 +26,7 @@ class What(StrEnum):
     RENAME = "rename"
     UNLINK = "unlink"
     SYNC_DIRECTORY = "sync_directory"
-    MAP = "map_counters"
+    WRITE_PAGE = "write_page"
     ANSWER = "answer"
     CALL = "call"
     """A call begins, or one that changes nothing: a moment to look at the counters."""
@@ -134,14 +134,16 @@ class RecordingFiles(FailingFiles):
 
     def unlink(self, path: Path) -> None:
         super().unlink(path)
-        self.note(What.UNLINK, path.name)
+        if path.is_relative_to(self._root):
+            self.note(What.UNLINK, path.name)
 
-    def map_counters(self, path: Path) -> mmap.mmap:
-        memory = super().map_counters(path)
-        if path.name == COUNTERS_NAME:
-            self._memory = memory
-            self.note(What.MAP, path.name)
-        return memory
+    def map_shared(self, path: Path) -> mmap.mmap:
+        self._memory = super().map_shared(path)
+        return self._memory
+
+    def write_page(self, path: Path, page: bytes) -> None:
+        super().write_page(path, page)
+        self.note(What.WRITE_PAGE, path.name)
 
 
 class RecordingCommit(GroupCommit):

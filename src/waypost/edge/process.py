@@ -27,7 +27,7 @@ from waypost.keyfile.snapshot import snapshot_path
 from waypost.spool import SpoolInUseError
 from waypost.spool.commit import GroupCommit
 from waypost.spool.conservation import worker_directories
-from waypost.spool.counters import Counters, WorkerStatus
+from waypost.spool.counters import Count, Counters, WorkerStatus
 from waypost.spool.files import Files
 from waypost.spool.segments import SegmentWriter
 from waypost.telemetry.garbage import spare_the_collector
@@ -103,7 +103,7 @@ async def _run(
         Thread(target=_recover_gone_workers, args=(settings,), name="spool-recovery", daemon=True).start()
 
     def swept(connections: int) -> None:
-        counters.report(_status(facts(), segments, connections))
+        counters.report(_status(facts(), segments, spool, connections))
         courtesy.look()
 
     try:
@@ -114,7 +114,7 @@ async def _run(
             facts, spool, seen=counters.seen, now=lambda: datetime.now(UTC), randomness=Randomness(os.urandom)
         )
         # In this order: whoever adds a key sees a worker that lacks it, or the worker sees the key before it serves.
-        counters.report(_status(facts(), segments, connections=0))
+        counters.report(_status(facts(), segments, spool, connections=0))
         facts.look()
         facts.start()
         spare_the_collector()
@@ -136,10 +136,10 @@ async def _run(
         await spool.close()
 
 
-def _status(facts: Edge, segments: SegmentWriter, connections: int) -> WorkerStatus:
+def _status(facts: Edge, segments: SegmentWriter, spool: GroupCommit, connections: int) -> WorkerStatus:
     return WorkerStatus(
         heartbeat_at_ms=int(time.time() * 1000),
-        failing=segments.failing,
+        failing=segments.failing or (Count.LOST_OVERFLOW if spool.is_full else None),
         snapshot_version=facts.snapshot.version if facts.snapshot else 0,
         key_ids=frozenset(facts.keyring.ciphers),
         connections=connections,

@@ -126,6 +126,11 @@ class GroupCommit:
             self._let_go()
             self._soon(self._hand_over)
 
+    @property
+    def is_full(self) -> bool:
+        """The disk is so far behind that hits are lost."""
+        return self._queued_hits >= QUEUE_HITS_MAX
+
     async def close(self) -> None:
         """Keep what was appended, seal the segment, end the thread. Nothing may be appended any more."""
         self._hand_over()
@@ -134,9 +139,14 @@ class GroupCommit:
         if self._writer.is_alive():
             log.error("the disk did not answer in %s s: hits in memory are abandoned", _STOP_SECONDS)
             return
-        self._settle_done()
+        self._settle_done()  # counted before the segments let go of the counters
         self._loop.remove_reader(self._told)
         os.close(self._told)
+        closing = Thread(target=self._close_segments, name="spool-closer", daemon=True)
+        closing.start()
+        await asyncio.to_thread(closing.join, _STOP_SECONDS)
+        if closing.is_alive():
+            log.error("the disk did not answer in %s s: the next start seals the segment", _STOP_SECONDS)
 
     def _hand_over(self) -> None:
         self._let_go()
@@ -145,7 +155,7 @@ class GroupCommit:
             return
         self._next_at = max(self._next_at, self._loop.time() - CREDIT_SECONDS) + SPACING_SECONDS
         self._settle_done()  # what is done and not yet settled is no reason not to wait
-        if self._queued_hits >= QUEUE_HITS_MAX:
+        if self.is_full:
             self._counters.add(Count.LOST_OVERFLOW, len(batch.hits))
             self._release(batch, Count.LOST_OVERFLOW)
             self._ensure_writer()
@@ -213,13 +223,15 @@ class GroupCommit:
         return thread
 
     def _run(self) -> None:
-        # The kernel may hand a signal of the process to any thread: not to the one that is writing to the disk.
-        signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
+        _leave_signals_to_others()
         stopping = False
         while not stopping:
             batches, stopping = self._take()
             if batches:
                 self._keep(batches)
+
+    def _close_segments(self) -> None:
+        _leave_signals_to_others()
         self._segments.close()
 
     def _take(self) -> tuple[list[_Batch], bool]:
@@ -278,3 +290,8 @@ class GroupCommit:
                 if batch.owed:
                     batch.owed = False
                     self._counters.owe(-len(batch.hits))
+
+
+def _leave_signals_to_others() -> None:
+    """The kernel may hand a signal of the process to any thread: not to the one that is writing to the disk."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)

@@ -1,11 +1,12 @@
-"""Counts of one spool directory that survive a killed process: a memory-mapped file of 64-bit slots.
+"""Counts of one spool directory that survive a killed process: a page of 64-bit slots in memory that outlives it.
 
-A store into a mapped page is in the kernel's hands at once, so `kill -9` loses nothing; a power loss may lose the
-newest counts. The slots are wire format: append, never reorder.
+A store into the page is in the kernel's hands at once, so `kill -9` loses nothing; a power loss loses what was counted
+since the newest segment was begun. The slots are wire format: append, never reorder.
 """
 
+import logging
 import mmap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -13,10 +14,13 @@ from threading import Lock
 from types import MappingProxyType
 from uuid import UUID
 
-from waypost.spool.files import COUNTERS_BYTES, Files
+from waypost.spool.files import PAGE_BYTES, Files
+from waypost.spool.page import Page, read_page, slots_of
 
 COUNTERS_NAME = "counters"
 _MAGIC = int.from_bytes(b"WPCOUNT\x01", "little")
+
+log = logging.getLogger(__name__)
 
 
 class Count(StrEnum):
@@ -99,6 +103,7 @@ _CONNECTIONS = 75
 _KEYS = 76  # to 79
 _LOST_AFTER = 80
 _LOST_UNDER = 81
+# 82 is the page's own.
 _SEEN = {seen: slot for slot, seen in enumerate(Seen, start=128)}
 _SLOT_BITS = 64
 _KEY_SLOTS = 4
@@ -107,8 +112,10 @@ _KEY_SLOTS = 4
 class Counters:
     """The counts; safe to use from several threads of the one process that owns the directory."""
 
-    def __init__(self, memory: mmap.mmap) -> None:
-        self._slots = memoryview(memory).cast("Q")
+    def __init__(self, memory: mmap.mmap, page: Page | None = None) -> None:
+        self._slots = slots_of(memory, _MAGIC)
+        self._page = page
+        self._is_saved = True
         self._lock = Lock()
         self.to_be_kept = False
         """These are in memory, and `keep_in` is still to be called."""
@@ -118,10 +125,6 @@ class Counters:
         self._early_owed = 0
         self._early_answered = 0
         """Of this process, less those it counted lost: before the account of the one before it was closed."""
-        if self._slots[0] != _MAGIC:
-            for slot in range(len(self._slots)):
-                self._slots[slot] = 0
-            self._slots[0] = _MAGIC
 
     @classmethod
     def open(cls, directory: Path, files: Files) -> "Counters":
@@ -130,12 +133,13 @@ class Counters:
         Raises:
             OSError: the file cannot be made or mapped.
         """
-        return cls(files.map_counters(directory / COUNTERS_NAME))
+        page = Page.open(directory / COUNTERS_NAME, _MAGIC, files)
+        return cls(page.memory, page)
 
     @classmethod
     def in_memory(cls, *, until_kept: bool = False) -> "Counters":
         """Counts that end with the process, or, for a disk that does not take the file yet, until `keep_in`."""
-        counters = cls(mmap.mmap(-1, COUNTERS_BYTES))
+        counters = cls(mmap.mmap(-1, PAGE_BYTES))
         counters.to_be_kept = until_kept
         return counters
 
@@ -146,20 +150,45 @@ class Counters:
         Raises:
             OSError: the file is there and cannot be read.
         """
-        memory = mmap.mmap(-1, COUNTERS_BYTES)
+        memory = mmap.mmap(-1, PAGE_BYTES)
         memory[:] = _read_slots(directory).tobytes()
         return cls(memory)
 
-    def keep_in(self, memory: mmap.mmap) -> None:
-        """Go on in a file, on top of what earlier processes counted there. Before anything is recovered or written."""
-        earlier = Counters(memory)
+    def keep_in(self, directory: Path, files: Files) -> None:
+        """Go on in a file, on top of what earlier processes counted there. Before anything is recovered or written.
+
+        Raises as `open`.
+        """
+        page = Page.open(directory / COUNTERS_NAME, _MAGIC, files)
+        earlier = Counters(page.memory)
         earlier.settle()
         with self._lock:
             ours, self._slots, self._found = self._slots, earlier._slots, earlier._found
+            self._page = page
             for slot in (*_COUNTS.values(), *_SEEN.values(), _OWED):
                 self._slots[slot] += ours[slot]
             self.to_be_kept = False
             self._settled = True
+
+    def save(self) -> None:
+        """Copy them to the disk, for when the machine starts anew. One that fails is tried again with the next."""
+        if self._page is not None:
+            self._save(self._page.save)
+
+    def close(self) -> None:
+        """Leave them on the disk only. Nothing is counted any more."""
+        if self._page is not None:
+            self._save(self._page.close)
+
+    def _save(self, save: Callable[[], None]) -> None:
+        try:
+            save()
+        except OSError as error:
+            if self._is_saved:
+                log.error("counts cannot be copied to the disk, and a loss of power would lose them: %s", error)  # noqa: TRY400 -- the disk's error
+            self._is_saved = False
+        else:
+            self._is_saved = True
 
     def add(self, count: Count, amount: int) -> None:
         """Raise one count."""
@@ -335,9 +364,5 @@ def read_newest(directory: Path) -> tuple[UUID, int]:
 
 def _read_slots(directory: Path) -> memoryview:
     """Every slot; all zero when there is no file of ours."""
-    try:
-        data = (directory / COUNTERS_NAME).read_bytes()
-    except FileNotFoundError:
-        data = b""
-    slots = memoryview(data.ljust(COUNTERS_BYTES, b"\0")[:COUNTERS_BYTES]).cast("Q")
-    return slots if slots[0] == _MAGIC else memoryview(bytes(COUNTERS_BYTES)).cast("Q")
+    slots = memoryview(read_page(directory / COUNTERS_NAME)).cast("Q")
+    return slots if slots[0] == _MAGIC else memoryview(bytes(PAGE_BYTES)).cast("Q")

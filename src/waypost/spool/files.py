@@ -1,11 +1,12 @@
 """The one module that touches the file system: the seam where tests put a full or failing disk."""
 
+import errno
 import fcntl
 import mmap
 import os
 from pathlib import Path
 
-COUNTERS_BYTES = 4096
+PAGE_BYTES = 4096
 
 
 def files_in(directory: Path, suffix: str) -> list[Path]:
@@ -18,8 +19,8 @@ def files_in(directory: Path, suffix: str) -> list[Path]:
 
 
 def directories_in(directory: Path) -> list[Path]:
-    """As `files_in`: the directories."""
-    return [directory / entry.name for entry in _entries(directory) if entry.is_dir()]
+    """As `files_in`: the directories, but for the one that a file system keeps for itself where it is mounted."""
+    return [directory / entry.name for entry in _entries(directory) if entry.is_dir() and entry.name != "lost+found"]
 
 
 def _entries(directory: Path) -> list[os.DirEntry[str]]:
@@ -106,19 +107,50 @@ class Files:
         """Files of a directory with that suffix, by name."""
         return files_in(directory, suffix)
 
-    def map_counters(self, path: Path) -> mmap.mmap:
-        """Map a file of COUNTERS_BYTES, created in full if it is missing or short.
+    def read_page(self, path: Path) -> bytes:
+        """PAGE_BYTES of a file, zero where there is less, or no file."""
+        try:
+            with path.open("rb") as file:
+                return file.read(PAGE_BYTES).ljust(PAGE_BYTES, b"\0")
+        except FileNotFoundError:
+            return bytes(PAGE_BYTES)
+
+    def write_page(self, path: Path, page: bytes) -> None:
+        """Over what is in a file, which is created when it is missing."""
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if os.pwrite(descriptor, page, 0) < len(page):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        finally:
+            os.close(descriptor)
+
+    def map_page(self, path: Path) -> mmap.mmap:
+        """Map a file of PAGE_BYTES, created in full if it is missing or short.
 
         Written out rather than left sparse: on a full disk, touching a page without a block kills the process.
         """
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            size = os.fstat(descriptor).st_size
-            if size < COUNTERS_BYTES:
-                os.pwrite(descriptor, bytes(COUNTERS_BYTES - size), size)
-                os.fsync(descriptor)
-            if os.fstat(descriptor).st_size < COUNTERS_BYTES:
-                raise OSError(f"no room for {path}")
-            return mmap.mmap(descriptor, COUNTERS_BYTES)
+            return _map(descriptor, path)
         finally:
             os.close(descriptor)
+
+    def map_shared(self, path: Path) -> mmap.mmap:
+        """As `map_page`, in a directory where everybody may make files; PermissionError when it is another's."""
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            if os.fstat(descriptor).st_uid != os.geteuid():
+                raise PermissionError(errno.EACCES, "another user's file, to be deleted", str(path))
+            return _map(descriptor, path)
+        finally:
+            os.close(descriptor)
+
+
+def _map(descriptor: int, path: Path) -> mmap.mmap:
+    size = os.fstat(descriptor).st_size
+    if size < PAGE_BYTES:
+        os.pwrite(descriptor, bytes(PAGE_BYTES - size), size)
+        os.fsync(descriptor)
+    if os.fstat(descriptor).st_size < PAGE_BYTES:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+    return mmap.mmap(descriptor, PAGE_BYTES)

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from waypost.spool.files import COUNTERS_BYTES, Files, files_in
+from waypost.spool.files import PAGE_BYTES, Files, files_in
 from waypost.spool.names import QUARANTINE_SUFFIX, REPLAY_SUFFIX, SEALED_SUFFIX, Entry, entry_of, renamed, segment_uuid
+from waypost.spool.page import slots_of
 
 LEDGER_NAME = "ledger"
 _MAGIC = int.from_bytes(b"WPLEDGE\x01", "little")
@@ -56,11 +57,7 @@ class Ledger:
     def __init__(self, directory: Path, memory: mmap.mmap, files: Files) -> None:
         self._directory = directory
         self._files = files
-        self._slots = memoryview(memory).cast("Q")
-        if self._slots[0] != _MAGIC:
-            for slot in range(len(self._slots)):
-                self._slots[slot] = 0
-            self._slots[0] = _MAGIC
+        self._slots = slots_of(memory, _MAGIC)
         if self._slots[_PENDING]:
             self._finish_pending()
 
@@ -73,10 +70,10 @@ class Ledger:
         """
         files = files or Files()
         try:
-            memory = files.map_counters(directory / LEDGER_NAME)
+            memory = files.map_page(directory / LEDGER_NAME)
         except OSError as error:
             log.error("counts of stored clicks will not survive this process: %s", error)  # noqa: TRY400 -- the disk's error
-            memory = mmap.mmap(-1, COUNTERS_BYTES)
+            memory = mmap.mmap(-1, PAGE_BYTES)
         return cls(directory, memory, files)
 
     @property
@@ -157,11 +154,7 @@ def read_ledger(directory: Path) -> Entries:
     Raises:
         OSError: the file is there and cannot be read, or the directory cannot be listed.
     """
-    try:
-        data = (directory / LEDGER_NAME).read_bytes()
-    except FileNotFoundError:
-        data = b""
-    slots = memoryview(data.ljust(COUNTERS_BYTES, b"\0")[:COUNTERS_BYTES]).cast("Q")
+    slots = memoryview(Files().read_page(directory / LEDGER_NAME)).cast("Q")
     if slots[0] != _MAGIC:
         return Entries(0, 0)
     if slots[_PENDING] and _is_taken_away(slots, directory):

@@ -17,7 +17,7 @@ from uuid import UUID
 
 from waypost.events.hit import Hit
 from waypost.events.ids import uuid7
-from waypost.spool.counters import COUNTERS_NAME, Count, Counters
+from waypost.spool.counters import Count, Counters
 from waypost.spool.errors import SpoolInUseError, UnreadableSegmentError
 from waypost.spool.files import Files
 from waypost.spool.framing import (
@@ -185,12 +185,13 @@ class SegmentWriter:
         self._give_up(Count.LOST_WRITER, unwritten)
 
     def close(self) -> None:
-        """Seal, and let go of the directory."""
+        """Seal, and let go of the directory and its counters: nothing is counted any more."""
         if self._segment is not None:
             self._seal(self._segment)
         if self._leftovers:
             self._prepare()
         if self._lock is not None:
+            self._counters.close()
             self._files.close(self._lock)
             self._lock = None
 
@@ -212,6 +213,7 @@ class SegmentWriter:
         header = encode_header(SegmentHeader(segment_id=segment_id, edge=self._edge, created_at=now))
         path = self._directory / f"{segment_id}{OPEN_SUFFIX}"
         self._counters.begin(uuid)
+        self._counters.save()
         self._segment = _Segment(
             descriptor=self._files.create(path),
             path=path,
@@ -252,6 +254,7 @@ class SegmentWriter:
         except OSError as error:
             # Everything is in the file; at worst a power loss brings back its old name, and recovery renames it again.
             log.warning("the directory of %s could not be synced: %s", segment.path.name, error)
+        self._counters.save()
         self._waiting_bytes_max += segment.size + FRAME_BYTES
         if self._max_bytes and self._waiting_bytes_max > self._max_bytes:
             self._drop_oldest()
@@ -344,7 +347,7 @@ class SegmentWriter:
     def _take_counters(self) -> None:
         """Close the account of the process before this one, and go on with it."""
         if self._counters.to_be_kept:
-            self._counters.keep_in(self._files.map_counters(self._directory / COUNTERS_NAME))
+            self._counters.keep_in(self._directory, self._files)
             log.warning("counts of kept and lost clicks survive this process again")
         else:
             self._counters.settle()

@@ -16,7 +16,7 @@ from tests.loop_clock import LoopClock
 from waypost.events.hit import Hit
 from waypost.spool import commit, read_segment, sealed_segments
 from waypost.spool.commit import ENOUGH_HITS, GroupCommit
-from waypost.spool.counters import Count, Counters
+from waypost.spool.counters import Count, Counters, read_counters
 from waypost.spool.segments import SegmentWriter
 
 MakeWriter = Callable[..., SegmentWriter]
@@ -303,7 +303,9 @@ def test_hits_waiting_behind_a_stuck_disk_are_bounded(
     gate = Gate(monkeypatch, files, "write")
 
     async def scenario(group: GroupCommit) -> None:
+        assert not group.is_full
         assert await append(group, *map(make_hit, range(3))) == [Count.UNSYNCED] * 3
+        assert group.is_full
         assert await append(group, make_hit(3)) == [Count.LOST_OVERFLOW]
         gate.open.set()
 
@@ -474,6 +476,40 @@ def test_closing_keeps_what_was_appended_and_seals(
     run(make_writer(), counters, scenario, wait=5)
     assert released == [Count.KEPT]
     assert stored(spool) == [1]
+
+
+def test_the_last_answer_is_counted_before_the_counters_are_let_go_of(
+    make_hit: MakeHit, files, clock, spool, monkeypatch
+) -> None:
+    monkeypatch.setattr(commit, "BRIEF_MILLISECONDS", 0)
+    files.make_directory(spool)
+    counters = Counters.open(spool, files)
+    writer = SegmentWriter(
+        spool, "edge-0", counters, sync=True, segment_bytes=10**6, segment_seconds=1.0, files=files, monotonic=clock,
+        now=clock.now,
+    )  # fmt: skip
+
+    async def scenario(group: GroupCommit) -> None:
+        asyncio.get_running_loop().remove_reader(group._told)  # the loop hears of it at the very end
+        group.append(make_hit(1), lambda _: None)
+
+    run(writer, counters, scenario, wait=5)
+    found = read_counters(spool)
+    assert (found[Count.ANSWERED], found[Count.KEPT]) == (1, 1)
+
+
+def test_a_disk_that_stands_still_at_the_end_holds_nobody_up(
+    make_writer: MakeWriter, make_hit: MakeHit, counters: Counters, files, monkeypatch, caplog
+) -> None:
+    monkeypatch.setattr(commit, "_STOP_SECONDS", 0.01)
+    gate = Gate(monkeypatch, files, "rename")
+
+    async def scenario(group: GroupCommit) -> None:
+        assert await append(group, make_hit(1)) == [Count.KEPT]
+
+    run(make_writer(), counters, scenario, wait=5)
+    assert "the next start seals the segment" in caplog.text
+    gate.open.set()
 
 
 def test_a_reader_who_cannot_be_answered_does_not_keep_the_others_waiting(

@@ -15,7 +15,7 @@ from waypost.spool.counters import (
     read_seen,
     read_status,
 )
-from waypost.spool.files import COUNTERS_BYTES, Files
+from waypost.spool.files import PAGE_BYTES, Files
 
 SEGMENT = UUID("019cb7d4-0d59-7000-8000-000000000001")
 
@@ -55,14 +55,15 @@ def test_a_short_or_foreign_file_begins_at_zero_with_all_its_blocks(tmp_path: Pa
     (tmp_path / COUNTERS_NAME).write_bytes(content)
     assert set(Counters.open(tmp_path, Files()).snapshot().values()) == {0}
     stat = (tmp_path / COUNTERS_NAME).stat()
-    assert stat.st_size >= COUNTERS_BYTES
-    assert stat.st_blocks * 512 >= COUNTERS_BYTES
+    assert stat.st_size >= PAGE_BYTES
+    assert stat.st_blocks * 512 >= PAGE_BYTES
 
 
 def test_the_slots_are_wire_format(tmp_path: Path) -> None:
     counters = Counters.open(tmp_path, Files())
     for amount, count in enumerate(Count, start=1):
         counters.add(count, amount)
+    counters.save()
     slots = memoryview((tmp_path / COUNTERS_NAME).read_bytes()).cast("Q")
     assert slots[:10].tobytes()[:8] == b"WPCOUNT\x01"
     assert slots[1:10].tolist() == list(range(1, 10))
@@ -223,7 +224,7 @@ def test_counts_begun_in_memory_go_on_in_the_file_on_top_of_what_is_there(tmp_pa
     counters.add(Count.ANSWERED, 6)
     counters.owe(1)
     counters.seen(Seen.CLICK)
-    counters.keep_in(Files().map_counters(tmp_path / COUNTERS_NAME))
+    counters.keep_in(tmp_path, Files())
     counters.add(Count.KEPT, 1)
     found = read_counters(tmp_path)
     assert (found[Count.KEPT], found[Count.ANSWERED], found[Count.LOST_IO_ERROR]) == (6, 10, 3)

@@ -59,6 +59,12 @@ def test_files_are_listed_by_name_and_by_the_end_of_it(tmp_path) -> None:
     assert Files().names(tmp_path / "none", ".seg") == []
 
 
+def test_a_spool_on_a_disk_of_its_own_has_no_worker_named_lost_and_found(tmp_path) -> None:
+    for name in ("edge-1", "edge-0", "lost+found"):
+        (tmp_path / name).mkdir()
+    assert [path.name for path in worker_directories(tmp_path)] == ["edge-0", "edge-1"]
+
+
 @pytest.mark.parametrize(
     "look",
     [
@@ -81,15 +87,15 @@ def test_a_tail_that_was_counted_lost_is_not_stored_after_a_look_that_failed(
     spool, make_hit, files, clock, unlistable
 ) -> None:
     files.make_directory(spool)
-    counters = Counters.open(spool, Files())
 
-    def writer() -> SegmentWriter:
+    def writer(counters: Counters) -> SegmentWriter:
         return SegmentWriter(
             spool, "edge-0", counters, sync=True, segment_bytes=10**6, segment_seconds=1.0, files=files,
             monotonic=clock, now=clock.now,
         )  # fmt: skip
 
-    failing = writer()
+    counters = Counters.open(spool, Files())
+    failing = writer(counters)
     failing.write([make_hit(0)])
     failing.sync()
     failing.write([make_hit(1), make_hit(2)])
@@ -100,7 +106,7 @@ def test_a_tail_that_was_counted_lost_is_not_stored_after_a_look_that_failed(
     with unlistable():
         failing.tick()
         failing.close()
-    writer().close()
+    writer(Counters.open(spool, Files())).close()
     now = account(spool)
     assert (now.backlog.records, now.lost, now.difference) == (1, 2, 0)
 

@@ -126,7 +126,7 @@ def test_what_the_writer_set_aside_and_counts_itself_is_taken_off_when_it_is_sto
 
 def test_a_disk_without_room_for_the_ledger_does_not_keep_segments_from_being_taken_away(segments, tmp_path) -> None:
     class Full(Files):
-        def map_counters(self, path: Path):
+        def map_page(self, path: Path):
             raise OSError(28, "No space left on device", str(path))
 
     ledger = Ledger.open(tmp_path, Full())
