@@ -28,22 +28,19 @@ class Point(NamedTuple):
     stage: str
     kind: str
     number: int
-    of_the_writer: bool
-    """strace is to look at the worker's own directory alone."""
 
     def __str__(self) -> str:
-        return f"{self.stage}, {self.kind} {self.number}{' of the writer' * self.of_the_writer}"
+        return f"{self.stage}, {self.kind} {self.number}"
 
 
 def run(scale: Scale, progress: Progress, rng: Random) -> Result:
     """Kill at each, or at a few that are drawn."""
     prepared = life.prepare(progress.directory / "prepared")
     calls = [call for stage in life.STAGES for call in _plan(prepared[stage], stage, progress)]
-    places = {_place(call) for call in calls}
     points = sorted({_point(call) for call in calls})
     if scale is Scale.SHORT:
         points = rng.sample(points, SHORT_POINTS)
-    unmet = {_place(call) for call in calls if call.kind != life.ANSWER} if scale is Scale.FULL else set()
+    unmet = {call for call in calls if call.kind != life.ANSWER} if scale is Scale.FULL else set()
     kills = 0
     wrong: list[str] = []
     state = progress.load()
@@ -56,14 +53,14 @@ def run(scale: Scale, progress: Progress, rng: Random) -> Result:
                 progress.save(state)
             found = state[name]
             kills += found["killed"]
-            unmet -= {_place(Call(*call)) for call in found["calls"]}
+            unmet -= {Call(*call) for call in found["calls"]}
             wrong += [f"{name}: {sentence}" for sentence in found["wrong"]]
-        points = sorted({_point(call) for call in calls if _place(call) in unmet})
+        points = sorted({_point(call) for call in unmet})
     killed_cores, not_whole = _kill_collector(scale, progress, rng, state)
     wrong += not_whole
     return Result(
         {
-            "calls": len(places),
+            "calls": len(set(calls)),
             "kills of the worker": kills,
             "kills of the core": killed_cores,
             "recoveries that were not whole": len(wrong),
@@ -104,22 +101,15 @@ def _kill_collector(scale: Scale, progress: Progress, rng: Random, state: dict) 
     return kills, wrong
 
 
-def _place(call: Call) -> tuple[str, ...]:
-    """The writer does the same in every stage."""
-    return (call.stage * (call.thread == "main" and call.kind != life.ANSWER), call.thread, call.kind, str(call.number))
-
-
 def _point(call: Call) -> Point:
-    """The main thread syncs the directories above the worker's own at every start, before the writer syncs anything."""
-    return Point(call.stage, call.kind, call.number, call.kind == "fsync" and call.thread != "main")
+    return Point(call.stage, call.kind, call.number)
 
 
 def _kill(prepared: Path, point: Point, folder: Path) -> dict:
     log = folder.with_suffix(".log")
     inject = f"{point.kind}:signal=KILL:when={point.number}"
     with life.copy(prepared, folder) as install:
-        only = install.worker_spool() if point.of_the_writer else None
-        outcome = life.live(install, point.stage, inject, log, only=only)
+        outcome = life.live(install, point.stage, inject, log)
         wrong = life.recovered(install, outcome, point.stage)
     if wrong:
         shutil.copytree(folder, folder.with_name(inject.replace(":", "-")), dirs_exist_ok=True)

@@ -93,9 +93,7 @@ def _live_before(install: Install, *, left: bool) -> None:
     (directory / "edge-0.019cb7d4-0d59-7000-8000-000000000002.open").write_bytes(b"not one of ours" * 9)
 
 
-def live(
-    install: Install, stage: str, inject: str, log: Path, *, until_kept: bool = False, only: Path | None = None
-) -> Outcome:
+def live(install: Install, stage: str, inject: str, log: Path, *, until_kept: bool = False) -> Outcome:
     """Three clicks, their segment sealed, one more, an orderly end: all of it, or until it dies.
 
     Args:
@@ -104,14 +102,12 @@ def live(
         inject: for strace; empty: nothing is disturbed.
         log: strace's.
         until_kept: click on before the end, until a click is kept.
-        only: the one path whose calls are seen and counted; None: all.
     """
     strace = require("strace", binary="strace")
     under = [
         *(str(strace), "-D", "-f", "-y", "-q", "-o", str(log)),
         *("-e", f"trace={','.join((*KINDS, ANSWER))}"),
         *(("-e", f"inject={inject}") if inject else ()),
-        *(("-P", str(only)) if only else ()),
     ]
     answered: list[int] = []
     asked: list[int] = []

@@ -71,6 +71,7 @@ class RecordingFiles(FailingFiles):
         self.stuck: dict[str, threading.Event] = {}
         """Calls that wait."""
         self._memory: mmap.mmap | None = None
+        self._mapped: mmap.mmap | None = None
         self._names: dict[int, str] = {}
         self._lock = threading.Lock()
 
@@ -78,7 +79,7 @@ class RecordingFiles(FailingFiles):
         """Something happened."""
         with self._lock:
             page = bytes(self._memory) if self._memory is not None else b""
-            self.events.append(Event(what, name, page=page, **more))
+            self.events.append(Event(what, name, **{"page": page, **more}))
 
     def _call(self, name: str) -> None:
         self.note(What.CALL, name)
@@ -87,10 +88,10 @@ class RecordingFiles(FailingFiles):
         super()._call(name)
 
     def make_directory(self, path: Path) -> None:
-        missing = [each for each in (path, *path.parents) if not each.exists()]
+        for each in reversed([path, *path.parents]):
+            if not each.exists():
+                self.note(What.MAKE_DIRECTORY, str(each.relative_to(self._root)))
         super().make_directory(path)
-        for each in reversed(missing):
-            self.note(What.MAKE_DIRECTORY, str(each.relative_to(self._root)))
 
     def create(self, path: Path) -> int:
         descriptor = super().create(path)
@@ -138,12 +139,13 @@ class RecordingFiles(FailingFiles):
             self.note(What.UNLINK, path.name)
 
     def map_shared(self, path: Path) -> mmap.mmap:
-        self._memory = super().map_shared(path)
-        return self._memory
+        self._mapped = super().map_shared(path)
+        return self._mapped
 
     def write_page(self, path: Path, page: bytes) -> None:
         super().write_page(path, page)
-        self.note(What.WRITE_PAGE, path.name)
+        self.note(What.WRITE_PAGE, path.name, page=page)
+        self._memory = self._mapped  # it has been filled in only now
 
 
 class RecordingCommit(GroupCommit):

@@ -142,8 +142,7 @@ LIVES = {
 
 def open_spool(root: Path, life: Life, files: FailingFiles, clock: Clock) -> tuple[SegmentWriter, Counters]:
     """As a worker's process does, which recovers what it finds."""
-    files.make_directory(root / DIRECTORY)
-    counters = Counters.open(root / DIRECTORY, files)
+    counters = Counters.in_memory(until_kept=True)
     writer = SegmentWriter(
         root / DIRECTORY,
         "edge-0",
@@ -156,6 +155,7 @@ def open_spool(root: Path, life: Life, files: FailingFiles, clock: Clock) -> tup
         monotonic=clock,
         now=clock.now,
     )
+    writer.prepare()
     return writer, counters
 
 

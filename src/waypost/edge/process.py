@@ -34,6 +34,9 @@ from waypost.telemetry.garbage import spare_the_collector
 
 OTHER_DESCRIPTORS = 32
 
+PREPARE_SECONDS = 1.0
+"""For the disk to give the spool: what a killed worker left is put right in less. After it readers are redirected."""
+
 log = logging.getLogger(__name__)
 
 
@@ -90,7 +93,7 @@ async def _run(
     front = Front(tuple(each.network for each in settings.edge.trusted_proxies), settings.edge.forwarded_header)
     courtesy = Courtesy()
     facts = WatchedFacts(name, front, keyring, snapshot_path(settings.data))
-    segments, counters = _open_segments(settings, name)
+    segments, counters = _segments(settings, name)
     spool = GroupCommit(
         segments,
         counters,
@@ -107,6 +110,7 @@ async def _run(
         courtesy.look()
 
     try:
+        await spool.prepared(PREPARE_SECONDS)
         listening = (
             listening_socket(settings.edge.listen, shared=True) if listener is None else socket.socket(fileno=listener)
         )
@@ -146,24 +150,17 @@ def _status(facts: Edge, segments: SegmentWriter, spool: GroupCommit, connection
     )
 
 
-def _open_segments(settings: Settings, name: str) -> tuple[SegmentWriter, Counters]:
-    directory = spool_root(settings.data) / name
-    files = Files()
-    try:
-        files.make_directory(directory)
-        counters = Counters.open(directory, files)
-    except OSError as error:
-        log.error("counts of lost clicks do not survive this process, and no click is kept: %s", error)  # noqa: TRY400 -- the disk's error
-        counters = Counters.in_memory(until_kept=True)
+def _segments(settings: Settings, name: str) -> tuple[SegmentWriter, Counters]:
+    counters = Counters.in_memory(until_kept=True)
     segments = SegmentWriter(
-        directory,
+        spool_root(settings.data) / name,
         name,
         counters,
         sync=settings.spool.durability is Durability.GROUP,
         segment_bytes=settings.spool.segment_bytes,
         segment_seconds=settings.spool.segment_seconds,
         max_bytes=settings.spool.max_bytes,
-        files=files,
+        files=Files(),
     )
     return segments, counters
 
@@ -178,7 +175,8 @@ def _recover_gone_workers(settings: Settings) -> None:
     for directory in worker_directories(spool_root(settings.data)):
         if directory.name not in present and WORKER.fullmatch(directory.name):
             with suppress(SpoolInUseError):
-                segments, _ = _open_segments(settings, directory.name)
+                segments, _ = _segments(settings, directory.name)
+                segments.prepare()
                 segments.close()
 
 

@@ -16,10 +16,11 @@ import signal
 import sys
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 
 from waypost.events.hit import Hit
 from waypost.spool.counters import Count, Counters
+from waypost.spool.errors import SpoolInUseError
 from waypost.spool.segments import SegmentWriter
 
 QUEUE_HITS_MAX = 10_000
@@ -107,7 +108,22 @@ class GroupCommit:
         self._poll.register(self._told, select.POLLIN)
         loop.add_reader(self._told, self._settle_done)
         self._brief = min(BRIEF_MILLISECONDS, wait_seconds * 1000)
+        self._prepared: asyncio.Future[None] = loop.create_future()
+        self._drained = Event()
+        """By the thread, at the end: it has said of every batch what became of it."""
+        self._settled = Event()
+        """By the loop, after that: all is answered, and counted."""
         self._writer = self._start()
+
+    async def prepared(self, seconds: float) -> None:
+        """Return once the thread has the spool directory, or the disk has had so long for it.
+
+        Raises:
+            SpoolInUseError: another process has it.
+        """
+        await asyncio.wait([self._prepared], timeout=seconds)
+        if self._prepared.done():
+            self._prepared.result()
 
     def append(self, hit: Hit, release: Release) -> None:
         """Keep a hit, and call `release` when its reader may be answered, after `wait_seconds` at the latest."""
@@ -135,17 +151,16 @@ class GroupCommit:
         """Keep what was appended, seal the segment, end the thread. Nothing may be appended any more."""
         self._hand_over()
         self._queue.put(None)
-        await asyncio.to_thread(self._writer.join, _STOP_SECONDS)
-        if self._writer.is_alive():
+        self._ensure_writer()
+        if not await asyncio.to_thread(self._drained.wait, _STOP_SECONDS):
             log.error("the disk did not answer in %s s: hits in memory are abandoned", _STOP_SECONDS)
             return
         self._settle_done()  # counted before the segments let go of the counters
         self._loop.remove_reader(self._told)
         os.close(self._told)
-        closing = Thread(target=self._close_segments, name="spool-closer", daemon=True)
-        closing.start()
-        await asyncio.to_thread(closing.join, _STOP_SECONDS)
-        if closing.is_alive():
+        self._settled.set()
+        await asyncio.to_thread(self._writer.join, _STOP_SECONDS)
+        if self._writer.is_alive():
             log.error("the disk did not answer in %s s: the next start seals the segment", _STOP_SECONDS)
 
     def _hand_over(self) -> None:
@@ -223,16 +238,31 @@ class GroupCommit:
         return thread
 
     def _run(self) -> None:
-        _leave_signals_to_others()
+        # The kernel may hand a signal of the process to any thread: not to the one that is writing to the disk.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
+        try:
+            self._segments.prepare()
+        except SpoolInUseError as error:
+            self._loop.call_soon_threadsafe(self._say_prepared, error)
+            self._drained.set()
+            return
+        self._loop.call_soon_threadsafe(self._say_prepared, None)
         stopping = False
         while not stopping:
             batches, stopping = self._take()
             if batches:
                 self._keep(batches)
-
-    def _close_segments(self) -> None:
-        _leave_signals_to_others()
+        self._drained.set()
+        self._settled.wait()
         self._segments.close()
+
+    def _say_prepared(self, error: SpoolInUseError | None) -> None:
+        if self._prepared.done():
+            return
+        if error is None:
+            self._prepared.set_result(None)
+        else:
+            self._prepared.set_exception(error)
 
     def _take(self) -> tuple[list[_Batch], bool]:
         """Wait for batches, doing what is due meanwhile. Returns what there is, and whether to stop after it."""
@@ -290,8 +320,3 @@ class GroupCommit:
                 if batch.owed:
                     batch.owed = False
                     self._counters.owe(-len(batch.hits))
-
-
-def _leave_signals_to_others() -> None:
-    """The kernel may hand a signal of the process to any thread: not to the one that is writing to the disk."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)

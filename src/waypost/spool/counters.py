@@ -165,8 +165,11 @@ class Counters:
         with self._lock:
             ours, self._slots, self._found = self._slots, earlier._slots, earlier._found
             self._page = page
+            # What was answered last: a kill before it leaves hits that are lost or kept, and unanswered.
             for slot in (*_COUNTS.values(), *_SEEN.values(), _OWED):
-                self._slots[slot] += ours[slot]
+                if slot != _COUNTS[Count.ANSWERED]:
+                    self._slots[slot] += ours[slot]
+            self._slots[_COUNTS[Count.ANSWERED]] += ours[_COUNTS[Count.ANSWERED]]
             self.to_be_kept = False
             self._settled = True
 
@@ -283,8 +286,8 @@ class Counters:
     def dropped(self, *, is_gone: bool) -> None:
         """Count the segment that was about to be taken away, if one was: once, in whichever process."""
         after = self._slots[_DROPPED_AFTER]
-        if after and is_gone:
-            self._slots[_COUNTS[Count.DROPPED]] = after
+        if is_gone:  # of a page that power loss tore, the count may be newer than what it was to become
+            self._slots[_COUNTS[Count.DROPPED]] = max(after, self[Count.DROPPED])
         self._slots[_DROPPED_AFTER] = 0
 
     @property
@@ -310,8 +313,9 @@ class Counters:
 
     def _count_cut(self) -> None:
         """Count the loss that came with the note: once, in whichever process."""
-        if self._slots[_CUT_OFFSET] and self._slots[_LOST_UNDER]:
-            self._slots[self._slots[_LOST_UNDER]] = self._slots[_LOST_AFTER]
+        slot = self._slots[_LOST_UNDER]
+        if self._slots[_CUT_OFFSET] and slot:
+            self._slots[slot] = max(self._slots[_LOST_AFTER], self._slots[slot])
         self._slots[_LOST_UNDER] = 0
 
 

@@ -3,8 +3,9 @@
 A store into a page that is mapped from a disk waits while its file system is frozen, or its journal waits for a disk
 that does not answer. The event loop counts each answer, and must wait for neither. So the page is a file in MEMORY,
 which a `kill -9` leaves as it is; the writer's thread copies it to the disk at each segment, for when the machine has
-started anew. Each process that takes the page over numbers it at random, copy first: where both have the same number
-the one in memory is the newer one, and otherwise it belongs to another time or another place, and the copy counts.
+started anew. Each process that takes the page over, under the directory's lock, numbers it at random, copy first: where
+both have the same number the one in memory is the newer one, and otherwise it belongs to another process or another
+machine, and the copy counts.
 """
 
 import logging
@@ -12,6 +13,7 @@ import mmap
 import os
 import secrets
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -95,7 +97,8 @@ class Page:
         """Leave it on the disk only. Nothing is counted any more. Raises as `save`: then it stays where it is."""
         self.save()
         if self._place is not None:
-            self._files.unlink(self._place)
+            with suppress(FileNotFoundError):  # somebody's tidiness
+                self._files.unlink(self._place)
             self._place = None
 
 
@@ -131,7 +134,7 @@ def _read_shared(copy: Path) -> bytes:
         return b""
     try:
         found = os.fstat(descriptor)
-        if found.st_uid != owner or not stat.S_ISREG(found.st_mode):
+        if found.st_uid not in (owner, os.geteuid()) or not stat.S_ISREG(found.st_mode):
             return b""
         return os.read(descriptor, PAGE_BYTES)
     finally:

@@ -88,9 +88,6 @@ class SegmentWriter:
         monotonic: seconds.
         now: aware UTC.
         randomness: as `os.urandom`.
-
-    Raises:
-        SpoolInUseError: another process has the directory.
     """
 
     def __init__(
@@ -127,7 +124,15 @@ class SegmentWriter:
         self._segment: _Segment | None = None
         self._leftovers = True
         self._retry_at = self._given_up_at = monotonic()
-        self._prepare()
+
+    def prepare(self) -> None:
+        """Own the directory, and put right what lies there. First of all; a disk that fails is tried again later.
+
+        Raises:
+            SpoolInUseError: another process has the directory.
+        """
+        if self._lock is None:
+            self._prepare()
 
     def write(self, hits: Sequence[Hit]) -> Count | None:
         """Append hits to the open segment, beginning one where there is none.
@@ -240,6 +245,7 @@ class SegmentWriter:
             segment.named = True
 
     def _seal(self, segment: _Segment) -> None:
+        self._counters.save()  # while recovery would still count what is in it
         try:
             self._write_all(segment.descriptor, encode_trailer(segment.records, segment.seed))
             self._files.sync(segment.descriptor)
@@ -254,7 +260,6 @@ class SegmentWriter:
         except OSError as error:
             # Everything is in the file; at worst a power loss brings back its old name, and recovery renames it again.
             log.warning("the directory of %s could not be synced: %s", segment.path.name, error)
-        self._counters.save()
         self._waiting_bytes_max += segment.size + FRAME_BYTES
         if self._max_bytes and self._waiting_bytes_max > self._max_bytes:
             self._drop_oldest()
@@ -275,8 +280,10 @@ class SegmentWriter:
                 hits = records_in(self._files.read(path), path.stem)
                 dropped = path.with_suffix(DROPPED_SUFFIX)
                 self._counters.dropping(hits)
+                self._counters.save()
                 self._files.rename(path, dropped)
                 self._counters.dropped(is_gone=True)
+                self._counters.save()
                 self._files.unlink(dropped)
                 excess -= size
                 self._waiting_bytes_max -= size
@@ -290,6 +297,8 @@ class SegmentWriter:
         """Count and delete what a kill, or a failing disk, left halfway: there is one such segment at most."""
         left = self._files.names(self._directory, DROPPED_SUFFIX)
         self._counters.dropped(is_gone=bool(left))
+        if left:
+            self._counters.save()
         for path in left:
             self._files.unlink(path)
 
@@ -314,6 +323,7 @@ class SegmentWriter:
             self._given_up_at = self._monotonic()
             lost = unwritten + segment.records - segment.safe_records
             self._counters.cut_back(segment.uuid, segment.safe_size, reason, lost)
+            self._counters.save()
             try:
                 self._files.close(segment.descriptor)
             except OSError as error:
@@ -336,10 +346,11 @@ class SegmentWriter:
                     raise
                 self._lock = lock
             self._leftovers = not self._recover_all()
+            self._counters.save()
         except BlockingIOError as error:
             raise SpoolInUseError(self._directory) from error
         except OSError as error:
-            log.error("the spool directory %s cannot be used yet: %s", self._directory, error)  # noqa: TRY400 -- the error is the disk's, a traceback of ours says nothing
+            log.error("the spool directory %s cannot be used yet, and no click is kept: %s", self._directory, error)  # noqa: TRY400 -- the error is the disk's, a traceback of ours says nothing
             self._leftovers = True
         if self._leftovers:
             self._retry_at = self._monotonic() + RETRY_SECONDS
@@ -348,7 +359,6 @@ class SegmentWriter:
         """Close the account of the process before this one, and go on with it."""
         if self._counters.to_be_kept:
             self._counters.keep_in(self._directory, self._files)
-            log.warning("counts of kept and lost clicks survive this process again")
         else:
             self._counters.settle()
 

@@ -51,13 +51,11 @@ def worker(tmp_path):
     """A worker's spool directory with two sealed segments of three and two records."""
     directory = tmp_path / "spool" / "far-0"
     files = Files()
-    files.make_directory(directory)
-    counters = Counters.open(directory, files)
     for minute, records in enumerate((3, 2)):
         segments = SegmentWriter(
             directory,
             "far-0",
-            counters,
+            Counters.in_memory(until_kept=True),
             sync=False,
             segment_bytes=10**6,
             segment_seconds=60,

@@ -127,7 +127,7 @@ def counters() -> Counters:
 @pytest.fixture
 def make_writer(spool: Path, files: FailingFiles, counters: Counters, clock: Clock) -> Callable[..., SegmentWriter]:
     def make(*, sync: bool = True, segment_bytes: int = 1_000_000, max_bytes: int = 0) -> SegmentWriter:
-        return SegmentWriter(
+        writer = SegmentWriter(
             spool,
             "edge-0",
             counters,
@@ -139,5 +139,7 @@ def make_writer(spool: Path, files: FailingFiles, counters: Counters, clock: Clo
             monotonic=clock,
             now=clock.now,
         )
+        writer.prepare()
+        return writer
 
     return make

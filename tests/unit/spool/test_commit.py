@@ -14,8 +14,9 @@ import pytest
 from tests.loop_clock import LoopClock
 
 from waypost.events.hit import Hit
-from waypost.spool import commit, read_segment, sealed_segments
+from waypost.spool import SpoolInUseError, commit, read_segment, sealed_segments
 from waypost.spool.commit import ENOUGH_HITS, GroupCommit
+from waypost.spool.conservation import account
 from waypost.spool.counters import Count, Counters, read_counters
 from waypost.spool.segments import SegmentWriter
 
@@ -29,6 +30,7 @@ def run(
     async def main() -> None:
         loop = asyncio.get_running_loop()
         spool = GroupCommit(writer, counters, wait_seconds=wait, loop=loop, soon=loop.call_soon)
+        await spool.prepared(60)
         await scenario(spool)
         await spool.close()
 
@@ -496,6 +498,48 @@ def test_the_last_answer_is_counted_before_the_counters_are_let_go_of(
     run(writer, counters, scenario, wait=5)
     found = read_counters(spool)
     assert (found[Count.ANSWERED], found[Count.KEPT]) == (1, 1)
+
+
+def test_a_disk_that_stands_still_at_the_start_holds_no_reader_up_and_loses_no_click(
+    make_hit: MakeHit, files, clock, spool, monkeypatch
+) -> None:
+    counters = Counters.in_memory(until_kept=True)
+    writer = SegmentWriter(
+        spool, "edge-0", counters, sync=True, segment_bytes=10**6, segment_seconds=1.0, files=files, monotonic=clock,
+        now=clock.now,
+    )  # fmt: skip
+    gate = Gate(monkeypatch, files, "make_directory")
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        group = GroupCommit(writer, counters, wait_seconds=0.02, loop=loop, soon=loop.call_soon)
+        await group.prepared(0.01)
+        assert await append(group, make_hit(1), make_hit(2)) == [Count.UNSYNCED] * 2
+        gate.open.set()
+        await group.prepared(60)
+        await group.close()
+
+    asyncio.run(main())
+    said = account(spool)
+    assert (said.counts[Count.ANSWERED], said.backlog.records, said.lost, said.difference) == (2, 2, 0, 0)
+
+
+def test_whoever_has_the_directory_keeps_it(make_writer: MakeWriter, files, clock, spool) -> None:
+    owner = make_writer()
+    writer = SegmentWriter(
+        spool, "edge-0", Counters.in_memory(until_kept=True), sync=True, segment_bytes=10**6, segment_seconds=1.0,
+        files=files, monotonic=clock, now=clock.now,
+    )  # fmt: skip
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        group = GroupCommit(writer, Counters.in_memory(), wait_seconds=0.02, loop=loop, soon=loop.call_soon)
+        with pytest.raises(SpoolInUseError):
+            await group.prepared(60)
+        await group.close()
+
+    asyncio.run(main())
+    owner.close()
 
 
 def test_a_disk_that_stands_still_at_the_end_holds_nobody_up(

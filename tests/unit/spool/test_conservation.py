@@ -20,6 +20,7 @@ def test_the_account_adds_up_from_answer_to_store(tmp_path, make_hit, files, clo
         directory, "edge-0", counters, sync=True, segment_bytes=10**6, segment_seconds=1.0, files=files,
         monotonic=clock, now=clock.now,
     )  # fmt: skip
+    writer.prepare()
 
     def answer(count):
         outcome = writer.write([make_hit(number) for number in range(count)]) or writer.sync()
@@ -112,6 +113,7 @@ def test_a_writer_killed_while_it_drops_a_segment_counts_it_once(tmp_path, make_
             tmp_path, "edge-0", counters, sync=False, segment_bytes=1, segment_seconds=1.0, max_bytes=1,
             files=files, monotonic=clock, now=clock.now,
         )  # fmt: skip
+        writer.prepare()
         return writer, counters
 
     writer, counters = start(killing)
@@ -149,6 +151,7 @@ class Worker:
             self.directory, "edge-0", self.counters, sync=True, segment_bytes=10**6, segment_seconds=1.0,
             files=self.files, monotonic=self.clock, now=self.clock.now,
         )  # fmt: skip
+        self.writer.prepare()
 
     def write(self, count):
         return self.writer.write([self.make_hit(number) for number in range(count)])

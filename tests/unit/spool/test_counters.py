@@ -5,7 +5,10 @@ from uuid import UUID
 import pytest
 
 from waypost.spool.counters import (
+    _COUNTS,
+    _LOST_UNDER,
     COUNTERS_NAME,
+    LOST,
     Count,
     Counters,
     Seen,
@@ -100,30 +103,34 @@ def test_the_note_on_a_cut_survives_and_can_be_cleared(tmp_path: Path) -> None:
     assert Counters.open(tmp_path, Files()).cut is None
 
 
+class Killed(BaseException):
+    pass
+
+
+class KilledSlots:
+    """Slots of a process that is killed after so many stores."""
+
+    def __init__(self, slots: memoryview, stores: int) -> None:
+        self.slots, self.stores = slots, stores
+
+    def __getitem__(self, slot: int) -> int:
+        return self.slots[slot]
+
+    def __setitem__(self, slot: int, value: int) -> None:
+        if not self.stores:
+            raise Killed
+        self.stores -= 1
+        self.slots[slot] = value
+
+
 def test_a_cut_and_its_loss_are_noted_both_or_neither_whenever_a_kill_comes(tmp_path: Path) -> None:
-    """A kill after each store to the file, one after the other."""
-
-    class Killed(BaseException):
-        pass
-
-    class Slots:
-        def __init__(self, slots: memoryview, stores: int) -> None:
-            self.slots, self.stores = slots, stores
-
-        def __getitem__(self, slot: int) -> int:
-            return self.slots[slot]
-
-        def __setitem__(self, slot: int, value: int) -> None:
-            if not self.stores:
-                raise Killed
-            self.stores -= 1
-            self.slots[slot] = value
+    """A kill after each store to the page, one after the other."""
 
     def killed(stores: int) -> bool:
         counters = Counters.open(tmp_path / str(stores), Files())
         counters.settle()
         counters.add(Count.LOST_IO_ERROR, 2)
-        counters._slots = Slots(counters._slots, stores)
+        counters._slots = KilledSlots(counters._slots, stores)
         try:
             counters.cut_back(SEGMENT, 70_000, Count.LOST_IO_ERROR, 3)
         except Killed:
@@ -141,6 +148,20 @@ def test_a_cut_and_its_loss_are_noted_both_or_neither_whenever_a_kill_comes(tmp_
         if not was_killed:
             break
     assert set(found) == {(False, 2), (True, 5)}
+
+
+def test_no_count_falls_when_a_power_loss_left_a_page_of_two_ages() -> None:
+    """What a count was to become is in another sector than the count, and can be older."""
+    counters = Counters.in_memory()
+    counters.dropping(3)
+    counters._slots[_COUNTS[Count.DROPPED]] = 9
+    counters.dropped(is_gone=True)
+    assert counters[Count.DROPPED] == 9
+    counters.cut_back(SEGMENT, 70_000, Count.LOST_IO_ERROR, 3)
+    counters._slots[_LOST_UNDER] = _COUNTS[Count.LOST_IO_ERROR]
+    counters._slots[_COUNTS[Count.LOST_IO_ERROR]] = 7
+    counters.settle()
+    assert counters[Count.LOST_IO_ERROR] == 7
 
 
 STATUS = WorkerStatus(1_795_000_000_000, Count.LOST_NO_SPACE, 1_794_999_999_000, frozenset({1, 64, 200, 255}), 77)
@@ -230,3 +251,37 @@ def test_counts_begun_in_memory_go_on_in_the_file_on_top_of_what_is_there(tmp_pa
     assert (found[Count.KEPT], found[Count.ANSWERED], found[Count.LOST_IO_ERROR]) == (6, 10, 3)
     assert (found[Count.LOST_KILLED], found[Count.UNANSWERED]) == (2, 3)
     assert read_seen(tmp_path)[Seen.CLICK] == 1
+
+
+def test_a_kill_while_counts_begun_in_memory_go_on_in_the_file_leaves_an_account_that_adds_up(
+    tmp_path: Path, monkeypatch
+) -> None:
+    for stores in itertools.count():
+        directory = tmp_path / str(stores)
+        directory.mkdir()
+        counters = Counters.in_memory(until_kept=True)
+        counters.add(Count.LOST_IO_ERROR, 3)
+        counters.add(Count.LOST_OVERFLOW, 2)
+        counters.add(Count.ANSWERED, 6)
+        counters.owe(1)
+        settle = Counters.settle
+
+        def settle_and_be_killed(earlier: Counters, settle=settle, stores=stores) -> None:
+            settle(earlier)
+            earlier._slots = KilledSlots(earlier._slots, stores)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Counters, "settle", settle_and_be_killed)
+            try:
+                counters.keep_in(directory, Files())
+            except Killed:
+                was_killed = True
+            else:
+                was_killed = False
+        after = Counters.open(directory, Files())
+        after.settle()
+        lost = sum(after[count] for count in LOST)
+        assert after[Count.ANSWERED] + after[Count.UNANSWERED] == lost + after[Count.KEPT]
+        if not was_killed:
+            assert (after[Count.ANSWERED], lost) == (6, 6)
+            break

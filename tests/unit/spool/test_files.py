@@ -89,10 +89,12 @@ def test_a_tail_that_was_counted_lost_is_not_stored_after_a_look_that_failed(
     files.make_directory(spool)
 
     def writer(counters: Counters) -> SegmentWriter:
-        return SegmentWriter(
+        writer = SegmentWriter(
             spool, "edge-0", counters, sync=True, segment_bytes=10**6, segment_seconds=1.0, files=files,
             monotonic=clock, now=clock.now,
         )  # fmt: skip
+        writer.prepare()
+        return writer
 
     counters = Counters.open(spool, Files())
     failing = writer(counters)

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from waypost.spool import SpoolInUseError
+from waypost.spool.conservation import account
 from waypost.spool.counters import COUNTERS_NAME, Count, Counters, read_counters
 from waypost.spool.files import Files
 from waypost.spool.page import place_of
+from waypost.spool.segments import SegmentWriter
 
 
 @pytest.fixture
@@ -64,6 +67,15 @@ def test_an_orderly_end_leaves_all_on_the_disk_and_nothing_in_memory(directory, 
     begun(directory, 3).close()
     assert list(memory.iterdir()) == []
     assert kept(directory) == 3
+
+
+def test_what_somebody_has_tidied_away_is_left_on_the_disk_all_the_same(directory, memory, caplog) -> None:
+    counters = begun(directory, 3)
+    place_of(directory).unlink()
+    counters.close()
+    assert kept(directory) == 3
+    assert caplog.records == []
+    assert list(memory.iterdir()) == []
 
 
 def test_what_cannot_be_copied_stays_in_memory(directory, caplog) -> None:
@@ -167,3 +179,88 @@ def test_the_page_of_another_user_is_not_believed(directory) -> None:
     begun_by_another[2] = 1_000_000
     place_of(directory).write_bytes(begun_by_another.tobytes())
     assert kept(directory) == 3
+
+
+class Worker:
+    """A spool as a worker's process opens it, to be killed with or without what is in memory."""
+
+    def __init__(self, directory, make_hit, files, clock, *, max_bytes: int = 0) -> None:
+        self.make_hit = make_hit
+        self.files = files
+        self.clock = clock
+        self.counters = Counters.in_memory(until_kept=True)
+        self.writer = SegmentWriter(
+            directory, "edge-0", self.counters, sync=True, segment_bytes=10**6, segment_seconds=1.0,
+            max_bytes=max_bytes, files=files, monotonic=clock, now=clock.now,
+        )  # fmt: skip
+        self.writer.prepare()
+
+    def answer(self, count: int) -> None:
+        self.writer.write([self.make_hit(number) for number in range(count)])
+        self.writer.sync()
+        self.counters.add(Count.ANSWERED, count)
+
+    def seal(self) -> None:
+        self.clock.seconds += 2
+        self.writer.tick()
+
+    def kill(self) -> None:
+        self.files.close(self.writer._lock)
+
+
+@pytest.fixture
+def start(directory, make_hit, files, clock):
+    return lambda **settings: Worker(directory, make_hit, files, clock, **settings)
+
+
+def test_a_second_process_on_a_directory_in_use_touches_no_count(start, directory) -> None:
+    worker = start()
+    worker.answer(3)
+    before = (directory / COUNTERS_NAME).read_bytes(), place_of(directory).read_bytes()
+    with pytest.raises(SpoolInUseError):
+        start()
+    assert ((directory / COUNTERS_NAME).read_bytes(), place_of(directory).read_bytes()) == before
+    worker.answer(2)
+    worker.kill()
+    start().writer.close()
+    assert (read_counters(directory)[Count.ANSWERED], account(directory).difference) == (5, 0)
+
+
+def test_where_a_kill_takes_the_memory_with_it_the_account_adds_up_all_the_same(start, directory, memory) -> None:
+    """As of a container that is made anew: files and copy are as the kernel has them."""
+
+    class Killed(BaseException):
+        pass
+
+    def gone(worker: Worker) -> None:
+        worker.kill()
+        for path in memory.iterdir():
+            path.unlink()
+
+    def killed_after_the_rename(*_: object) -> None:
+        raise Killed
+
+    worker = start()
+    worker.answer(3)
+    gone(worker)
+    gone(start())
+    worker = start()
+    worker.answer(4)
+    worker.files.sync_directory, sync_directory = killed_after_the_rename, worker.files.sync_directory
+    with pytest.raises(Killed):
+        worker.seal()
+    worker.files.sync_directory = sync_directory
+    gone(worker)
+    worker = start(max_bytes=1)
+    worker.answer(5)
+    worker.seal()
+    gone(worker)
+    worker = start()
+    worker.answer(1)
+    worker.files.fail = {"write": errno.ENOSPC}
+    worker.answer(6)
+    worker.files.fail = {}
+    gone(worker)
+    start().writer.close()
+    said = account(directory)
+    assert (said.difference, said.counts[Count.DROPPED] > 0, said.lost) == (0, True, 6)
