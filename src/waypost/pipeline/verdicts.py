@@ -1,6 +1,6 @@
 """Human or machine: a first verdict on each hit as it is stored, the final one when its burst is over."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -19,7 +19,7 @@ from waypost.events.verdict import (
 from waypost.pipeline.counts import Count, Counts
 from waypost.pipeline.hold import Hold
 from waypost.store import EventStore
-from waypost.store.verdicts import Judged, StoredHit, Subject
+from waypost.store.verdicts import HITS_OF_A_SEND_MAX, Judged, StoredHit, Subject
 
 LOCK: Final = "verdicts"
 """Among several pipelines of one store, the one that holds it writes verdicts."""
@@ -102,7 +102,8 @@ class Settler:
         if not subjects:
             return 0
         hits = self._verdicts.hits(subjects)
-        judged, changes = judge(hits, self._verdicts.sends(hits), now)
+        in_part = {subject for subject, of_one in hits.items() if len(of_one) >= HITS_OF_A_SEND_MAX}
+        judged, changes = judge(hits, self._verdicts.sends(hits), now, in_part)
         self._changed(changes)
         self._verdicts.write(judged)
         self._counts.add(Count.SETTLED, len(judged))
@@ -112,21 +113,24 @@ class Settler:
 
 
 def judge(
-    hits: Mapping[Subject, Sequence[StoredHit]], sends: Mapping[UUID, SendFacts], now: datetime
+    hits: Mapping[Subject, Sequence[StoredHit]],
+    sends: Mapping[UUID, SendFacts],
+    now: datetime,
+    in_part: Collection[Subject] = (),
 ) -> tuple[list[Judged], list[Change]]:
     """Final verdicts on hits that have none, or another one; and those of another class than before.
 
-    Where a hit of a subject was cleared (`waypost.store.retention`), final verdicts stay: they rest on more than is
-    known now.
+    Where a hit of a subject was cleared (`waypost.store.retention`), or it is one of those that are there `in_part`,
+    final verdicts stay: they rest on more than is known now.
     """
     known = [(subject, hit) for subject, of_one in hits.items() for hit in of_one if not hit.cleared]
-    cleared = {subject for subject, of_one in hits.items() if any(hit.cleared for hit in of_one)}
+    stay = {subject for subject, of_one in hits.items() if any(hit.cleared for hit in of_one)}.union(in_part)
     evidence = [(subject.send_id, hit.evidence) for subject, hit in known]
     over = max([now, *(settled_at([each]) for _, each in evidence)])  # the clock of an edge may be ahead
     judged: list[Judged] = []
     changes: list[Change] = []
     for (subject, hit), after in zip(known, classify_batch(evidence, sends, over), strict=True):
-        if after == hit.verdict or (subject in cleared and hit.verdict is not None and hit.verdict.final):
+        if after == hit.verdict or (subject in stay and hit.verdict is not None and hit.verdict.final):
             continue
         event_id = hit.evidence.event_id
         judged.append(Judged(subject.account, subject.send_id, event_id, hit.evidence.occurred_at, after))

@@ -22,7 +22,8 @@ from waypost.store.failures import failures
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 HITS_OF_A_SEND_MAX: Final = 10_000
-"""The newest count. A message on a public page is opened for ever, and each open would be judged with all before it."""
+"""Those without a final verdict and, of the others, the newest. A message on a public page is opened for ever, and each
+open would be judged with all before it."""
 
 # Hits of no send are no burst of one reader's: each is a subject by itself.
 _DUE: Final = f"""
@@ -60,7 +61,7 @@ SELECT account, send_id, event_id, event, outcome, occurred_at, link_index, dest
        as_organisation, verdict, verdict_score, verdict_reasons, verdict_final, verdict_rules, notEmpty(cleared)
 FROM events
 WHERE account IN {{accounts:Array(UInt64)}} AND {which} AND outcome != ''
-ORDER BY account, toUInt128(send_id), occurred_at DESC
+ORDER BY account, toUInt128(send_id), verdict_final, occurred_at DESC
 LIMIT {{limit:UInt32}} BY account, send_id
 """
 _DELIVERED: Final = f"""
@@ -167,7 +168,7 @@ class StoredVerdicts:
         return Page([Position(account, send_id.int, *rest) for account, send_id, *rest in rows])
 
     def hits(self, subjects: Sequence[Subject]) -> dict[Subject, list[StoredHit]]:
-        """All hits of each, judged or not."""
+        """All hits of each, judged or not; of one with very many, `HITS_OF_A_SEND_MAX`."""
         of_sends = {(each.account, each.send_id): each for each in subjects if each.send_id is not None}
         single = {each.event_id: each for each in subjects if each.send_id is None}
         found: dict[Subject, list[StoredHit]] = {subject: [] for subject in subjects}

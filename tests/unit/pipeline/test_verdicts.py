@@ -129,6 +129,23 @@ def test_a_burst_that_came_in_two_batches_is_settled_as_one(rig):
     assert rig.settle() == 0
 
 
+def test_a_send_with_more_hits_than_are_judged_at_once_is_settled_in_turns_and_what_is_final_stays(rig, monkeypatch):
+    for module in ("waypost.store.verdicts", "waypost.pipeline.verdicts"):
+        monkeypatch.setattr(f"{module}.HITS_OF_A_SEND_MAX", 5)
+    send = send_id()
+    people = [hit(rig.account, send, headers=BROWSER, occurred_at=NOON - timedelta(hours=hour)) for hour in range(1, 4)]
+    networks = ("192.0.2.1", "198.51.100.1", "203.0.113.1", "8.8.8.8", "8.8.8.8")
+    sweep = [
+        hit(rig.account, send, headers=BROWSER, client_address=address, occurred_at=NOON + timedelta(seconds=second))
+        for second, address in enumerate(networks)
+    ]
+    rig.store_batch(*people)
+    rig.store_batch(*sweep)
+    assert rig.settle() == len(people) + len(sweep)
+    assert all(event.verdict.final for event in rig.store.send_events(rig.account, send))
+    assert rig.classes(send) == [VerdictClass.HUMAN] * len(people) + [VerdictClass.MACHINE] * len(sweep)
+
+
 def test_a_hit_that_comes_late_is_judged_with_those_before_it(rig):
     send = send_id()
     person = hit(rig.account, send, headers=BROWSER)
