@@ -137,19 +137,29 @@ class Collector:
         return stored
 
     def _store_offered(self, offered: Sequence[Offered]) -> int:
-        segments: list[tuple[Offered, Segment]] = []
+        batch: list[tuple[Offered, Segment]] = []
+        records = stored = 0
         for each in offered:
             try:
-                segments.append((each, decode_segment(each.data, each.segment_id)))
+                segment = decode_segment(each.data, each.segment_id)
             except UnreadableSegmentError as error:
                 log.error("segment %s, handed over, cannot be read: %s", each.segment_id, error)  # noqa: TRY400 -- the error says it all
                 each.answer.set_result(Receipt(stored=0, quarantined=error.known, reason=error.reason))
-        refused = self._insert([segment for _, segment in segments])
-        for each, segment in segments:
+                continue
+            batch.append((each, segment))
+            records += len(segment.records)
+            if records >= _BATCH_RECORDS:
+                stored += self._store_batch(batch)
+                batch, records = [], 0
+        return stored + self._store_batch(batch)
+
+    def _store_batch(self, batch: Sequence[tuple[Offered, Segment]]) -> int:
+        refused = self._insert([segment for _, segment in batch])
+        for each, segment in batch:
             lost = refused[segment.segment_id] + segment.missing
             self._counts.add(Count.DAMAGED, segment.missing)
             each.answer.set_result(Receipt(len(segment.records) - refused[segment.segment_id], lost))
-        return len(segments)
+        return len(batch)
 
     def _batches(self, paths: Iterable[Path]) -> Iterator[list[_Read]]:
         batch: list[_Read] = []

@@ -85,6 +85,35 @@ def test_many_segments_are_one_insert(rig):
     assert len(rig.stored()) == 20
 
 
+def test_what_was_handed_over_is_stored_a_batch_at_a_time(rig, monkeypatch):
+    monkeypatch.setattr("waypost.pipeline.collector._BATCH_RECORDS", 4)
+    insert, sizes = rig.store.insert_hits, []
+
+    def counted(rows):
+        sizes.append(len(rows))
+        insert(rows)
+
+    monkeypatch.setattr(rig.store, "insert_hits", counted)
+    assert rig.hand_over(*[rig.segment(3) for _ in range(5)]) == [Receipt(stored=3)] * 5
+    assert sizes == [6, 6, 3]
+
+
+def test_a_store_that_fails_after_a_batch_acknowledges_that_one(rig, monkeypatch):
+    monkeypatch.setattr("waypost.pipeline.collector._BATCH_RECORDS", 1)
+    insert, calls = rig.store.insert_hits, []
+
+    def fail_later(rows):
+        calls.append(rows)
+        if len(calls) > 1:
+            raise StoreFailed("insert", "gone")
+        insert(rows)
+
+    monkeypatch.setattr(rig.store, "insert_hits", fail_later)
+    first, second = rig.hand_over(rig.segment(2), rig.segment(2))
+    assert first == Receipt(stored=2)
+    assert isinstance(second, NotNow)
+
+
 def test_a_damaged_record_is_said_and_its_neighbours_are_stored(rig):
     name, data = rig.segment(3)
     at = len(data) // 2
