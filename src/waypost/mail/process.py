@@ -159,8 +159,9 @@ class _Worker:
         free = self._slots - len(self._under_way)
         if not free or now < self._paused_until:
             return []
+        under_way = {claim.delivery_id for claim in self._under_way.values()}
         try:
-            return await asyncio.to_thread(self._queue.claim, self._clock(), free)
+            return await asyncio.to_thread(self._queue.claim, self._clock(), free, under_way)
         except SQLAlchemyError:
             _log.exception("the queue could not be read")
             self._paused_until = now + _DATABASE_DOWN_PAUSE_SECONDS

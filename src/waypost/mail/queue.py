@@ -6,7 +6,7 @@ committed, the message goes out again, with the same Message-ID and the same byt
 but that one transaction.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -141,13 +141,21 @@ class Queue:
         self._database = database
         self._new_event_id = new_event_id
 
-    def claim(self, now: datetime, limit: int) -> list[Claim]:
-        """Take what is due, the longest due first; nobody else gets it before its lease ends or is given up."""
-        if not self._any_due(now):
+    def claim(self, now: datetime, limit: int, under_way: Collection[int] = ()) -> list[Claim]:
+        """Take what is due, the longest due first; nobody else gets it before its lease ends or is given up.
+
+        Args:
+            now: aware.
+            limit: so many at most.
+            under_way: deliveries that the caller has in hand. A machine that stood still, or whose clock was set
+                forward, finds their leases ended before it could renew them, and would send them again beside itself.
+        """
+        is_due = _due(now) if not under_way else and_(_due(now), Delivery.delivery_id.not_in(under_way))
+        if not self._any(is_due):
             return []
         due = (
             select(Delivery.delivery_id)
-            .where(_due(now))
+            .where(is_due)
             .order_by(Delivery.next_attempt_at)
             .limit(limit)
             # PostgreSQL: workers pass by each other's rows. SQLite knows no row locks and needs none: one writer.
@@ -261,10 +269,10 @@ class Queue:
             with self._database.writing() as session:
                 session.execute(update(Delivery).where(later).values(next_attempt_at=now))
 
-    def _any_due(self, now: datetime) -> bool:
+    def _any(self, is_due: ColumnElement[bool]) -> bool:
         """Looked at many times a second, so without the write lock."""
         with self._database.reading() as session:
-            return session.execute(select(Delivery.delivery_id).where(_due(now)).limit(1)).first() is not None
+            return session.execute(select(Delivery.delivery_id).where(is_due).limit(1)).first() is not None
 
     def _advance(
         self, session: Session, claim: Claim, composed: Composed | None, steps: list[Step], error: str | None

@@ -16,6 +16,7 @@ class ScriptedRelay:
     CUT: ClassVar = "cut the connection"
     HANG: ClassVar = "answer nothing"
     SLOW: ClassVar = "slow"
+    WAIT: ClassVar = "answer when `goes_on` is set"
     USERNAME: ClassVar = "mailer"
     PASSWORD: ClassVar = "not-in-any-log"
 
@@ -31,7 +32,8 @@ class ScriptedRelay:
     """How often a password was sent to it."""
     connected: asyncio.Event = field(default_factory=asyncio.Event)
     hangs: asyncio.Event = field(default_factory=asyncio.Event)
-    """It was asked what it answers nothing to."""
+    """It was asked what it answers nothing to, or not yet."""
+    goes_on: asyncio.Event = field(default_factory=asyncio.Event)
     _taken: asyncio.Event = field(default_factory=asyncio.Event)
     port: int = 0
     _open: set = field(default_factory=set)
@@ -59,6 +61,10 @@ class ScriptedRelay:
         if answer in (self.CUT, self.HANG):
             self.hangs.set()
             await asyncio.sleep(60)
+        if answer == self.WAIT:
+            self.hangs.set()
+            await self.goes_on.wait()
+            return "250 OK"
         if answer == self.SLOW:
             await asyncio.sleep(0.2)
             return "250 OK"

@@ -478,6 +478,27 @@ def test_a_worker_that_died_loses_its_message_to_another_when_its_lease_ends(ins
     assert install.delivery(send_id).attempts == 2
 
 
+def test_what_is_under_way_while_the_machine_stands_still_is_not_sent_a_second_time_beside_itself(install):
+    send_id = install.accept()
+    install.relay.answers["DATA", "reader@example.net"] = [install.relay.WAIT]
+
+    async def story():
+        stop = asyncio.Event()
+        async with serving(install.relay), asyncio.TaskGroup() as tasks:
+            tasks.create_task(install.process(stop))
+            await install.relay.hangs.wait()
+            install.clock.pass_seconds(LEASE_SECONDS)
+            later = install.accept("later@example.net")
+            await install.until(lambda: install.delivery(later).state is DeliveryState.DELIVERED)
+            install.relay.goes_on.set()
+            await install.idle()
+            stop.set()
+
+    asyncio.run(asyncio.wait_for(story(), 120))
+    assert sorted(install.relay.recipients()) == ["later@example.net", "reader@example.net"]
+    assert install.events(send_id) == DELIVERED
+
+
 def test_what_a_late_worker_says_does_not_undo_what_another_did(install):
     send_id = install.accept()
     late = Queue(install.database, lambda _now: UUID(int=9))
