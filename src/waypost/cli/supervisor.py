@@ -159,7 +159,6 @@ class _Kept:
 
     async def _run(self, notify: socket.socket) -> int:
         """One life of the child; its exit status, negative for a signal. Cancelled: the child is ended first."""
-        self._serving.clear()
         _forget(notify)
         process = self._process = await asyncio.create_subprocess_exec(
             *self.service.command,
@@ -172,6 +171,7 @@ class _Kept:
             try:
                 return await process.wait()
             finally:
+                self._serving.clear()
                 await _end(process)
 
     async def _say_when_ready(self, notify: socket.socket) -> None:

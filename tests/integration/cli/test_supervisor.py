@@ -201,3 +201,26 @@ def test_when_one_does_not_come_back_the_others_are_left_as_they_are(tmp_path, m
         await task
 
     asyncio.run(scenario())
+
+
+def test_one_that_waits_to_be_started_again_is_not_taken_for_one_that_serves(tmp_path, monkeypatch):
+    monkeypatch.setattr(supervisor, "restart_delay", lambda _: 3600)
+    monkeypatch.setattr(supervisor, "RENEW_SECONDS", 0.5)
+
+    async def scenario():
+        told, stop, renew = Told(), asyncio.Event(), asyncio.Event()
+        services = [
+            dataclasses.replace(service(name, writing_its_pid(tmp_path / name)), rolling=True)
+            for name in ("edge-0", "edge-1")
+        ]
+        task = asyncio.create_task(supervise(services, stop, told, lambda: told("all", "ready"), renew))
+        await told.until("all", "ready")
+        os.kill(int((tmp_path / "edge-0").read_text()), signal.SIGKILL)
+        await told.until("edge-0", "starts again")
+        renew.set()
+        await told.until("edge-0", "was not ready")
+        assert [line for name, line in told.lines if name == "edge-1"] == ["starting", "ready: http://edge-1"]
+        stop.set()
+        await task
+
+    asyncio.run(scenario())
