@@ -155,13 +155,17 @@ class Relay:
 
     async def _connect(self) -> SMTP:
         settings = self._settings
-        client = SMTP(
-            hostname=settings.relay_host,
-            port=settings.relay_port,
-            local_hostname=settings.hostname or None,
-            timeout=self._timeouts.connect,
-            start_tls=False,  # done below, where its failure can be told from others
-        )
+        where = f"relay {settings.relay_host}:{settings.relay_port}"
+        try:
+            client = SMTP(
+                hostname=settings.relay_host,
+                port=settings.relay_port,
+                local_hostname=settings.hostname or None,
+                timeout=self._timeouts.connect,
+                start_tls=False,  # done below, where its failure can be told from others
+            )
+        except ValueError as error:
+            raise RelayUnavailableError(f"{where}: {error}") from error
         step = "cannot connect"
         try:
             await client.connect()
@@ -173,9 +177,8 @@ class Relay:
             if settings.username:
                 step = "AUTH failed"
                 await self._log_in(client)
-        except (SMTPException, OSError, RelayUnavailableError) as error:
+        except (SMTPException, OSError, UnicodeError, RelayUnavailableError) as error:  # UnicodeError: of a name
             client.close()
-            where = f"relay {settings.relay_host}:{settings.relay_port}"
             raise RelayUnavailableError(f"{where}: {step}: {_reason(error)}") from error
         except BaseException:
             client.close()

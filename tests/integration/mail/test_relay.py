@@ -18,6 +18,21 @@ def envelope(recipient="reader@example.net") -> Envelope:
 
 
 @pytest.mark.parametrize(
+    "names",
+    [{"relay_host": "smtp..example.com"}, {"relay_host": "relay\n"}, {"hostname": "größe"}, {"hostname": "two words"}],
+    ids=["empty label", "line end", "beyond ASCII", "space"],
+)
+def test_a_name_in_the_settings_that_cannot_be_used_holds_mail_up_as_a_relay_that_is_down(relay, mail_settings, names):
+    async def talk():
+        async with serving(relay):
+            return await Relay(mail_settings(relay_port=relay.port, **names), TIMEOUTS).send(envelope())
+
+    answer = asyncio.run(talk())
+    assert isinstance(answer, Deferred)
+    assert answer.relay_down
+
+
+@pytest.mark.parametrize(
     ("verb", "address", "answer", "expected"),
     [
         ("DATA", "reader@example.net", "250 queued as 4711", Accepted("250 queued as 4711")),
