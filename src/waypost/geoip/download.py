@@ -1,16 +1,16 @@
 """Fetch a database: to a temporary name, looked at, and only then in the place of the one before."""
 
+import fcntl
 import gzip
 import os
 import shutil
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, timedelta
 from http import HTTPStatus
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import BinaryIO, Final, Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -22,7 +22,6 @@ from waypost import __version__
 from waypost.config.values import SecretUrl
 from waypost.geoip.database import About, Database
 from waypost.geoip.errors import DatabaseUnusable, DownloadFailed
-from waypost.keyfile.file import changing
 
 # The largest that is sold takes 2 GB; what goes on beyond is no database.
 _BYTES_MAX: Final = 8 << 30
@@ -70,23 +69,54 @@ def fetch(source: SecretUrl, path: Path, *, today: date, progress: Progress = la
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     urls = dict.fromkeys(_of_month(source, month) for month in (today, today.replace(day=1) - timedelta(days=1)))
-    with changing(path), urllib3.PoolManager(timeout=_TIMEOUT, retries=urllib3.Retry(2, redirect=5)) as pool:
-        for left in path.parent.glob(f".{path.name}.*"):  # by a crash
-            shutil.rmtree(left)
+    with (
+        _scratch(path) as scratch,
+        urllib3.PoolManager(timeout=_TIMEOUT, retries=urllib3.Retry(2, redirect=5)) as pool,
+    ):
         for url in urls:
-            got = _fetch(pool, url, path, progress)
+            got = _fetch(pool, url, path, scratch, progress)
             if isinstance(got, Fetched):
                 return got
     raise DownloadFailed(repr(url), f"the answer is {got}")
 
 
-def _fetch(pool: urllib3.PoolManager, url: SecretUrl, path: Path, progress: Progress) -> Fetched | str:
+@contextmanager
+def _scratch(path: Path) -> Iterator[Path]:
+    """A directory to fetch into, for one at a time; what a crash left in it is cleared away.
+
+    Beside `path`, for a rename does not cross file systems. The lock is its own and not that of `path`'s directory,
+    which may be the data directory: a mirror that takes its time must not hold up the snapshot.
+    """
+    scratch = path.with_name(f".{path.name}.fetched")
+    descriptor = _locked(scratch)
+    try:
+        for left in scratch.iterdir():
+            left.unlink()
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+        os.close(descriptor)
+
+
+def _locked(directory: Path) -> int:
+    """A descriptor that locks a directory, made when missing; who had it before may have removed it."""
+    while True:
+        directory.mkdir(exist_ok=True)
+        with suppress(FileNotFoundError):
+            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if directory.exists() and os.path.samestat(os.fstat(descriptor), directory.stat()):
+                return descriptor
+            os.close(descriptor)
+
+
+def _fetch(pool: urllib3.PoolManager, url: SecretUrl, path: Path, scratch: Path, progress: Progress) -> Fetched | str:
     """Take what there is at a URL; when there is nothing, the answer that said so."""
     with _answer(pool, url, _known(path, repr(url))) as answer:
         if answer.status == HTTPStatus.NOT_MODIFIED:
             return Fetched(repr(url), _looked_at(path), is_new=False)
         if answer.status == HTTPStatus.OK:
-            return _take(answer, url, path, progress)
+            return _take(answer, url, path, scratch, progress)
         # Stores of files say 403 of what is not there, too.
         return f"{answer.status} {answer.reason or ''}".rstrip()
 
@@ -136,26 +166,26 @@ def _why(error: urllib3.exceptions.HTTPError) -> str:
     return str(reason or error)
 
 
-def _take(answer: urllib3.response.BaseHTTPResponse, url: SecretUrl, path: Path, progress: Progress) -> Fetched:
-    # In the same directory: a rename does not cross file systems.
-    with TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as scratch:
-        packed, unpacked = Path(scratch, "packed"), Path(scratch, path.name)
-        _save(answer, packed, url, progress)
-        try:
-            with packed.open("rb") as file, unpacked.open("wb") as out:
-                _unpack(file, out)
-                out.flush()
-                os.fsync(out.fileno())
-        except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
-            raise DownloadFailed(repr(url), f"what came cannot be unpacked ({error})") from error
-        try:
-            about = _looked_at(unpacked)
-        except DatabaseUnusable as error:
-            raise DownloadFailed(repr(url), f"what came is not used: {error.reason}") from error
-        unpacked.chmod(0o644)
-        # Without the note of the old file first: a crash in between only costs a download.
-        _origin_path(path).unlink(missing_ok=True)
-        unpacked.replace(path)
+def _take(
+    answer: urllib3.response.BaseHTTPResponse, url: SecretUrl, path: Path, scratch: Path, progress: Progress
+) -> Fetched:
+    packed, unpacked = scratch / "packed", scratch / "unpacked"
+    _save(answer, packed, url, progress)
+    try:
+        with packed.open("rb") as file, unpacked.open("wb") as out:
+            _unpack(file, out)
+            out.flush()
+            os.fsync(out.fileno())
+    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
+        raise DownloadFailed(repr(url), f"what came cannot be unpacked ({error})") from error
+    try:
+        about = _looked_at(unpacked)
+    except DatabaseUnusable as error:
+        raise DownloadFailed(repr(url), f"what came is not used: {error.reason}") from error
+    unpacked.chmod(0o644)
+    # Without the note of the old file first: a crash in between only costs a download.
+    _origin_path(path).unlink(missing_ok=True)
+    unpacked.replace(path)
     origin = Origin(
         url=repr(url),
         etag=answer.headers.get("ETag", ""),

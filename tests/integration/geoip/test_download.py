@@ -1,5 +1,7 @@
+import fcntl
 import gzip
 import io
+import os
 import tarfile
 from datetime import date
 
@@ -149,12 +151,35 @@ def test_a_source_that_cannot_be_reached_is_named(tmp_path, url):
         get(url, tmp_path / "d.mmdb")
 
 
+def is_locked(directory):
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def test_while_it_is_fetched_others_may_change_files_beside_it_and_nobody_else_fetches_it(mirror, tmp_path, content):
+    mirror.files["/d"] = (200, {}, content)
+    locked = []
+
+    def look(*_):
+        locked.append((is_locked(tmp_path), is_locked(tmp_path / ".d.mmdb.fetched")))
+
+    fetch(SecretUrl(f"{mirror.url}/d"), tmp_path / "d.mmdb", today=TODAY, progress=look)
+    assert set(locked) == {(False, True)}
+    assert not (tmp_path / ".d.mmdb.fetched").exists()
+
+
 def test_what_a_crash_left_is_cleared_away(mirror, tmp_path, content):
-    (tmp_path / ".d.mmdb.x1y2").mkdir()
-    (tmp_path / ".d.mmdb.x1y2" / "packed").write_bytes(b"half")
+    (tmp_path / ".d.mmdb.fetched").mkdir()
+    (tmp_path / ".d.mmdb.fetched" / "half").write_bytes(b"half")
     mirror.files["/d"] = (200, {}, content)
     get(f"{mirror.url}/d", tmp_path / "d.mmdb")
-    assert not (tmp_path / ".d.mmdb.x1y2").exists()
+    assert not (tmp_path / ".d.mmdb.fetched").exists()
 
 
 def test_who_has_the_old_database_open_reads_on(mirror, tmp_path, content):
