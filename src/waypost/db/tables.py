@@ -510,7 +510,8 @@ class WebhookEndpoint(Base, kw_only=True):
     """One sentence for its owner."""
     disabled_at: Mapped[datetime | None] = mapped_column(default=None)
     failing_since: Mapped[datetime | None] = mapped_column(default=None)
-    """The first failure since the last success; None while it takes what it is given."""
+    """The first failure since the last success, or since nothing was left to be sent; None while it takes what it is
+    given."""
     succeeded_at: Mapped[datetime | None] = mapped_column(default=None)
     """The last time, to the minute."""
 

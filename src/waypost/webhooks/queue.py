@@ -334,7 +334,15 @@ def _failing(session: Session, number: int, attempt: Attempt) -> str | None:
         endpoint.failing_since = now
     gone = attempt.answer.outcome is AttemptOutcome.GONE
     if not gone and not is_given_up(now, endpoint.failing_since):
+        if not _waits(session, number):  # until there is something again, nobody knows how it is
+            endpoint.failing_since = None
         return None
     endpoint.state, endpoint.disabled_at = EndpointState.DISABLED, now
     endpoint.disabled_reason = GONE if gone else GIVEN_UP
     return endpoint.disabled_reason
+
+
+def _waits(session: Session, endpoint: int) -> bool:
+    """Whether anything is still to be sent to it."""
+    waiting = select(WebhookNotice.number).where(WebhookNotice.endpoint == endpoint, _PENDING).limit(1)
+    return session.execute(waiting).first() is not None

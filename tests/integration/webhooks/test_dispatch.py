@@ -8,6 +8,7 @@ import ssl
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 from standardwebhooks import Webhook
 from tests.certificates import Authority
 from tests.integration.webhooks.receivers import (
@@ -221,6 +222,33 @@ def test_five_days_of_failing_disable_the_endpoint_and_a_success_begins_anew(rig
                 begin(10.1)
                 await until(lambda: rig.row(endpoint).state is EndpointState.DISABLED)
         assert "five days" in rig.row(endpoint).disabled_reason
+
+    asyncio.run(scenario())
+
+
+def test_days_in_which_nothing_was_to_be_sent_are_none_of_the_five(rig):
+    async def scenario():
+        async with receiving(status(500)) as receiver:
+            account = rig.account()
+            endpoint, _ = rig.endpoint(account, receiver.url)
+
+            def has_failed(times):
+                return lambda: len(rig.attempts()) == times and rig.nothing_is_due()
+
+            rig.notices.occurred([rig.click(account)])
+            async with rig.running():
+                await until(has_failed(1))
+                assert rig.row(endpoint).failing_since is not None
+                with rig.database.writing() as session:
+                    session.execute(update(WebhookNotice).values(attempts=9))
+                rig.offset = timedelta(days=4)
+                await until(rig.settled(1))
+                rig.offset = timedelta(days=30)
+                rig.notices.occurred([rig.click(account)])
+                await until(has_failed(3))
+        row = rig.row(endpoint)
+        assert row.state is EndpointState.ENABLED
+        assert rig.now() - row.failing_since < timedelta(days=1)
 
     asyncio.run(scenario())
 
