@@ -38,7 +38,7 @@ REPLAYED_BATCHES: Final = 10
 LOOK_SECONDS: Final = 0.2
 PURGE_SECONDS: Final = 5.0
 POSTPONED_SECONDS: Final = 60.0
-"""Until a segment is offered again that only an operator can make acceptable."""
+"""Until a segment is offered again that only an operator can make acceptable, or readable."""
 _TOO_LARGE: Final = 413
 
 log = logging.getLogger(__name__)
@@ -128,7 +128,9 @@ class Shipper:
                     shipped += self._conclude(path, offer.result())
                 except FileNotFoundError:
                     continue  # the worker deleted it to stay within its bound, and counted it as dropped
-                except (CoreError, OSError) as error:
+                except OSError as error:  # of this file: the others are to go
+                    self._conclude(path, _Postponed(f"segment {segment_id(path)} cannot be shipped: {error}"))
+                except CoreError as error:
                     failure = error
             if failure is not None:
                 raise failure

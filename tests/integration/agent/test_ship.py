@@ -152,6 +152,19 @@ def test_a_segment_that_was_copied_to_another_worker_s_stops_no_others(core, set
     assert ship().waiting == ("a segment of another worker lies at far-1's: move it to that one's",)
 
 
+def test_a_segment_that_the_disk_does_not_give_back_stops_no_others(core, settings, worker):
+    first, second = sealed_segments(worker)
+    first.unlink()
+    first.symlink_to(first)
+    core.answers["spool"] = receipt(stored=2)
+    shipping = shipper(settings)
+    assert shipping.ship() == 1
+    assert [name for name, _ in core.segments] == [second.stem]
+    [reason] = shipping().waiting
+    assert first.stem in reason
+    assert "Too many levels of symbolic links" in reason
+
+
 def test_stored_segments_are_not_kept_longer_because_the_core_is_away(core, settings, worker):
     """They hold addresses of readers: spool.keep_seconds says for how long."""
     core.answers["spool"] = receipt(stored=3)
