@@ -31,6 +31,8 @@ UNSUBSCRIBE = ("list-unsubscribe", "list-unsubscribe-post")
 _LIST = "list-"
 # Not signed: relays take out those that are meant for them (X-SES-…, X-PM-…, X-SMTPAPI).
 _FOR_RELAYS = "x-"
+# Nor a field whose name has one: in `h=` it would end the tag, and what follows be taken for tags (RFC 6376, 3.2).
+_TAG_END = ";"
 
 _FIELD_ENDS = re.compile(r"\r\n(?![ \t])")
 _FOLD = re.compile(r"\r\n(?=[ \t])")
@@ -86,6 +88,7 @@ def _relaxed(field: str) -> tuple[str, str]:
 
 def _signed_names(present: Sequence[str]) -> Iterator[str]:
     """What goes into `h=`."""
+    present = [name for name in present if _TAG_END not in name]
     counts = Counter(present)
     oversigned = dict.fromkeys(OVERSIGNED)
     oversigned |= dict.fromkeys(UNSUBSCRIBE if UNSUBSCRIBE[0] in counts else ())

@@ -77,6 +77,14 @@ def test_both_signatures_of_whatever_is_sent_are_good(content, subject):
     assert verified(signed(html=content, text=content, subject=subject)) == [True, True]
 
 
+@pytest.mark.parametrize("name", ["Thread;l=0", "A;b=c", "List-;x"])
+def test_a_field_that_cannot_be_named_in_a_signature_is_sent_unsigned(name):
+    raw = signed(headers=((name, "v"), ("Feedback-ID", "f")))
+    assert f"\r\n{name}: v\r\n".encode() in raw
+    assert verified(raw) == [True, True]
+    assert "feedback-id" in signed_names(raw)
+
+
 def test_everything_a_message_may_have_is_signed_well():
     raw = signed(
         attachments=(Attachment("ä.txt", "text/plain", b"a  b\t\n"), Attachment("b", "image/png", b"\0" * 99, "logo")),
