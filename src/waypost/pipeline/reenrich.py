@@ -101,6 +101,8 @@ class Reenrichment:
 
     def _save(self, job: EnrichJob) -> None:
         if not ENRICH.update(self._data, job):
+            # First of all: without its table a round that was begun would fail for ever, and every erasure behind it.
+            self._history.give_up()
             self._history.finish()
         if job.is_over:
             log.info("events are enriched again: %s, %d events%s", job.state, job.events_done, job.problem)

@@ -193,6 +193,29 @@ def test_a_job_that_is_called_off_goes_no_further(events, history, tmp_path):
     assert {country for country, _, _ in places(events)} == {""}
 
 
+def test_a_job_that_is_called_off_in_the_middle_of_a_round_leaves_nothing_that_others_wait_for(
+    events, history, tmp_path, monkeypatch
+):
+    events.insert_hits([row := bare(0, "8.1.1.1")])
+    ENRICH.ask(tmp_path, wanted(StepName.LOCATION))
+    work = history()
+    work.work()
+    engine, rewrite = events._connection.writer, events.history.rewrite
+
+    def called_off_meanwhile(*what):
+        rewrite(*what)
+        ENRICH.call_off(tmp_path)
+
+    monkeypatch.setattr(events.history, "rewrite", called_off_meanwhile)
+    engine.command("SYSTEM STOP MERGES events")  # the round takes its time
+    try:
+        work.work()
+    finally:
+        engine.command("SYSTEM START MERGES events")
+    assert events.history.going_on() is None
+    assert events.erasing.erase([(1, row.hit.send_id)], "a@example.com").events == 1
+
+
 def test_one_job_at_a_time(tmp_path):
     first, second = wanted(StepName.LOCATION), wanted(StepName.CLIENT)
     assert ENRICH.ask(tmp_path, first) == first
