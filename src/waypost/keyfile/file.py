@@ -121,6 +121,9 @@ def promote_key(path: Path, key_id: int) -> Keyring:
 def replace_file(path: Path, text: str) -> None:
     """Put a file of mode 0600 in place, atomically and durably.
 
+    Written by root, it belongs to whom the one before did or, without one, its directory: a block that root sets is to
+    be read by the workers.
+
     Raises:
         OSError: it could not be written; what was there still is.
     """
@@ -128,6 +131,9 @@ def replace_file(path: Path, text: str) -> None:
     unfinished = Path(name)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            if os.geteuid() == 0:
+                owned = (path if path.exists() else path.parent).stat()
+                os.fchown(descriptor, owned.st_uid, owned.st_gid)
             _write_through(file, text)
         unfinished.replace(path)
     except BaseException:

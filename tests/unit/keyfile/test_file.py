@@ -78,6 +78,24 @@ def test_an_added_key_only_opens_until_it_is_promoted(path):
     assert (promoted.minting.key_id, len(promoted.keys), mode(path)) == (2, 2, 0o600)
 
 
+def test_a_file_that_root_writes_belongs_to_whom_the_one_before_did(path, monkeypatch):
+    owners = []
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "fchown", lambda _, user, group: owners.append((user, group)))
+    held = path.stat()
+    add_key(path)
+    assert owners == [(held.st_uid, held.st_gid)]
+
+
+def test_a_file_that_root_writes_where_there_is_none_belongs_to_its_directory_s_owner(tmp_path, monkeypatch):
+    owners = []
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "fchown", lambda _, user, group: owners.append((user, group)))
+    directory = tmp_path.stat()
+    create_keyring(tmp_path / "keyring.json")
+    assert owners == [(directory.st_uid, directory.st_gid)]
+
+
 def test_a_key_that_is_not_there_cannot_be_promoted(path, tmp_path):
     before = path.read_bytes()
     with pytest.raises(InvalidKeyring):
