@@ -4,6 +4,7 @@ import asyncio
 import signal
 import ssl
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -37,6 +38,9 @@ from waypost.store import EventStore
 from waypost.telemetry.garbage import spare_the_collector
 from waypost.webhooks.notices import Notices
 from waypost.webhooks.process import run as run_webhooks
+
+# For all that waits for the control database or a file.
+_THREADS = 16
 
 
 def run(
@@ -86,8 +90,12 @@ async def _run(  # noqa: PLR0917 -- the parts that `run` has opened
     api_socket: Path | None,
 ) -> None:
     stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop.set)
+    # For each connection to the relay a thread looks up its name, and may hang there for longer than the attempt lasts,
+    # with the next one beside it. By default there are six on two processors, and the kill switch needs one of them.
+    loop.set_default_executor(ThreadPoolExecutor(_THREADS + 2 * settings.mail.connections, "core"))
 
     def keyring() -> Keyring:
         return watched.keyring

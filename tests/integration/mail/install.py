@@ -26,6 +26,8 @@ from waypost.mail.relay import Timeouts
 KEYRING = Keyring.new(bytes(range(64)))
 # A message that a busy machine was slow with would be postponed, and no test here waits for one.
 PATIENT = Timeouts(connect=30, command=30, data=30, idle=10)
+CONTROL_KEY_TEXT = (b"k" * 32).hex() + "\n"
+"""As `control.key` has it."""
 CONTROL_KEY = ControlKey(b"k" * 32)
 START = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
 HTML = '<body>\r\n<a href="https://example.net/?a=1&amp;b=2">A</a> \n\r</body>\r\n'
