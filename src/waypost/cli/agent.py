@@ -7,7 +7,7 @@ import click
 
 from waypost.agent import process
 from waypost.agent.errors import NotConfigured
-from waypost.cli.edge_worker import listener_option, parent_option, with_workers, workers_option
+from waypost.cli.edge_worker import is_about_listening, listener_option, parent_option, with_workers, workers_option
 from waypost.cli.options import config_option, data_option, load_settings
 from waypost.telemetry import logs, parent, readiness
 
@@ -35,4 +35,6 @@ def agent(
     except NotConfigured as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
+        if not is_about_listening(error, listener):
+            raise
         raise click.ClickException(f"cannot serve on {settings.edge.internal_listen}: {error}") from error

@@ -28,6 +28,14 @@ def with_workers(settings: Settings, workers: int | None) -> Settings:
     return settings if workers is None else replace(settings, edge=replace(settings.edge, workers=workers))
 
 
+def is_about_listening(error: OSError, listener: int | None) -> bool:
+    """Whether it may be that the address cannot be had; `listener`: what the process was given that listens already.
+
+    Any other stays what it is, with its traceback: a full disk is not to be looked for at a port.
+    """
+    return listener is None and error.filename is None
+
+
 @click.command()
 @data_option
 @config_option
@@ -73,4 +81,6 @@ def edge_worker(
     except (KeyfileError, SpoolInUseError) as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
+        if not is_about_listening(error, listener):
+            raise
         raise click.ClickException(f"cannot serve on {settings.edge.listen}: {error}") from error

@@ -5,7 +5,10 @@ import errno
 
 import click
 import pytest
+from click.testing import CliRunner
 
+from waypost.cli.agent import agent
+from waypost.cli.edge_worker import edge_worker
 from waypost.cli.listening import listening_at
 from waypost.control.forwarding import serve_forwarded
 from waypost.control.process import CannotListenError
@@ -44,3 +47,35 @@ def test_any_other_error_of_the_system_stays_what_it_is(errors):
     with pytest.raises(ExceptionGroup) as failed, listening_at("127.0.0.1:80"):
         asyncio.run(failing_with(*errors))
     assert list(failed.value.exceptions) == errors
+
+
+PROCESSES = [(edge_worker, "waypost.edge.process.run"), (agent, "waypost.agent.process.run")]
+IDS = ["worker", "agent"]
+
+
+def ended_with(command, run, error, monkeypatch, data, *options):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(run, fail)
+    monkeypatch.setattr("waypost.telemetry.logs.configure", lambda _: None)  # of this process, whose log others read
+    return CliRunner().invoke(command, ["--data", str(data), *options])
+
+
+@pytest.mark.parametrize(("command", "run"), PROCESSES, ids=IDS)
+def test_a_process_of_an_edge_that_cannot_listen_says_so(command, run, monkeypatch, tmp_path):
+    result = ended_with(command, run, OSError(errno.EADDRINUSE, "Address already in use"), monkeypatch, tmp_path)
+    assert result.exit_code == 1
+    assert "cannot serve on 127.0.0.1:802" in result.output
+
+
+@pytest.mark.parametrize(("command", "run"), PROCESSES, ids=IDS)
+@pytest.mark.parametrize(
+    ("error", "options"),
+    [(OSError(errno.ENOSPC, "No space", "/spool/edge-0"), ()), (DISK_FULL, ("--listener", "3"))],
+    ids=["of a file", "given a socket"],
+)
+def test_what_else_fails_in_a_process_of_an_edge_is_not_taken_for_that(
+    command, run, error, options, monkeypatch, tmp_path
+):
+    assert ended_with(command, run, error, monkeypatch, tmp_path, *options).exception is error
