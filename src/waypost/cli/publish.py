@@ -1,10 +1,12 @@
 """Publishing at once what a command has changed: so it is in force with the core down as well."""
 
 from datetime import UTC, datetime
+from functools import partial
 
 from waypost.config import Settings
 from waypost.control.publishing.service import Publisher
-from waypost.db import Database
+from waypost.db import ControlKeyError, Database, load_control_key
+from waypost.db.pseudonym import pseudonym
 from waypost.keyfile import KeyfileError, keyring_path, load_keyring
 
 
@@ -12,7 +14,8 @@ def publish(settings: Settings, database: Database) -> str:
     """Write the snapshot file of this data directory; what is to be said of when the change is in force."""
     try:
         keyring = load_keyring(keyring_path(settings.data))
-        Publisher(settings, database, lambda: keyring, lambda: datetime.now(UTC)).publish()
-    except KeyfileError as error:
+        names = partial(pseudonym, load_control_key(settings.data))
+        Publisher(settings, database, lambda: keyring, lambda: datetime.now(UTC), pseudonym=names).publish()
+    except (KeyfileError, ControlKeyError) as error:
         return f"It is kept, and not published from here: {error} A running core publishes it within a second."
     return "It is in force here within a second, and within five on edges elsewhere that reach the core."

@@ -27,6 +27,7 @@ from waypost.control.webhooks.events import event_reader
 from waypost.control.webhooks.owners import run as tell_owners
 from waypost.core.keyring import watch
 from waypost.core.metrics import CoreCounts, render
+from waypost.db.pseudonym import pseudonym
 from waypost.edge.forwarded import Front, client_of
 from waypost.keyfile import keyring_path
 from waypost.keyfile.watched import WatchedKeyring
@@ -101,7 +102,13 @@ async def _run(  # noqa: PLR0917 -- the parts that `run` has opened
         return watched.keyring
 
     counts = CoreCounts()
-    publisher = Publisher(settings, install.database, keyring, lambda: datetime.now(UTC))
+    publisher = Publisher(
+        settings,
+        install.database,
+        keyring,
+        lambda: datetime.now(UTC),
+        pseudonym=partial(pseudonym, install.control_key),
+    )
     intake = Intake()
     notices = Notices.open(settings, install.database, counts.webhooks)
     events_of = event_reader(install.database, store)

@@ -141,7 +141,9 @@ def test_a_suspension_stops_sending_at_once_and_leaves_links_alone(api):
 
     assert (body["state"], body["links_blocked"]) == ("suspended", False)
     assert tenant.send().json()["code"] == 40901
-    assert tenant.account.number not in snapshot_of(api.database, (), api.clock()).blocks.accounts
+    assert (
+        tenant.account.number not in snapshot_of(api.database, (), api.clock(), lambda send_id: send_id).blocks.accounts
+    )
 
 
 def test_a_suspension_can_block_every_link_and_approval_does_not_lift_that(api):
@@ -150,7 +152,7 @@ def test_a_suspension_can_block_every_link_and_approval_does_not_lift_that(api):
     body = decided(api, tenant, "suspend", {"reason": "phishing", "block_links": True}).json()
 
     assert body["links_blocked"] is True
-    assert tenant.account.number in snapshot_of(api.database, (), api.clock()).blocks.accounts
+    assert tenant.account.number in snapshot_of(api.database, (), api.clock(), lambda send_id: send_id).blocks.accounts
     assert decided(api, tenant, "approve").json()["links_blocked"] is True
     blocks = api.operator().get("/api/v1/link/block").json()
     [block] = [block for block in blocks if block["value"] == str(tenant.account.public_id)]

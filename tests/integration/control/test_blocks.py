@@ -2,12 +2,16 @@
 
 import os
 from datetime import timedelta
+from functools import partial
+from uuid import UUID
 
 import pytest
 
 from waypost.config import load
 from waypost.control.publishing.link_domains import publish_link_domain, release_link_domain
 from waypost.control.publishing.service import Publisher, snapshot_of
+from waypost.db.erasing import delete_sends
+from waypost.db.pseudonym import pseudonym
 from waypost.db.states import Role
 from waypost.fleet.snapshot import decode_snapshot, link_digest
 from waypost.keyfile.snapshot import load_snapshot, snapshot_path
@@ -16,10 +20,11 @@ from waypost.links.token import Kind, Payload, seal
 
 PATH = "/api/v1/link/block"
 DESTINATION = "https://shop.example/sale?a=1"
+MODES = ("identified", "pseudonymous")
 
 
 def blocks(api):
-    return snapshot_of(api.database, api.development_domains, api.clock()).blocks
+    return snapshot_of(api.database, api.development_domains, api.clock(), partial(pseudonym, api.control_key)).blocks
 
 
 def operator(api):
@@ -79,6 +84,25 @@ def test_sends_and_profiles_are_blocked_by_their_ids(api, shop):
     told = blocks(api)
     assert send_id in {str(each) for each in told.sends}
     assert shop.profile.number in told.profiles
+
+
+def test_a_blocked_send_is_told_to_edges_by_what_its_links_call_it(api, shop):
+    sent = [UUID(shop.send(click_tracking=True, privacy_mode=mode).json()["send_id"]) for mode in MODES]
+    before = blocks(api).sends
+    assert [block(shop, "send", each).status_code for each in sent] == [201, 201]
+    identified, pseudonymous = sent
+    hidden = pseudonym(api.control_key, pseudonymous)
+    assert blocks(api).sends - before == {identified, hidden}
+
+    with api.database.writing() as session:  # which of the two its links say is not known any more
+        delete_sends(session, [pseudonymous])
+    assert blocks(api).sends - before == {identified, hidden, pseudonymous}
+
+
+def test_an_anonymous_send_which_no_link_names_is_not_said_to_be_blocked(shop):
+    answer = block(shop, "send", shop.send(click_tracking=True, privacy_mode="anonymous").json()["send_id"])
+    assert (answer.status_code, answer.json()["code"]) == (400, 40002)
+    assert answer.json()["message"].startswith("value: is an anonymous send")
 
 
 def test_another_account_s_things_look_absent(api, shop):
@@ -172,7 +196,7 @@ def test_keys_that_only_read_or_send_block_nothing(api, shop, role):
 
 def test_the_version_rises_with_every_change_even_when_the_clock_goes_back(api, shop):
     def version():
-        return snapshot_of(api.database, (), api.clock()).version
+        return snapshot_of(api.database, (), api.clock(), partial(pseudonym, api.control_key)).version
 
     block(shop, "link", DESTINATION)
     first = version()
@@ -191,7 +215,9 @@ def test_the_version_rises_with_every_change_even_when_the_clock_goes_back(api, 
 def test_what_is_published_is_written_for_the_edges_of_this_machine_and_kept_for_others(api, shop, tmp_path):
     settings = load(None, {}, tmp_path)
     keyring = api.keyring
-    publisher = Publisher(settings, api.database, lambda: keyring, api.clock)
+    publisher = Publisher(
+        settings, api.database, lambda: keyring, api.clock, pseudonym=partial(pseudonym, api.control_key)
+    )
     block(shop, "link", DESTINATION)
     assert publisher.publish()
     assert not publisher.publish()
@@ -214,7 +240,7 @@ def test_a_link_domain_is_published_by_command_and_leaves_by_command_only(api):
     shop = api.tenant(link_domain=domain)
 
     def published():
-        return snapshot_of(api.database, (), api.clock()).link_domains
+        return snapshot_of(api.database, (), api.clock(), partial(pseudonym, api.control_key)).link_domains
 
     assert domain not in published()
     publish_link_domain(api.database, api.sources, domain)

@@ -55,7 +55,7 @@ def core(tmp_path, store):
     settings = load(None, {}, tmp_path)
     install = open_install(settings)
     keyring = create_keyring(tmp_path / "keyring.json")
-    publisher = Publisher(settings, install.database, lambda: keyring, SYSTEM.now)
+    publisher = Publisher(settings, install.database, lambda: keyring, SYSTEM.now, pseudonym=lambda send_id: send_id)
     intake, counts, stop = Intake(), Counts(), threading.Event()
     collector = Collector(tmp_path / "spool", store, Enricher(counts), counts, now=lambda: NOON)
 

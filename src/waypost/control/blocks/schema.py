@@ -22,7 +22,8 @@ class NewBlock(RequestModel):
             min_length=1,
             max_length=MAX_VALUE_CHARACTERS,
             description=(
-                "`link`: a tracked link, or the URL it leads to. `send`: a send_id. `profile`: a profile_id. "
+                "`link`: a tracked link, or the URL it leads to. `send`: a send_id, but of no anonymous send, which "
+                "its links do not name. `profile`: a profile_id. "
                 "Operators only: `account`, an account_id; `host`, as `evil.example` or `*.evil.example` for its "
                 "subdomains; `key`, the id of a link key."
             ),

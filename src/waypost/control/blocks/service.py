@@ -13,6 +13,7 @@ from waypost.control.errors import InvalidFieldError, NotFoundError, OperatorsBl
 from waypost.control.publishing.service import snapshot_changes
 from waypost.control.sources import Sources
 from waypost.db import Database, insert_new
+from waypost.db.states import PrivacyMode
 from waypost.db.tables import Account, Block, Profile, Send
 from waypost.fleet.snapshot import BlockKind, destination_host, link_digest
 from waypost.links.errors import InvalidPayload, TokenError
@@ -165,6 +166,8 @@ def _send(session: Session, _: Keyring, asker: Asker, value: str) -> _Target:
     send = session.get(Send, _uuid(value))
     if send is None or not _may(asker, send.account):
         raise NotFoundError("send")
+    if send.privacy_mode is PrivacyMode.ANONYMOUS:
+        raise InvalidFieldError("value", "is an anonymous send, which its links do not name: block them as kind link")
     return _Target(str(send.send_id), str(send.send_id), send.account)
 
 

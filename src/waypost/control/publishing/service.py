@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 from waypost.config import Settings
 from waypost.control.times import unix_ms
 from waypost.db import Database, insert_new
-from waypost.db.tables import Block, LinkDomain, Profile, SnapshotVersion
+from waypost.db.states import PrivacyMode
+from waypost.db.tables import Block, LinkDomain, Profile, Send, SnapshotVersion
 from waypost.fleet.snapshot import BlockKind, Blocks, PublishedDomain, Snapshot, encode_snapshot
 from waypost.keyfile import SnapshotUnwritable
 from waypost.keyfile.file import file_stamp
@@ -25,6 +26,8 @@ from waypost.telemetry.pause import pause
 LOOK_SECONDS: Final = 0.5
 """With the two seconds of an edge elsewhere and the half of a worker, a block is in force within the five promised."""
 _ONLY = 1
+# What IN takes at once: SQLite has a limit of 32,766.
+_AT_ONCE: Final = 1000
 
 _log = logging.getLogger(__name__)
 
@@ -48,13 +51,16 @@ def snapshot_version(database: Database) -> int:
         return session.scalars(select(SnapshotVersion.version)).one_or_none() or 0
 
 
-def snapshot_of(database: Database, development_domains: Collection[str], now: datetime) -> Snapshot:
+def snapshot_of(
+    database: Database, development_domains: Collection[str], now: datetime, pseudonym: Callable[[UUID], UUID]
+) -> Snapshot:
     """What edges are to know now.
 
     Args:
         database: the control database.
         development_domains: the setting `links.development_domains`: published without being claimed.
         now: when nothing has ever changed, this is the version.
+        pseudonym: what stands for a send id in pseudonymous mode.
     """
     with database.writing() as session:  # so that version and facts are of one moment on PostgreSQL too
         held = session.get(SnapshotVersion, _ONLY, with_for_update=True)
@@ -68,11 +74,12 @@ def snapshot_of(database: Database, development_domains: Collection[str], now: d
             select(Profile).where(Profile.link_domain.in_(owners)).order_by(Profile.number)
         ).all()
         blocks = session.scalars(select(Block).where(Block.removed_at.is_(None))).all()
+        sends = [UUID(block.target) for block in blocks if block.kind is BlockKind.SEND]
         return Snapshot(
             version=held.version,
             published_at=held.changed_at,
             link_domains={domain: _published(domain, owner, profiles) for domain, owner in owners.items()},
-            blocks=_blocks(blocks),
+            blocks=_blocks(blocks, _in_tokens(session, sends, pseudonym)),
         )
 
 
@@ -89,13 +96,32 @@ def _published(domain: str, owner: int | None, profiles: Iterable[Profile]) -> P
     return PublishedDomain(profile.link_domain_default_redirect, profile.sending_domain)
 
 
-def _blocks(blocks: Iterable[Block]) -> Blocks:
+def _in_tokens(session: Session, sends: Sequence[UUID], pseudonym: Callable[[UUID], UUID]) -> frozenset[UUID]:
+    """What tokens of these sends call them: one of the two names, for together they would say who a pseudonym is.
+
+    Of a send that is gone both: its id leads to nobody any more.
+    """
+    named: set[UUID] = set()
+    for at in range(0, len(sends), _AT_ONCE):
+        some = sends[at : at + _AT_ONCE]
+        kept = select(Send.send_id, Send.privacy_mode).where(Send.send_id.in_(some))
+        modes = {row.send_id: row.privacy_mode for row in session.execute(kept)}
+        named |= {send_id for send_id in some if modes.get(send_id) is not PrivacyMode.PSEUDONYMOUS}
+        named |= {
+            pseudonym(send_id)
+            for send_id in some
+            if modes.get(send_id, PrivacyMode.PSEUDONYMOUS) is PrivacyMode.PSEUDONYMOUS
+        }
+    return frozenset(named)
+
+
+def _blocks(blocks: Iterable[Block], sends: frozenset[UUID]) -> Blocks:
     targets: dict[BlockKind, set[str]] = {kind: set() for kind in BlockKind}
     for block in blocks:
         targets[block.kind].add(block.target)
     return Blocks(
         links=frozenset(targets[BlockKind.LINK]),
-        sends=frozenset(map(UUID, targets[BlockKind.SEND])),
+        sends=sends,
         profiles=frozenset(map(int, targets[BlockKind.PROFILE])),
         accounts=frozenset(map(int, targets[BlockKind.ACCOUNT])),
         hosts=frozenset(targets[BlockKind.HOST]),
@@ -111,15 +137,23 @@ class Publisher:
         database: the control database.
         keyring: the newest one: its minting key authenticates.
         now: aware UTC.
+        pseudonym: what stands for a send id in pseudonymous mode.
     """
 
     def __init__(
-        self, settings: Settings, database: Database, keyring: Callable[[], Keyring], now: Callable[[], datetime]
+        self,
+        settings: Settings,
+        database: Database,
+        keyring: Callable[[], Keyring],
+        now: Callable[[], datetime],
+        *,
+        pseudonym: Callable[[UUID], UUID],
     ) -> None:
         self._settings = settings
         self._database = database
         self._keyring = keyring
         self._now = now
+        self._pseudonym = pseudonym
         self._path = snapshot_path(settings.data)
         self._published: tuple[int, int, object] | None = None
         """Version, key, and the file that was written."""
@@ -138,7 +172,8 @@ class Publisher:
         version = snapshot_version(self._database)
         if version and self._published == (version, keyring.minting.key_id, file_stamp(self._path)):
             return False
-        snapshot = snapshot_of(self._database, self._settings.links.development_domains, self._now())
+        domains = self._settings.links.development_domains
+        snapshot = snapshot_of(self._database, domains, self._now(), self._pseudonym)
         self.data = encode_snapshot(snapshot, keyring)
         self.version = snapshot.version
         write_snapshot(self._path, snapshot, keyring)

@@ -186,7 +186,7 @@ class World:
             return session.get_one(ProfileCheck, profile.number).next_check_at - self.now
 
     def published(self):
-        return set(snapshot_of(self.database, [], self.now).link_domains)
+        return set(snapshot_of(self.database, [], self.now, lambda send_id: send_id).link_domains)
 
     def owner_of(self, domain):
         with self.database.reading() as session:
