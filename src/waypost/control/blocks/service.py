@@ -22,6 +22,7 @@ from waypost.links.token import Kind, Payload, check_destination, open_token
 from waypost.links.url import parse_url
 
 _SUBDOMAINS = "*."
+_KEY_ID = re.compile(r"[0-9]{1,3}")
 _HOST = re.compile(r"[^\s/?#@:\\%*\[\]]+|\[[0-9A-Fa-f:.]+\]")
 
 
@@ -49,6 +50,8 @@ class _Target:
 
 def add_block(database: Database, sources: Sources, keyring: Keyring, asker: Asker, new: NewBlock) -> Block:
     """Block something; the block that is there already, when it is.
+
+    A block of an operator takes the place of one that the owner of the thing has made, and could lift.
 
     Raises:
         InvalidFieldError: the value is not one of its kind, or only an operator may block that.
@@ -94,10 +97,20 @@ def _hold(
     )
     there = select(Block).where(Block.kind == kind, Block.target == target.target, Block.removed_at.is_(None))
     while (block := insert_new(session, row)) is None:
-        if (held := session.scalars(there).one_or_none()) is not None:
-            return held  # else it was lifted just now
+        held = session.scalars(there.with_for_update()).one_or_none()
+        if held is None:
+            continue  # lifted just now
+        if held.created_by == created_by or not _is_its_owners(session, held):
+            return held
+        held.removed_at, held.removed_by = now, created_by
+        session.flush()
     snapshot_changes(session, now)
     return block
+
+
+def _is_its_owners(session: Session, block: Block) -> bool:
+    """Whether the owner of what is blocked has made this block, and so may lift it."""
+    return block.account is not None and session.get_one(Account, block.account).email == block.created_by
 
 
 def list_blocks(database: Database, account: Account | None) -> Sequence[Block]:
@@ -116,7 +129,8 @@ def remove_block(database: Database, sources: Sources, asker: Asker, block_id: U
     """
     now = sources.now()
     with database.writing() as session:
-        block = session.scalars(_blocks(asker.account).where(Block.public_id == block_id)).one_or_none()
+        held = _blocks(asker.account).where(Block.public_id == block_id).with_for_update()
+        block = session.scalars(held).one_or_none()
         if block is None:
             raise NotFoundError("block")
         if asker.account is not None and block.created_by != asker.name:
@@ -196,7 +210,7 @@ def _host(_: Session, __: Keyring, ___: Asker, value: str) -> _Target:
 
 
 def _key(_: Session, keyring: Keyring, ___: Asker, value: str) -> _Target:
-    if not value.isdecimal() or int(value) not in KEY_IDS:
+    if not _KEY_ID.fullmatch(value) or int(value) not in KEY_IDS:
         raise InvalidFieldError("value", f"must be a key id from {KEY_IDS[0]} to {KEY_IDS[-1]}")
     if int(value) not in keyring.ciphers:
         raise NotFoundError("key")
