@@ -7,6 +7,7 @@ from ipaddress import IPv6Address, ip_address
 
 from waypost.control.errors import CredentialsInvalidError, TooManyAttemptsError
 from waypost.control.throttle import Rate, Throttle
+from waypost.db.tables import ADDRESS_CHARACTERS
 
 # Secrets are 256 random bits, or 15 characters that somebody chose: nobody guesses one at this rate. What is limited as
 # well is the core and the 19 MB that each attempt takes, and how long a wrong secret in a configuration goes unnoticed.
@@ -45,7 +46,10 @@ class Limits:
             TooManyAttemptsError: too many were refused.
         """
         network = _network(address)
-        taken = _take((self._logins_of_key, f"{network} {key}"), (self._logins_of_address, network))
+        # No user name is longer than an address; what else a client calls itself, megabytes perhaps, is not kept.
+        of_key = f"{network} {key[:ADDRESS_CHARACTERS]}"
+        # The address first: one that has no attempts left leaves no more keys here, which would push out others'.
+        taken = _take((self._logins_of_address, network), (self._logins_of_key, of_key))
         try:
             yield
         except CredentialsInvalidError:

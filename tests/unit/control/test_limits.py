@@ -77,3 +77,12 @@ def test_new_accounts_are_limited_by_address_and_altogether(limits):
         limits.sign_up(f"198.51.100.{number}")
     with pytest.raises(TooManyAttemptsError):
         limits.sign_up("203.0.113.1")
+
+
+def test_what_a_client_calls_itself_fills_no_memory(limits):
+    for number in range(10 * LOGINS_OF_ADDRESS.attempts):
+        with pytest.raises((CredentialsInvalidError, TooManyAttemptsError)), limits.login(f"{number}" * 10_000, "::1"):
+            raise CredentialsInvalidError
+    kept = limits._logins_of_key._used_up_until
+    assert len(kept) <= LOGINS_OF_ADDRESS.attempts
+    assert max(map(len, kept)) < 400
