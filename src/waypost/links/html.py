@@ -9,7 +9,7 @@ Offsets are indexes into the str that was given. Nothing is decoded here.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from string import ascii_lowercase
 from typing import NamedTuple
@@ -107,10 +107,6 @@ _SCRIPT_DATA = re.compile(rf"<!--|-->|<(/?){_any_case('script')}{_NAME_END}")
 MAX_TEXT = 200
 """A link's text is for a report and for telling a URL by its looks; a longer one is neither."""
 
-_MAX_HIDDEN_TEXT = 2_000
-"""How much of a style sheet, say, inside a link is passed over to find what the link shows. Were there no limit, links
-that each open one in SVG, where it hides nothing, would read the message once for each."""
-
 
 class Part(StrEnum):
     """Who reads a link: every client, or Outlook alone, from a comment."""
@@ -163,11 +159,29 @@ def attributes(html: str, element: Element) -> dict[str, str]:
     return _values(_ATTRIBUTE.finditer(html, element.start + 1 + len(element.name), element.end - 1))
 
 
-def visible_text(html: str, element: Element) -> str:
-    """The text of a link as a reader sees it, white space collapsed; at most about MAX_TEXT characters of it."""
+def text_ends(elements: Sequence[Element]) -> list[int]:
+    """Where the text of each of these ends at the latest: where the next `a` of the same part starts.
+
+    Without it, links that each open a style sheet in SVG, where it hides nothing, would read the message once for each.
+    """
+    ends = []
+    next_starts: dict[Part, int] = {}
+    for element in reversed(elements):
+        ends.append(min(element.region_end, next_starts.get(element.part, element.region_end)))
+        if element.name == "a":
+            next_starts[element.part] = element.start
+    ends.reverse()
+    return ends
+
+
+def visible_text(html: str, element: Element, end: int) -> str:
+    """The text of a link as a reader sees it, white space collapsed; at most about MAX_TEXT characters of it.
+
+    `end` is that of `text_ends`.
+    """
     if element.name != "a":
         return ""
-    position, end = element.end, element.region_end
+    position = element.end
     pieces: list[str] = []
     length = 0
     while length < MAX_TEXT and (text := _TEXT.match(html, position, end)) is not None:
@@ -187,7 +201,7 @@ def visible_text(html: str, element: Element) -> str:
             pieces.append(" ")
         position = tag.end()
         if not tag[1] and name in _HOLDS_TEXT:
-            position = _text_end(html, name, position, min(end, position + _MAX_HIDDEN_TEXT))
+            position = _text_end(html, name, position, end)
     return " ".join(decode_text("".join(pieces)).split())
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypedDict
 from waypost.links import optout, size, utm
 from waypost.links.charrefs import decode_attribute
 from waypost.links.destination import ASCII_WHITESPACE, MAX_DESTINATION_BYTES
-from waypost.links.html import Element, Part, attributes, scan, visible_text
+from waypost.links.html import Element, Part, attributes, scan, text_ends, visible_text
 from waypost.links.policy import Policy
 from waypost.links.reason import Decision, Reason
 
@@ -36,6 +36,7 @@ class Link:
     tags: tuple[str, ...]
     _element: Element = field(repr=False)
     _html: str = field(repr=False)
+    _text_end: int = field(repr=False)
 
     @property
     def decision(self) -> Decision:
@@ -65,7 +66,7 @@ class Link:
     @property
     def text(self) -> str:
         """What the reader sees of it, white space collapsed, cut when long. Read from the message at each call."""
-        return visible_text(self._html, self._element)
+        return visible_text(self._html, self._element, self._text_end)
 
 
 class LinkReport(TypedDict):
@@ -166,15 +167,17 @@ def plan(html: str, policy: Policy) -> Plan:
     indexes = _indexes(elements, urls)
     wishes = _wishes(html, elements, indexes, policy)
     links = []
-    for index, element, url in zip(indexes, elements, urls, strict=True):
+    for index, element, url, end in zip(indexes, elements, urls, text_ends(elements), strict=True):
         wish = wishes.get(index, _NO_WISH)
-        reason = Reason.OPT_OUT if wish.opt_out else policy.reason_to_skip(url, partial(visible_text, html, element))
+        reason = (
+            Reason.OPT_OUT if wish.opt_out else policy.reason_to_skip(url, partial(visible_text, html, element, end))
+        )
         destination = url
         if reason is None and policy.utm:
             destination = utm.add_parameters(url, policy.utm)
             if len(destination) > MAX_DESTINATION_BYTES:
                 reason, destination = Reason.TOO_LONG, url
-        links.append(Link(index, destination, reason, wish.name, wish.tags, element, html))
+        links.append(Link(index, destination, reason, wish.name, wish.tags, element, html, end))
     return Plan(html, links, found.body_end)
 
 

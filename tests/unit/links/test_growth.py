@@ -52,6 +52,7 @@ INPUTS = {
     "a far paragraph out of reach": ("<svg></svg><p><button>" + "<span>" * 500, "<div>", 10_000),
     "formatting that is adopted": ("<svg></svg>", "<b><div></b>", 10_000),
     "style sheets in links in svg": ("<svg>", "<a href=x><style>", 10_000),
+    "style sheets and other tags in links in svg": ("<svg>", "<a href=x><style></body>", 20_000),
     "CDATA": ("<svg>", "<![CDATA[", 500_000),
     "closed CDATA": ("<svg>", "<![CDATA[]]>", 30_000),
     "attributes in svg": ("<svg ", "a=b ", 100_000),
@@ -121,6 +122,9 @@ def test_time_grows_as_the_input_does(name):
         pytest.param("<" * 10_000_000, id="10 MB of <"),
         pytest.param("<a " * 3_000_000, id="10 MB of <a"),
         pytest.param("<!--" * 2_500_000, id="10 MB of <!--"),
+        pytest.param(
+            "<svg>" + "<a href=x><style>" * 110 + "<b>" * 30_000, id="style sheets in links, then 30,000 tags"
+        ),
     ],
 )
 def test_hostile_input_takes_less_than_a_second(html):
