@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import delete, func, select
 from tests.integration.control.conftest import START
 
+from waypost.control.links.planning import MAX_LINKS, TOO_MANY
 from waypost.control.profiles.schema import NewProfile
 from waypost.control.sends import acceptance
 from waypost.db.outbox import LinkRecord, SendEvent, SendRecord, fact_of
@@ -292,6 +293,20 @@ def test_a_failure_in_rewriting_sends_the_message_untracked_and_says_so(api, mon
     assert "untracked" in body["error"]
     assert body["link_report"] == {"tracked": 0, "skipped": 0, "links": [], "size": None, "error": body["error"]}
     assert tenant.get(f"{SEND}/{body['send_id']}").json() == body | {"clicks": NO_CLICKS}
+
+
+def test_a_message_of_more_links_than_a_report_holds_goes_out_untracked_and_says_so(api):
+    tenant = api.tenant()
+    link = '<a HREF="https://shop.example/">'
+
+    for path in (SEND, "/api/v1/email/links/preview"):
+        within = tenant.post(path, tenant.message(click_tracking=True, content_html=link * MAX_LINKS)).json()
+        assert within["link_report"]["tracked"] == MAX_LINKS
+        beyond = tenant.post(path, tenant.message(click_tracking=True, content_html=link * (MAX_LINKS + 1))).json()
+        assert beyond["link_report"] == {"tracked": 0, "skipped": 0, "links": [], "size": None, "error": TOO_MANY}
+
+    sent = tenant.send(click_tracking=True, content_html=link * (MAX_LINKS + 1)).json()
+    assert (sent["state"], sent["click_tracking"], sent["error"]) == ("accepted", False, TOO_MANY)
 
 
 @pytest.mark.parametrize("state", [AccountState.PENDING, AccountState.REJECTED, AccountState.SUSPENDED])
