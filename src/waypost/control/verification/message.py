@@ -82,16 +82,22 @@ def values_of(sets: Iterable[dns.rrset.RRset], kind: dns.rdatatype.RdataType) ->
     return sorted(_VALUES[kind](record) for each in sets if each.rdtype == kind for record in each)
 
 
-def _text(record: Any) -> str:  # noqa: ANN401 -- dnspython makes its record types at run time
-    return b"".join(record.strings).decode("utf-8", "backslashreplace")
+def _shown(data: bytes) -> str:
+    """As text that can be kept everywhere: PostgreSQL's JSON holds no NUL."""
+    return data.decode("utf-8", "backslashreplace").replace("\0", r"\x00")
+
+
+def _caa(record: Any) -> str:  # noqa: ANN401 -- dnspython makes its record types at run time
+    """Letter case of a tag makes no difference (RFC 8659, section 4.1)."""
+    return f'{record.flags} {record.tag.decode().lower()} "{_shown(record.value)}"'
 
 
 _VALUES: Final[Mapping[dns.rdatatype.RdataType, Callable[[Any], str]]] = {
     dns.rdatatype.A: lambda record: str(record.address),
     dns.rdatatype.AAAA: lambda record: str(ip_address(record.address)),
-    dns.rdatatype.CAA: lambda record: f'{record.flags} {record.tag.decode()} "{record.value.decode()}"',
+    dns.rdatatype.CAA: _caa,
     dns.rdatatype.CNAME: lambda record: name_of(record.target),
     dns.rdatatype.MX: lambda record: f"{record.preference} {name_of(record.exchange)}",
     dns.rdatatype.NS: lambda record: name_of(record.target),
-    dns.rdatatype.TXT: _text,
+    dns.rdatatype.TXT: lambda record: _shown(b"".join(record.strings)),
 }

@@ -371,6 +371,20 @@ def test_a_caa_record_that_forbids_the_authority_is_named(world):
     assert 'letsencrypt.org issue no certificate: add 0 issue "letsencrypt.org"' in world.hints(profile)["tls"]
 
 
+def test_records_of_bytes_that_are_no_text_are_told_like_others(world):
+    profile = world.profile(world.account())
+    wanted = world.setup(profile).records
+    strange = f'{wanted[0].name}. TXT "a\\000b"\n@ CAA 0 issue "ca\\255.example"\n'
+    world.publish(wanted[1:], extra={"shop.example": strange})
+    world.check()
+    assert world.setup(profile).records[0].found == (r"a\x00b",)
+
+    world.publish(wanted, extra={"shop.example": '@ CAA 0 issue "ca\\255.example"\n'})
+    world.check(minutes=1)
+    world.check(seconds=6)
+    assert r"ca\xff.example" in world.hints(profile)["tls"]
+
+
 def test_a_link_domain_at_an_apex_leads_to_the_addresses_themselves(world):
     profile = world.profile(world.account(), link_domain="shop.example")
     assert [each.type for each in world.setup(profile).records if each.purpose == "link"] == ["ALIAS"]

@@ -89,6 +89,8 @@ def test_who_does_not_serve_the_zone_cannot_say_that_nothing_is_there(authority)
         (RecordType.MX, "MX 10 Mail.Example.", "10 mail.example"),
         (RecordType.AAAA, "AAAA 2001:DB8:0::1", "2001:db8::1"),
         (RecordType.CAA, 'CAA 0 issue "letsencrypt.org; x=y"', '0 issue "letsencrypt.org; x=y"'),
+        (RecordType.CAA, r'CAA 0 Issue "ca\255.example"', r'0 issue "ca\xff.example"'),
+        (RecordType.TXT, r'TXT "a\000" "b\255"', r"a\x00b\xff"),
         (RecordType.NS, "NS NS1.Example.", "ns1.example"),
     ],
 )
