@@ -4,6 +4,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import func, select
@@ -24,8 +25,10 @@ from waypost.control.profiles.service import create_profile, delete_profile, req
 from waypost.control.publishing.service import snapshot_changes, snapshot_version
 from waypost.control.sources import SYSTEM, Sources
 from waypost.control.verification.queue import Claimed, add_missing_checks, read_subject, settle_claim
+from waypost.control.webhooks import service as webhooks
+from waypost.control.webhooks.schema import NewEndpoint
 from waypost.db import ControlKey
-from waypost.db.tables import Account, Block, Edge, LinkDomain, Profile, ProfileCheck
+from waypost.db.tables import Account, Block, Edge, LinkDomain, Profile, ProfileCheck, WebhookEndpoint
 from waypost.fleet.snapshot import BlockKind
 from waypost.links.keyring import Keyring
 
@@ -96,6 +99,21 @@ def test_of_edges_with_one_name_one_is_made_and_the_others_are_a_conflict(databa
 
     assert len(refused(answers)) == AT_ONCE - 1
     assert count(database, Edge) == 1
+
+
+def test_endpoints_that_are_created_at_once_are_no_more_than_an_account_may_have(
+    database, sources, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(webhooks, "MAX_ENDPOINTS", 1)
+    control = SimpleNamespace(
+        database=database, sources=sources, control_key=ControlKey(b"k" * 32), settings=load(None, {}, tmp_path)
+    )
+    account = owner(database, sources)
+
+    answers = at_once(lambda _: webhooks.create_endpoint(control, account, NewEndpoint(url="https://hooks.example/")))
+
+    assert len(refused(answers)) == AT_ONCE - 1
+    assert count(database, WebhookEndpoint) == 1
 
 
 def test_a_thing_is_blocked_once_and_everybody_is_told_of_that_block(database, sources):

@@ -53,6 +53,8 @@ def create_endpoint(control: Control, account: Account, new: NewEndpoint) -> tup
         modified_at=now,
     )
     with control.database.writing() as session:
+        # One at a time, so that each counts those before it; this lock holds up nobody who sends.
+        session.execute(select(Account.number).where(Account.number == account.number).with_for_update(key_share=True))
         theirs = select(func.count()).where(WebhookEndpoint.account == account.number)
         if (session.scalar(theirs) or 0) >= MAX_ENDPOINTS:
             raise ConflictError(f"an account has at most {MAX_ENDPOINTS} webhook endpoints: delete one first")
