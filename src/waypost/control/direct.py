@@ -54,8 +54,11 @@ def direct_route(model: type[BaseModel], permission: Permission) -> type[APIRout
                     require(principal, permission)
                 try:
                     body = model.model_validate(said)
+                except ValidationError:
+                    return await usual(request)
+                try:
                     return await endpoint(control, principal, body, key)
-                except (ValidationError, UnconfirmedError):
+                except UnconfirmedError:  # nothing else: what has been done must not be done once more
                     return await usual(request)
 
             return handle

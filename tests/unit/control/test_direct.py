@@ -9,6 +9,7 @@ from uuid import UUID
 import httpx
 import pytest
 from fastapi import FastAPI, Response
+from pydantic import ValidationError
 
 from waypost.control import boundary
 from waypost.control.context import ControlParts
@@ -26,6 +27,8 @@ ROLES = {SESSIONS["sender"]: Role.SEND_ONLY, SESSIONS["reader"]: Role.READ_ONLY}
 JSON = {"Content-Type": "application/json"}
 SENDER = {"Authorization": "Bearer sender"}
 BODY = '{"subject": "Grüße"}'
+FAULTY = "what is answered breaks a rule"
+DONE = []
 
 
 class Asked(RequestModel):
@@ -37,6 +40,9 @@ async def endpoint(
 ) -> Response:
     if principal.unconfirmed not in {None, *ROLES}:
         raise UnconfirmedError
+    DONE.append(body.subject)
+    if body.subject == FAULTY:
+        Asked(subject=None)
     return Response(json.dumps([control.settings, principal.role, body.subject, idempotency_key]), 202)
 
 
@@ -130,3 +136,10 @@ def test_a_usual_request_is_read_without_dependencies(app, monkeypatch):
     assert post(app, "/direct", SENDER | JSON, BODY).status_code == 202
     with pytest.raises(AssertionError):
         post(app, "/usual", SENDER | JSON, BODY)
+
+
+def test_what_is_done_and_then_cannot_be_answered_is_not_done_once_more(app):
+    DONE.clear()
+    with pytest.raises(ValidationError):
+        post(app, "/direct", SENDER | JSON, json.dumps({"subject": FAULTY}))
+    assert DONE == [FAULTY]
