@@ -103,6 +103,26 @@ def test_a_development_domain_may_be_any_name(manager):
     assert manager.post(PATHS[0], a_profile(manager, **domains)).json()["state"] == "active"
 
 
+@pytest.mark.parametrize("domain", ["localhost", "links.dev.example"])
+@pytest.mark.parametrize("setting", [("EDGE_HOST", "edge.waypost.example"), ("EDGE_ADDRESSES", "192.0.2.1")])
+def test_where_senders_have_link_domains_only_an_operator_makes_a_profile_that_needs_no_proof(
+    api, manager, setting, domain
+):
+    """Any other could send from anybody's domain with it."""
+    named, value = setting
+    domains = {"WAYPOST_LINKS__DEVELOPMENT_DOMAINS": domain}
+    with api.served_anew({f"WAYPOST_DNS__{named}": value, **domains}) as client:
+        answers = [
+            client.post(PATHS[0], json=a_profile(manager, link_domain=domain), headers=each.headers)
+            for each in (manager, api.operator())
+        ]
+    assert [(each.status_code, each.json().get("code")) for each in answers] == [(400, 40002), (202, None)]
+    assert (
+        answers[0].json()["message"] == "link_domain: is for development here: only an operator makes a profile on it"
+    )
+    assert answers[1].json()["state"] == "active"
+
+
 def test_a_link_domain_of_another_account_is_a_conflict(api, manager):
     other = api.tenant(Role.IAC, link_domain=None)
     manager.post(PATHS[0], a_profile(manager))

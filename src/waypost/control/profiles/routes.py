@@ -6,8 +6,9 @@ from uuid import UUID
 from anyio import to_thread
 from fastapi import APIRouter, Path, Response
 
+from waypost.config import Settings
 from waypost.control.context import ControlParts
-from waypost.control.errors import Code
+from waypost.control.errors import Code, InvalidFieldError
 from waypost.control.idempotency import KeyHeader, Once, Remember
 from waypost.control.oauth.bearer import Manager, ProfileReader
 from waypost.control.profiles.schema import (
@@ -28,6 +29,7 @@ from waypost.control.profiles.service import (
 from waypost.control.profiles.setup import Setup, SetupRecord, setup_of
 from waypost.control.responses import refusals
 from waypost.control.times import unix_seconds
+from waypost.db.tables import Account
 
 ProfileId = Annotated[UUID, Path(description="`profile_id` of the sending profile.")]
 
@@ -51,6 +53,7 @@ async def create_sending_profile(
 
     None of its domains may be a public suffix, such as `co.uk` or `github.io`.
     """
+    _refuse_unproven(control.settings, principal.account, body)
 
     def create(remember: Remember) -> ProfileView:
         profile = create_profile(
@@ -96,6 +99,17 @@ def verify_sending_profile(control: ControlParts, principal: Manager, profile_id
 def delete_sending_profile(control: ControlParts, principal: Manager, profile_id: ProfileId) -> None:
     """Delete a sending profile: it sends no more; mail that waits is `rejected`. Links already sent go on working."""
     delete_profile(control.database, control.sources, principal.account, profile_id)
+
+
+def _refuse_unproven(settings: Settings, account: Account, new: NewProfile) -> None:
+    """A profile on a development domain needs no proof, of its sending domain neither.
+
+    Where senders have link domains of their own it is the operator's alone: whoever is approved could else send from
+    anybody's domain, another sender's included, whose SPF record allows the relay.
+    """
+    serves_senders = settings.dns.edge_host or settings.dns.edge_addresses
+    if serves_senders and not account.is_operator and new.link_domain in settings.links.development_domains:
+        raise InvalidFieldError("link_domain", "is for development here: only an operator makes a profile on it")
 
 
 def _setup(setup: Setup) -> ProfileSetupView:
