@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy.orm import Session, join
 
 from waypost.config import Settings
 from waypost.control.profiles.dkim import dkim_keys
@@ -84,16 +84,38 @@ def add_missing_checks(database: Database, now: datetime) -> None:
 
 
 def claim_due(database: Database, now: datetime, limit: int) -> list[Claimed]:
-    """Take profiles that are due, the longest due first; no other process gets them before the lease ends."""
+    """Take profiles that are due; no other process gets them before the lease ends.
+
+    First those of accounts of which the fewest are under way, then the longest due: one account's thousands, on name
+    servers that never answer, hold up nobody else's.
+    """
     with database.reading() as session:  # looked at often, so without the write lock
         if session.execute(select(ProfileCheck.profile).where(_due(now)).limit(1)).first() is None:
             return []
     until = now + LEASE
+    of_account = join(ProfileCheck, Profile, Profile.number == ProfileCheck.profile)
+    under_way = (
+        select(Profile.account, func.count().label("checks"))
+        .select_from(of_account)
+        .where(ProfileCheck.claimed_until > now)
+        .group_by(Profile.account)
+        .subquery()
+    )
+    nth = func.row_number().over(partition_by=Profile.account, order_by=ProfileCheck.next_check_at)
+    turns = (
+        select(
+            ProfileCheck.profile,
+            ProfileCheck.next_check_at,
+            (nth + func.coalesce(under_way.c.checks, 0)).label("turn"),
+        )
+        .select_from(of_account.outerjoin(under_way, under_way.c.account == Profile.account))
+        .where(_due(now))
+        .subquery()
+    )
+    chosen = select(turns.c.profile).order_by(turns.c.turn, turns.c.next_check_at).limit(limit)
     due = (
         select(ProfileCheck.profile)
-        .where(_due(now))
-        .order_by(ProfileCheck.next_check_at)
-        .limit(limit)
+        .where(ProfileCheck.profile.in_(chosen), _due(now))
         # PostgreSQL: processes pass by each other's rows. SQLite needs no row locks: it has one writer.
         .with_for_update(skip_locked=True)
         .cte("due")

@@ -510,6 +510,22 @@ def test_two_processes_do_not_check_the_same_profile_at_once(world):
     assert {each.number for each in later} == {each.number for each in (*first, *second)}
 
 
+def test_many_profiles_of_one_account_hold_up_nobody_elses(world):
+    crowd = world.account()
+    for _ in range(6):
+        world.profile(crowd)
+    world.now += timedelta(seconds=1)
+    others = {world.profile(world.account()).number for _ in range(2)}
+
+    def claimed(limit):
+        return {each.number for each in claim_due(world.database, world.now, limit)}
+
+    first = claimed(2)
+    assert len(first & others) == 1
+    assert claimed(1) == others - first
+    assert len(claimed(8)) == 5
+
+
 def test_what_another_process_has_taken_over_is_left_to_it(world):
     profile = world.profile(world.account())
     (slow,) = claim_due(world.database, world.now, 8)
