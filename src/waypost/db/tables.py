@@ -154,6 +154,15 @@ class AuthSession(Base, kw_only=True):
     """One password grant: its refresh token, and what its access tokens are checked against."""
 
     __tablename__ = "auth_sessions"
+    __table_args__ = (
+        # One of a key at most: a login ends it, however many were before.
+        Index(
+            "ix_auth_sessions_current",
+            "api_key",
+            sqlite_where=text("superseded_at IS NULL"),
+            postgresql_where=text("superseded_at IS NULL"),
+        ),
+    )
 
     number: Mapped[int] = mapped_column(Number, primary_key=True, init=False)
     public_id: Mapped[UUID] = mapped_column(unique=True)

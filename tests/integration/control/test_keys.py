@@ -7,12 +7,13 @@ from ipaddress import ip_network
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select, text
 from tests.integration.control.conftest import START
 
 from waypost.control.accounts.schema import NewAccount
 from waypost.control.accounts.service import create_account
 from waypost.control.housekeeping import clean
+from waypost.control.keys import service
 from waypost.control.keys.schema import NewApiKey
 from waypost.control.keys.service import create_api_key, list_api_keys
 from waypost.control.limits import LOGINS_OF_KEY
@@ -95,6 +96,35 @@ def test_sessions_are_listed_newest_first_with_what_they_are_worth(api, manager)
     assert set(sessions[0]) == {"id", "state", "created_at_utc", "last_used_at_utc", "expires_at_utc"}
     assert sessions[0]["created_at_utc"] - sessions[1]["created_at_utc"] == 60
     assert sessions[0]["expires_at_utc"] - sessions[0]["created_at_utc"] == 30 * 86_400
+
+
+def test_of_many_logins_the_newest_are_listed(api, manager, monkeypatch):
+    key = new_key(manager)
+    for _ in range(3):
+        login(api, key)
+    listed = manager.get(f"{KEYS}/{key['id']}/sessions").json()
+    monkeypatch.setattr(service, "MAX_SESSIONS", 2)
+
+    assert manager.get(f"{KEYS}/{key['id']}/sessions").json() == listed[:2]
+
+
+def test_a_login_looks_at_none_of_the_logins_before_but_the_last(database):
+    sources = Sources(lambda: START, os.urandom)
+    owner = create_account(database, sources, NewAccount(name="Shop", email="owner@shop.example"))
+    key = create_api_key(database, sources, owner.public_id, NewApiKey(name="k", role=Role.STANDARD)).api_key.number
+    times = {"created_at": START, "last_used_at": START, "expires_at": START + timedelta(days=30)}
+    earlier = times | {"api_key": key, "superseded_at": START}
+    sessions = [earlier | {"public_id": uuid4(), "refresh_token_hash": str(number)} for number in range(5000)]
+    sqlite = database.engine.dialect.name == "sqlite"
+    with database.writing() as session:
+        session.execute(insert(AuthSession), sessions)
+        if not sqlite:
+            session.execute(text("ANALYZE auth_sessions"))
+        explain = "EXPLAIN QUERY PLAN" if sqlite else "EXPLAIN"
+        looking = f"SELECT number FROM auth_sessions WHERE api_key = {key} AND superseded_at IS NULL"
+        plan = session.execute(text(f"{explain} {looking}")).all()
+
+    assert "ix_auth_sessions_current" in str(plan)
 
 
 def test_a_revoked_key_ends_at_once_with_its_tokens(api, manager):

@@ -52,7 +52,7 @@ def get_key(control: ControlParts, principal: Manager, key_id: KeyId) -> ApiKeyV
 
 @router.get("/{key_id}/sessions", responses=_OF_ONE)
 def get_sessions(control: ControlParts, principal: Manager, key_id: KeyId) -> list[SessionView]:
-    """List the logins with a key that have not expired, newest first."""
+    """List the newest 1,000 logins with a key that have not expired, newest first."""
     return [SessionView.of(row) for row in list_sessions(control.database, control.sources, principal.account, key_id)]
 
 

@@ -21,6 +21,8 @@ IDLE_LIMIT = timedelta(days=90)
 # A key is public and only has to be unlikely to collide; its secret has to be impossible to guess.
 KEY_BYTES = 15
 SECRET_BYTES = 32
+# An application that logs in for each message has a million in a month; nobody looks at so many.
+MAX_SESSIONS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ def find_api_key(database: Database, account: Account, api_key: UUID) -> ApiKey:
 
 
 def list_sessions(database: Database, sources: Sources, account: Account, api_key: UUID) -> Sequence[AuthSession]:
-    """The sessions of a key of the account whose refresh tokens have not expired, newest first.
+    """The newest `MAX_SESSIONS` of a key of the account whose refresh tokens have not expired, newest first.
 
     Raises:
         NotFoundError: no such key, or another account's.
@@ -130,6 +132,7 @@ def list_sessions(database: Database, sources: Sources, account: Account, api_ke
             select(AuthSession)
             .where(AuthSession.api_key == key.number, AuthSession.expires_at > sources.now())
             .order_by(AuthSession.number.desc())
+            .limit(MAX_SESSIONS)
         ).all()
 
 

@@ -96,7 +96,6 @@ def grant_by_password(control: Control, key: str, secret: str) -> Grant:
         used = update(ApiKey).where(*same_secret).values(last_used_at=now).returning(ApiKey.number)
         if session.scalars(used).one_or_none() is None:  # a new password was set since it was compared
             raise CredentialsInvalidError
-        session.execute(delete(AuthSession).where(of_this_key, AuthSession.expires_at <= now))
         session.execute(
             update(AuthSession).where(of_this_key, AuthSession.superseded_at.is_(None)).values(superseded_at=now)
         )
