@@ -9,10 +9,19 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from waypost.control.errors import MAX_BODY_BYTES, BodyTooLargeError, Code, ControlError, LaterError
+from waypost.control.errors import (
+    MAX_BODY_BYTES,
+    MAX_STRANGERS_BODY_BYTES,
+    BearerInvalidError,
+    BodyTooLargeError,
+    Code,
+    ControlError,
+    LaterError,
+)
 from waypost.control.rules import broken_rules, sentence
 from waypost.db import UNAVAILABLE
 from waypost.fleet.courier import SEGMENT_BYTES_MAX
@@ -22,6 +31,8 @@ _log = logging.getLogger(__name__)
 
 # Where edges hand over segments: larger than any message, and only for those who have a credential.
 _SEGMENTS = "/internal/spool/"
+# Edges have credentials of their own, which are looked at before a body is.
+_INTERNAL = "/internal/"
 
 # What the framework itself refuses. 401 is HTTPBasic's, for credentials that are not base64 or hold no colon.
 _OF_FRAMEWORK: Mapping[int, tuple[Code, str]] = MappingProxyType(
@@ -43,7 +54,7 @@ _CHALLENGES: Mapping[Code, str] = MappingProxyType(
 
 
 def install(app: FastAPI) -> None:
-    """Give every refusal and every fault the body `{code, message}`, and limit bodies to `MAX_BODY_BYTES`."""
+    """Give every refusal and every fault the body `{code, message}`, and limit bodies."""
     app.add_exception_handler(ControlError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _framework)
@@ -51,7 +62,7 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(unavailable, _unavailable)
     app.add_exception_handler(Exception, _fault)
     app.add_middleware(JsonWhatever)
-    app.add_middleware(BodyLimit, limits={_SEGMENTS: SEGMENT_BYTES_MAX, "": MAX_BODY_BYTES})
+    app.add_middleware(BodyLimit)
 
 
 class JsonWhatever:
@@ -72,22 +83,23 @@ class JsonWhatever:
 
 
 class BodyLimit:
-    """ASGI middleware: answers 413 to a body over the limit, as soon as that is known."""
+    """ASGI middleware: refuses a body over the limit, as soon as that is known.
 
-    def __init__(self, app: ASGIApp, limits: Mapping[str, int]) -> None:
-        """Limits in bytes by the path's beginning; the first that fits counts."""
+    Ten megabytes are read only from who has an access token: a thousand connections of strangers would fill the memory.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Do nothing yet."""
         self._app = app
-        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on with a `receive` that counts."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        max_bytes = next(limit for prefix, limit in self._limits.items() if scope["path"].startswith(prefix))
         declared = dict(scope["headers"]).get(b"content-length", b"")
-        if declared.isdigit() and int(declared) > max_bytes:
-            await _answer(Code.BODY_TOO_LARGE, str(BodyTooLargeError(max_bytes)))(scope, receive, send)
+        if declared.isdigit() and (refused := _too_large(scope, int(declared))):
+            await refusal(refused)(scope, receive, send)
             return
         received = 0
 
@@ -95,12 +107,40 @@ class BodyLimit:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > max_bytes:
-                # An HTTPException, because FastAPI takes any other for a body that cannot be parsed.
-                raise HTTPException(Code.BODY_TOO_LARGE.status)
+            if refused := _too_large(scope, received):
+                raise _RefusedBody(refused)
             return message
 
         await self._app(scope, counting, send)
+
+
+class _RefusedBody(HTTPException):
+    """An HTTPException, because FastAPI takes any other for a body that cannot be parsed."""
+
+    def __init__(self, refused: ControlError) -> None:
+        super().__init__(refused.code.status)
+        self.refused = refused
+
+
+def _too_large(scope: Scope, size: int) -> ControlError | None:
+    limit = SEGMENT_BYTES_MAX if scope["path"].startswith(_SEGMENTS) else MAX_BODY_BYTES
+    if size > limit:
+        return BodyTooLargeError(limit)
+    if size > MAX_STRANGERS_BODY_BYTES and not scope["path"].startswith(_INTERNAL) and not _has_token(scope):
+        return BearerInvalidError()
+    return None
+
+
+def _has_token(scope: Scope) -> bool:
+    """Whether an access token of ours comes with it; that its session has not ended is looked at later."""
+    headers = Headers(scope=scope)
+    said = headers.get("authorization") or headers.get("authentication") or ""
+    scheme, _, token = said.partition(" ")
+    keys = scope["app"].state.control.signing_keys
+    try:
+        return scheme.lower() == "bearer" and keys.verify(token.strip()) is not None
+    except UNAVAILABLE:
+        return True  # the route will say what is the matter
 
 
 def _answer(
@@ -141,8 +181,8 @@ async def _invalid(_request: Request, error: Exception) -> JSONResponse:
 
 async def _framework(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type only
-    if error.status_code == Code.BODY_TOO_LARGE.status:
-        return _answer(Code.BODY_TOO_LARGE, str(BodyTooLargeError()))
+    if isinstance(error, _RefusedBody):
+        return refusal(error.refused)
     return _answer(*_OF_FRAMEWORK[error.status_code], headers=error.headers)
 
 

@@ -16,7 +16,7 @@
     ├── AccountNotApprovedError      the account may not send
     ├── ConflictError                the state of things does not allow it
     ├── IdempotencyKeyUsedError      the same Idempotency-Key came with something else
-    ├── BodyTooLargeError            more than MAX_BODY_BYTES
+    ├── BodyTooLargeError            more than is taken at this path
     └── LaterError                   not now; says when to come again
         ├── TooManyAttemptsError     too often
         └── UnavailableError         something this needs is not there
@@ -33,6 +33,8 @@ from waypost.db.states import AccountState, Role
 
 # smtpd-compatible clients send attachments elsewhere; 10 MB of HTML is a hundred times what Gmail shows.
 MAX_BODY_BYTES = 10 * 1024 * 1024
+# Whoever has no access token yet asks for one or for an account, in a few hundred bytes.
+MAX_STRANGERS_BODY_BYTES = 64 * 1024
 
 
 class UnconfirmedError(Exception):
@@ -251,7 +253,7 @@ class BodyTooLargeError(ControlError):
 
     code = Code.BODY_TOO_LARGE
 
-    def __init__(self, max_bytes: int = MAX_BODY_BYTES) -> None:
+    def __init__(self, max_bytes: int) -> None:
         super().__init__(f"the request body is larger than {max_bytes} bytes")
 
 

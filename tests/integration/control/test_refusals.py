@@ -10,6 +10,7 @@ from waypost.db.tables import Send
 SEND = "/api/v1/email/send"
 JSON = {"Content-Type": "application/json"}
 LIMIT = 10 * 1024 * 1024
+STRANGERS = 64 * 1024
 
 
 @pytest.fixture(scope="module")
@@ -240,6 +241,17 @@ def oversized(length):
     for _ in range(length // 65_536):
         yield b"x" * 65_536
     yield b'"}'
+
+
+@pytest.mark.parametrize(
+    "content", [lambda: b"x" * (STRANGERS + 1), lambda: oversized(2 * STRANGERS)], ids=["announced", "chunked"]
+)
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer a.b.c"}, {"Authorization": "Basic azpz"}])
+@pytest.mark.parametrize("path", [SEND, "/api/v1/email/send/batch", "/api/v1/account"])
+def test_nobody_without_an_access_token_has_a_large_body_read(tenant, path, headers, content):
+    answer = tenant.client.post(path, content=content(), headers=headers | JSON)
+
+    assert (answer.status_code, answer.json()["code"]) == (401, 40101)
 
 
 @pytest.mark.parametrize(

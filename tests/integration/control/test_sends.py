@@ -295,6 +295,15 @@ def test_a_failure_in_rewriting_sends_the_message_untracked_and_says_so(api, mon
     assert tenant.get(f"{SEND}/{body['send_id']}").json() == body | {"clicks": NO_CLICKS}
 
 
+@pytest.mark.parametrize("header", ["Authorization", "Authentication"])
+def test_a_large_body_is_read_from_who_has_an_access_token(api, header):
+    tenant = api.tenant()
+    message = tenant.message(content_text="x" * 200_000)
+    answer = tenant.client.post(SEND, json=message, headers={header: tenant.headers["Authorization"]})
+
+    assert answer.status_code == 202
+
+
 def test_a_message_of_more_links_than_a_report_holds_goes_out_untracked_and_says_so(api):
     tenant = api.tenant()
     link = '<a HREF="https://shop.example/">'
