@@ -18,7 +18,10 @@ from waypost.spool.reader import count_records
 _LOSSES: Final = {
     Count.LOST_NO_SPACE: ("the disk was full", "Make room on it."),
     Count.LOST_IO_ERROR: ("the disk failed", "Mend or replace it; the worker's log has the error."),
-    Count.LOST_OVERFLOW: ("the disk was seconds behind", "Give the spool a faster one, or more workers."),
+    Count.LOST_OVERFLOW: (
+        "the disk was seconds behind, or stood still",
+        "Give the spool a faster one, or more workers; see that no snapshot freezes it for long.",
+    ),
     Count.LOST_WRITER: ("of a bug", "The worker's log has the traceback: please report it."),
     Count.LOST_KILLED: (
         "the worker was killed before a slow disk had them",
