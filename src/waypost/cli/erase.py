@@ -23,8 +23,9 @@ _LOOK_SECONDS: Final = 0.5
 @config_option
 @click.argument("address")
 @click.option("--account", help="In what this account sent only: its id or e-mail address.")
-@click.option("--no-wait", is_flag=True, help="Ask, and do not wait until it is done.")
-def erase(data: Path, config: Path | None, address: str, account: str | None, *, no_wait: bool) -> None:
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--no-wait", is_flag=True, help="Do not wait until it is done.")
+def erase(data: Path, config: Path | None, address: str, account: str | None, *, yes: bool, no_wait: bool) -> None:
     """Erase every trace of a recipient's ADDRESS.
 
     Her sends, their content where nobody shares it, and mail still queued are deleted; clicks and opens are counted
@@ -32,8 +33,12 @@ def erase(data: Path, config: Path | None, address: str, account: str | None, *,
     core does it beside its other work, and takes it out of the stores' files within 24 hours.
     """
     with control_database(config, data) as (settings, database):
-        number = named_account(database, account).number if account else None
+        within = named_account(database, account) if account else None
         key = load_control_key(settings.data)
+        if not yes:
+            where = f" in what {within.email} sent" if within else ""
+            click.confirm(f"Erase every trace of {address}{where}? It cannot be undone.", abort=True)
+        number = within.number if within else None
         asked = ask_for_erasure(database, SYSTEM, key, address.strip(), account=number, asked_by="cli")
         if not is_held(data / "spool"):
             click.echo("No core runs here: it is done as soon as one does.")

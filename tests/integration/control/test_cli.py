@@ -302,7 +302,15 @@ def test_how_long_is_kept_what_an_account_sends_and_stores(waypost, account):
 
 
 def test_a_recipient_is_erased_once_a_core_runs(waypost, account):
-    asked = waypost("erase", "reader@inbox.example", "--account", account)
+    asked = waypost("erase", "reader@inbox.example", "--account", account, "--yes")
     assert asked.stdout == "No core runs here: it is done as soon as one does.\n"
     refused = waypost("erase", "reader@inbox.example", "--account", "nobody@shop.example", code=1)
     assert "nobody@shop.example" in refused.output
+
+
+def test_an_erasure_is_asked_for_once_it_is_confirmed(waypost, account):
+    everywhere = waypost("erase", "reader@inbox.example", code=1)
+    assert "Erase every trace of reader@inbox.example? It cannot be undone. [y/N]: " in everywhere.stdout
+    words = ("erase", "reader@inbox.example", "--account", account)
+    assert "reader@inbox.example in what owner@shop.example sent?" in waypost(*words, typed="n\n", code=1).stdout
+    assert "No core runs here" in waypost(*words, typed="y\n").stdout
