@@ -104,8 +104,10 @@ class Reenrichment:
             # First of all: without its table a round that was begun would fail for ever, and every erasure behind it.
             self._history.give_up()
             self._history.finish()
-        if job.is_over:
-            log.info("events are enriched again: %s, %d events%s", job.state, job.events_done, job.problem)
+        if job.state is JobState.FAILED:
+            log.error("enriching events again is given up after %d: %s", job.events_done, job.problem)
+        elif job.is_over:
+            log.info("events are enriched again: %d events", job.events_done)
 
     def _next(self, job: EnrichJob) -> EnrichJob:
         if job.state is JobState.WAITING:

@@ -176,11 +176,16 @@ def test_a_process_that_dies_between_a_round_and_its_note_does_the_round_again(e
     assert {country for country, _, _ in places(events)} == {"GB"}
 
 
-def test_without_a_database_the_job_ends_and_says_what_to_do(events, tmp_path, parser):
+def test_without_a_database_the_job_ends_and_says_what_to_do(events, tmp_path, parser, caplog):
     ENRICH.ask(tmp_path, wanted(StepName.LOCATION))
     work = Reenrichment(tmp_path, events.history, parser, Locator([tmp_path / "none"]))
     job = finish(tmp_path, work)
     assert (job.state, job.problem) == (JobState.FAILED, "there is no geoip database: run `waypost geoip update`")
+    (logged,) = (each for each in caplog.records if each.name == "waypost.pipeline.reenrich")
+    assert (logged.levelname, logged.message) == (
+        "ERROR",
+        "enriching events again is given up after 0: there is no geoip database: run `waypost geoip update`",
+    )
 
 
 def test_a_job_that_is_called_off_goes_no_further(events, history, tmp_path):
