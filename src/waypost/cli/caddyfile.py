@@ -19,6 +19,8 @@ _PLAIN = re.compile(r"[A-Za-z0-9@%+=:./_\[\]-]+")
 # A Caddyfile is code: braces open blocks and placeholders, and quotes and backslashes end or escape a quoted word.
 _REFUSED = re.compile(r'[\x00-\x1f\x7f{}"`\\]')
 _port = click.IntRange(1, 65_535)
+# Not the rules of the API: the bare install prints a Caddyfile too, and has none of the libraries behind those.
+_HOST_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +50,26 @@ class Front:
     admin: str = ADMIN
 
 
+def _email(_: click.Context, __: click.Parameter, value: str) -> str:
+    local, _at, domain = value.partition("@")
+    if value and not (local and _HOST_NAME.fullmatch(domain)):
+        raise click.BadParameter(f"must be an e-mail address, as ops@example.com, not {value!r}")
+    return value
+
+
+def _api_name(_: click.Context, __: click.Parameter, value: str) -> str:
+    if value and not _HOST_NAME.fullmatch(value):
+        raise click.BadParameter(f"must be a host name alone, as core.example.com, not {value!r}")
+    return value
+
+
 @click.command()
 @data_option
 @config_option
-@click.option("--email", default="", metavar="ADDRESS", help="Where the certificate authority writes to.")
-@click.option("--api", default="", metavar="NAME", help="Serve the API too, under this name.")
+@click.option(
+    "--email", default="", metavar="ADDRESS", callback=_email, help="Where the certificate authority writes to."
+)
+@click.option("--api", default="", metavar="NAME", callback=_api_name, help="Serve the API too, under this name.")
 @click.option("--storage", default="", metavar="DIR", help="Where certificates are; one place for several fronts.")
 @click.option(
     "--challenge-peer",

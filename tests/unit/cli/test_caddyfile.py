@@ -101,9 +101,37 @@ def test_what_would_be_code_in_a_caddyfile_is_refused(tmp_path, field, text):
 
 
 def test_a_refusal_names_the_value_and_ends_with_2(tmp_path):
-    result = CliRunner().invoke(main, ["caddyfile", "--data", str(tmp_path), "--email", "a {b"])
+    result = CliRunner().invoke(main, ["caddyfile", "--data", str(tmp_path), "--storage", "a {b"])
     assert result.exit_code == 2
     assert "'a {b' cannot stand in a Caddyfile: it contains '{'." in result.output
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        *(
+            ("--email", value, "must be an e-mail address")
+            for value in (
+                "nonsense",
+                "@example.com",
+                "ops@",
+                "ops@a@example.com",
+                "ops@exam ple.com",
+                "ops@example.com/x",
+            )
+        ),
+        *(
+            ("--api", value, "must be a host name alone")
+            for value in ("core.example.com/x", "https://core.example.com", "core.example.com:443", "a b", "core..com")
+        ),
+    ],
+)
+def test_a_value_that_caddy_could_make_nothing_of_is_refused_and_nothing_printed(tmp_path, option, value, said):
+    result = CliRunner().invoke(main, ["caddyfile", "--data", str(tmp_path), option, value])
+    assert result.exit_code == 2
+    assert f"Invalid value for '{option}': {said}" in result.stderr
+    assert repr(value) in result.stderr
+    assert result.stdout == ""
 
 
 @pytest.mark.parametrize(
