@@ -1,9 +1,11 @@
 """`waypost block`: the kill switch."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from uuid import UUID
 
 import click
+from sqlalchemy import select
 
 from waypost.cli.control_database import control_database, named_account
 from waypost.cli.options import config_option, data_option
@@ -11,7 +13,10 @@ from waypost.cli.publish import publish
 from waypost.cli.tables import table
 from waypost.control.blocks.schema import NewBlock
 from waypost.control.blocks.service import Asker, add_block, list_blocks, remove_block
+from waypost.control.errors import InvalidFieldError
 from waypost.control.sources import SYSTEM
+from waypost.db import Database
+from waypost.db.tables import Account, Block
 from waypost.fleet.snapshot import BlockKind
 from waypost.keyfile import KeyfileError, keyring_path, load_keyring
 
@@ -59,26 +64,34 @@ def add(data: Path, config: Path | None, kind: str, value: str, *, reason: str, 
         except KeyfileError as error:
             raise click.ClickException(str(error)) from error
         asker = Asker(_ASKED_BY, named_account(database, account) if account else None)
-        found = add_block(database, SYSTEM, keyring, asker, NewBlock(kind=BlockKind(kind), value=value, reason=reason))
+        new = NewBlock(kind=BlockKind(kind), value=value, reason=reason)
+        try:
+            found = add_block(database, SYSTEM, keyring, asker, new)
+        except InvalidFieldError as error:
+            if new.kind is BlockKind.LINK and account is None:
+                raise click.ClickException(f"{error}. --account names the account of a URL.") from error
+            raise
         click.echo(found.public_id)
-        click.echo(f"The {found.kind} {found.value} is blocked. {publish(settings, database)}", err=True)
+        click.echo(f"The {_what(database, found)} is blocked. {publish(settings, database)}", err=True)
 
 
 @block.command("list")
 @data_option
 @config_option
 def list_(data: Path, config: Path | None) -> None:
-    """List what is blocked, oldest first."""
+    """List what is blocked, oldest first; of a link, in the messages of which account."""
     with control_database(config, data) as (_, database):
         found = list_blocks(database, None)
+        owners = _owners(database)
     table(
-        ("ID", "KIND", "SINCE", "BY", "VALUE", "REASON"),
+        ("ID", "KIND", "SINCE", "BY", "ACCOUNT", "VALUE", "REASON"),
         [
             (
                 str(each.public_id),
                 each.kind,
                 f"{each.created_at:%Y-%m-%d %H:%M}",
                 each.created_by,
+                owners.get(each.number, "-"),
                 each.value,
                 each.reason,
             )
@@ -95,4 +108,17 @@ def remove(data: Path, config: Path | None, block_id: UUID) -> None:
     """Lift a block."""
     with control_database(config, data) as (settings, database):
         lifted = remove_block(database, SYSTEM, Asker(_ASKED_BY, None), block_id)
-        click.echo(f"The {lifted.kind} {lifted.value} is not blocked any more. {publish(settings, database)}")
+        click.echo(f"The {_what(database, lifted)} is not blocked any more. {publish(settings, database)}")
+
+
+def _what(database: Database, found: Block) -> str:
+    """What a block is about: a URL alone does not say it, for others' links there are not off."""
+    where = f" in every message of {_owners(database)[found.number]}" if found.kind == BlockKind.LINK else ""
+    return f"{found.kind} {found.value}{where}"
+
+
+def _owners(database: Database) -> Mapping[int, str]:
+    """By the number of a block, the e-mail address of the account that it is about, if it is about one's."""
+    owners = select(Block.number, Account.email).join(Account, Account.number == Block.account)
+    with database.reading() as session:
+        return {row.number: row.email for row in session.execute(owners)}

@@ -89,7 +89,27 @@ def test_what_can_be_blocked_is_told_by_help_and_by_refusals(waypost, data):
     assert "Missing argument 'VALUE'" in waypost("block", "add", "host", "--reason", "r", code=2).stderr
     assert "Missing option '--reason'" in waypost("block", "add", "host", "evil.example", code=2).stderr
     waypost("block", "add", "host", "evil.example", "--reason", "phishing")
-    assert rows(waypost("block", "list").stdout)[1][-2:] == ["evil.example", "phishing"]
+    assert rows(waypost("block", "list").stdout)[1][-3:] == ["-", "evil.example", "phishing"]
+
+
+def test_a_link_is_blocked_and_listed_as_that_of_an_account(waypost, account, data):
+    create_keyring(data / "keyring.json")
+    waypost("accounts", "create", "--name", "Other", "--email", "owner@other.example")
+    link = ("block", "add", "link", "https://shop.example/", "--reason", "phishing")
+
+    refused = waypost(*link, code=1).stderr
+    assert "must be a tracked link of this install, or come with the account it is of" in refused
+    assert "--account" in refused
+
+    first = waypost(*link, "--account", account)
+    waypost(*link, "--account", "owner@other.example")
+    assert "The link https://shop.example/ in every message of owner@shop.example is blocked." in first.stderr
+    owners = ["owner@shop.example", "owner@other.example"]
+    listed = rows(waypost("block", "list").stdout)[1:]
+    assert [line[-3:] for line in listed] == [[each, "https://shop.example/", "phishing"] for each in owners]
+
+    lifted = waypost("block", "remove", first.stdout.strip()).stdout
+    assert lifted.startswith("The link https://shop.example/ in every message of owner@shop.example is not blocked any")
 
 
 def test_a_reason_that_tells_nothing_is_refused(waypost, account):
