@@ -5,19 +5,26 @@
 #
 # Waypost is running, with a relay: see "The whole product" in README.md. The operator's credential was printed at the
 # first start; `waypost api-keys create operator@localhost --name walk --role iac` makes another one. WALK_API is where
-# the API is, if not on this machine. Each step prints what it asks for; run it with `bash -x` to see every request.
+# the API is, if not on this machine. Each walk makes an account, so a second one needs another address. Each step
+# prints what it asks for; run it with `bash -x` to see every request.
 set -euo pipefail
 
 api=${WALK_API:-http://127.0.0.1:8025}
-operator=${WALK_OPERATOR:?must be the key:secret of an operator}
+not_an_operator='must be the key:secret of an operator: waypost api-keys create operator@localhost --name walk --role iac'
+operator=${WALK_OPERATOR:?$not_an_operator}
 email=${1:-owner@walk.example}
 domain=${email#*@}
 
-# METHOD PATH TOKEN [BODY]: prints the answer; ends the walk with the refusal when there is one.
-call() {
+# WHY: ends the walk.
+end() {
+  echo "$1" >&2
+  exit 1
+}
+
+# METHOD PATH CURL-OPTION...: prints the answer; ends the walk with the refusal when there is one.
+request() {
   local answer status
-  answer=$(curl --silent --show-error --request "$1" "$api$2" --header "Authorization: Bearer $3" \
-    ${4:+--header 'Content-Type: application/json' --data "$4"} --write-out '\n%{http_code}')
+  answer=$(curl --silent --show-error --request "$1" "$api$2" "${@:3}" --write-out '\n%{http_code}') || exit
   status=${answer##*$'\n'}
   echo "$1 $2 -> $status" >&2
   if [ "$status" -ge 400 ]; then
@@ -27,13 +34,25 @@ call() {
   echo "${answer%$'\n'*}"
 }
 
-# KEY:SECRET: prints an access token.
-login() {
-  curl --silent --fail --request POST --user "$1" "$api/oauth/token?grant_type=password" | jq --raw-output .access_token
+# METHOD PATH TOKEN [BODY]: prints the answer, as request does.
+call() {
+  request "$1" "$2" --header "Authorization: Bearer $3" ${4:+--header 'Content-Type: application/json' --data "$4"}
 }
 
+# KEY:SECRET: prints an access token.
+login() {
+  request POST '/oauth/token?grant_type=password' --user "$1" | jq --raw-output .access_token
+}
+
+# Before anything is made: the API, and the operator whom step 3 needs. Without a colon curl would ask for a password.
+curl --silent --show-error --output /dev/null "$api" || end "Nothing answers on $api: is waypost up running?"
+[[ $operator == *:* ]] || end "WALK_OPERATOR $not_an_operator"
+operator_token=$(login "$operator") || end "WALK_OPERATOR $not_an_operator"
+(call GET '/api/v1/admin/account?state=pending' "$operator_token" >/dev/null) || end "WALK_OPERATOR $not_an_operator"
+
 # 1. An account. Nobody has to be asked for one; it is pending, and comes with a key that manages it.
-account=$(call POST /api/v1/account '' "$(jq --null-input --arg email "$email" '{name: "Walk", email: $email}')")
+account=$(call POST /api/v1/account '' "$(jq --null-input --arg email "$email" '{name: "Walk", email: $email}')") ||
+  end "$email was to be the owner. The argument names another address: $0 another@$domain"
 manager=$(login "$(jq --raw-output '.api_key | "\(.key):\(.secret)"' <<<"$account")")
 
 # 2. A sending profile. On localhost it is active at once; on a domain of your own, publish what `setup` lists.
@@ -43,7 +62,6 @@ call GET "/api/v1/email/profile/$(jq --raw-output .profile_id <<<"$profile")/set
   jq --raw-output '.dns_records[] | "  \(.type) \(.name)"'
 
 # 3. The operator looks at who waits, and approves.
-operator_token=$(login "$operator")
 call GET '/api/v1/admin/account?state=pending' "$operator_token" | jq --raw-output '.[] | "  \(.email) waits"'
 call PUT "/api/v1/admin/account/$(jq --raw-output .account_id <<<"$account")/approve" "$operator_token" >/dev/null
 call GET /api/v1/account "$manager" | jq --raw-output '"  \(.email) is \(.state)"'

@@ -4,6 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
 from tests.debian import require
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "api-walk.sh"
@@ -59,3 +60,26 @@ def test_a_refusal_ends_it_with_what_the_api_said(installation):
     assert done.returncode == 1
     assert "POST /api/v1/account -> 409" in done.stderr
     assert "there is an account for twice@walk.example already" in done.stderr
+    assert f"The argument names another address: {SCRIPT} another@walk.example\n" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("operator", "refusal"),
+    [
+        ("nonsense", ""),
+        ("nobody:wrong", "POST /oauth/token?grant_type=password -> 401"),
+        (None, "GET /api/v1/admin/account?state=pending -> 403"),
+    ],
+    ids=["no credential", "a wrong one", "no operator's"],
+)
+def test_without_an_operator_it_says_so_and_makes_nothing(installation, operator, refusal):
+    require("curl", binary="curl")
+    require("jq", binary="jq")
+
+    done = walk(installation, operator or ":".join(installation.credentials), "unmade@walk.example")
+
+    assert done.returncode == 1
+    assert refusal in done.stderr
+    assert "WALK_OPERATOR must be the key:secret of an operator" in done.stderr
+    options = ("--data", str(installation.product.data), "--config", str(installation.product.config))
+    assert "unmade@walk.example" not in installation.product.command("accounts", "list", *options)
