@@ -80,6 +80,7 @@ def test_ports_that_another_installation_has_are_refused(product, tmp_path, sink
     other.config.write_text(other.config.read_text().replace(f":{other.edge_port}", f":{product.edge_port}"))
     with pytest.raises(NotReadyError, match=f"in use: 127.0.0.1:{product.edge_port}. Give edge.listen another"):
         other.start()
+    assert not other.data.exists()
 
 
 def test_a_keyring_missing_beside_data_is_not_replaced(product):

@@ -48,17 +48,16 @@ def listen(settings: Settings, held: ExitStack, environ: Mapping[str, str]) -> S
         click.ClickException: an address cannot be had.
     """
     workers = settings.edge.workers
+    refuse_taken(edge_addresses(settings, environ))
     passed = passed_sockets(environ)
     if passed:
         listening = [socket.socket(fileno=os.dup(passed[worker % len(passed)])) for worker in range(workers)]
         _check_passed(listening, len(passed), settings)
     else:
-        refuse_taken({"edge.listen": settings.edge.listen})
         # Shared among several only: one alone leaves no room for the edge of another install, which lacks our keys.
         listening = [_listen(settings.edge.listen, "edge.listen", shared=workers > 1) for _ in range(workers)]
     for each in listening:
         held.enter_context(each)
-    refuse_taken({"edge.internal_listen": settings.edge.internal_listen})
     internal = _listen(settings.edge.internal_listen, "edge.internal_listen", shared=False)
     return Sockets(tuple(listening), held.enter_context(internal))
 
@@ -84,6 +83,13 @@ def _check_passed(listening: Sequence[socket.socket], passed: int, settings: Set
             raise click.ClickException(
                 f"systemd listens on {address}, and edge.listen is {edge.listen}: make it and ListenStream= the same."
             )
+
+
+def edge_addresses(settings: Settings, environ: Mapping[str, str]) -> dict[str, HostPort]:
+    """Where `listen` is to listen itself, by setting."""
+    edge = settings.edge
+    internal = {"edge.internal_listen": edge.internal_listen}
+    return internal if passed_sockets(environ) else {"edge.listen": edge.listen, **internal}
 
 
 def refuse_taken(addresses: Mapping[str, HostPort]) -> None:

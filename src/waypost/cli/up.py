@@ -3,17 +3,25 @@
 import asyncio
 import os
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import click
 
 from waypost import __version__
-from waypost.cli.machine import command, listen, only_one, refuse_taken, services, supervise_until_signal
+from waypost.cli.machine import (
+    command,
+    edge_addresses,
+    listen,
+    only_one,
+    refuse_taken,
+    services,
+    supervise_until_signal,
+)
 from waypost.cli.options import config_option, data_option, load_settings
 from waypost.cli.supervisor import Service, StartFailedError
 from waypost.config import Settings
-from waypost.keyfile import KeyfileError, StartedKeyring, start_keyring
+from waypost.keyfile import KeyfileError, StartedKeyring, is_empty, start_keyring
 
 WORKERS_ON_POSTGRESQL = 2
 """What `control.workers = 0` means: one for each of the two cores that the API's rate (P9) is asked for on."""
@@ -36,6 +44,10 @@ def up(data: Path, config: Path | None) -> None:
         raise click.ClickException(
             "edge.control_url says that the core is elsewhere: run `waypost edge` here, or take that setting out."
         )
+    with suppress(OSError):  # of the data directory: what makes the keyring there says what is wrong with it
+        if is_empty(data):
+            # So that a first start without its ports makes nothing. Else it may be running here, which is said first.
+            refuse_taken({"control.listen": settings.control.listen, **edge_addresses(settings, os.environ)})
     try:
         # Before anything else is written there: a new keyring is made only in an empty directory.
         keyring = start_keyring(data)
