@@ -56,6 +56,14 @@ def test_the_commands_around_links_work_without_a_server(folder):
     assert re.search(r"^opens +yes$", done.stdout, re.MULTILINE)
 
 
+def test_trying_webhooks_keeps_the_settings_and_the_account_of_the_tour():
+    webhooks = (ROOT / "docs" / "webhooks.md").read_text()
+    for said in (r"^    (WAYPOST_.* )waypost up$", r"waypost api-keys create (\S+) --name (?:tour|hooks)"):
+        (tour,) = re.findall(said, README, re.MULTILINE)
+        (tried,) = re.findall(said, webhooks, re.MULTILINE)
+        assert tried.startswith(tour)
+
+
 @pytest.fixture
 def mail_folder(tmp_path):
     return tmp_path / "mail"
