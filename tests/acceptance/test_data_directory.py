@@ -53,6 +53,32 @@ def test_links_redirect_while_the_core_cannot_start(product, sink):
     assert readers.request(link, "127.0.0.5", {}).location == "https://www.shop.example/"
 
 
+def test_the_core_does_not_start_with_an_old_copy_of_the_keyring_and_links_of_its_keys_redirect(product, sink):
+    product.start()
+    _, [link] = Installation(product, sink).send("old@inbox.example", HTML)
+    data = ("--data", str(product.data), "--config", str(product.config))
+    keyring = product.data / "keyring.json"
+    old = keyring.read_bytes()
+    product.command("keys", "add", "--mint", *data)
+    newest = keyring.read_bytes()
+    product.command("block", "add", "host", "evil.example", "--reason", "phishing", *data)
+    product.stop()
+    published = (product.data / "snapshot").read_bytes()
+
+    def tell(line):
+        if line.startswith("core") and "starts again" in line:
+            raise CoreEndedError
+
+    keyring.write_bytes(old)
+    with pytest.raises(CoreEndedError):
+        product.start(tell)
+    assert "it lacks key 2" in product.log.read_text()
+    assert readers.request(link, "127.0.0.5", {}).location == "https://www.shop.example/"
+    assert (product.data / "snapshot").read_bytes() == published
+    keyring.write_bytes(newest)
+    assert any(line.startswith("Ready") for line in product.process.stdout)
+
+
 def test_the_first_start_prints_the_operator_s_credential_and_no_other_does(product, tmp_path):
     first, second = [], []
     product.start(first.append)

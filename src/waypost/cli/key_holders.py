@@ -59,6 +59,18 @@ def beyond(data: Path, config: Path | None, keyring: "Keyring") -> list[str]:
     return here + _ask(data, config, elsewhere)
 
 
+def check_newest(data: Path, keyring: "Keyring") -> None:
+    """Refuse a keyring that lacks the key which the core here published with.
+
+    Raises:
+        KeyringOutdated: as said.
+    """
+    if _has_edges():
+        from waypost.keyfile.snapshot import check_keyring_is_newest  # noqa: PLC0415 -- as said above
+
+        check_keyring_is_newest(data, keyring)
+
+
 def origin(data: Path, config: Path | None) -> str | None:
     """The core that the keyring here is fetched from, as on the machine of an edge; None: it is the one that counts.
 

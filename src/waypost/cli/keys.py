@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from waypost.cli.key_holders import beyond, lacking, origin, wait_for_all
+from waypost.cli.key_holders import beyond, check_newest, lacking, origin, wait_for_all
 from waypost.cli.options import config_option, data_option
 from waypost.cli.tables import table
 from waypost.keyfile import (
@@ -68,7 +68,9 @@ def add(data: Path, config: Path | None, *, mint: bool) -> None:
     path = keyring_path(data)
     with _plain_errors():
         _refuse_fetched(path, origin(data, config))
-        _refuse_old_copy(path, beyond(data, config, load_keyring(path)))
+        keyring = load_keyring(path)
+        check_newest(data, keyring)
+        _refuse_old_copy(path, beyond(data, config, keyring))
         key = add_key(path).keys[-1]
         click.echo(f"Added key {key.key_id}. Keep a new copy elsewhere: waypost keys export FILE")
         if mint:
@@ -87,7 +89,9 @@ def promote(data: Path, config: Path | None, key_id: int) -> None:
     path = keyring_path(data)
     with _plain_errors():
         _refuse_fetched(path, origin(data, config))
-        key = next((key for key in load_keyring(path).keys if key.key_id == key_id), None)
+        keyring = load_keyring(path)
+        check_newest(data, keyring)
+        key = next((key for key in keyring.keys if key.key_id == key_id), None)
         if key is None:
             raise click.ClickException(f"There is no key {key_id}; `waypost keys list` shows which there are.")
         _refuse_to_mint(key, lacking(data, config, key))

@@ -30,6 +30,7 @@ from waypost.core.metrics import CoreCounts, render
 from waypost.db.pseudonym import pseudonym
 from waypost.edge.forwarded import Front, client_of
 from waypost.keyfile import keyring_path
+from waypost.keyfile.snapshot import check_keyring_is_newest
 from waypost.keyfile.watched import WatchedKeyring
 from waypost.links.keyring import Keyring
 from waypost.mail.process import run as run_mail
@@ -60,13 +61,14 @@ def run(
         api_socket: where API workers forward to, which serve at the port in its place; None: there are none.
 
     Raises:
-        KeyfileError: there is no usable keyring.
+        KeyfileError: there is no usable keyring, or an old copy of it.
         DatabaseError: the control database, or control.key, cannot be used.
         StoreError: the event store cannot be used.
         TrustedRootsError: nor can the root certificates of the settings.
         ExceptionGroup: parts of it failed, of CannotListenError when the address to listen on cannot be had.
     """
     keyring = WatchedKeyring(keyring_path(settings.data))
+    check_keyring_is_newest(settings.data, keyring.keyring)
     roots = trust(settings.dns.trusted_roots)
     install = open_install(settings)
     try:

@@ -3,7 +3,7 @@
 An edge redirects without one. With one it knows where the bare link domain leads, for which names a certificate may be
 had, and what to refuse. Text form: one line `waypost-snapshot-1 <key id> <HMAC-SHA256, hex>`, then JSON, which the HMAC
 covers. Its key is derived from the link key of that id, so whoever holds the keyring can check it, and nobody else can
-make one.
+make one. The JSON has the link key's fingerprint too, which tells a keyring without that key from a damaged snapshot.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
 from uuid import UUID
 
 import ada_url
@@ -26,6 +26,8 @@ _FORMAT: Final = b"waypost-snapshot-1"
 _PURPOSE: Final = "snapshot"
 _HEADER: Final = re.compile(rb"(?P<format>[a-z0-9-]+) (?P<key_id>[0-9]{1,3}) (?P<mac>[0-9a-f]{64})")
 _LINK_DIGEST_BYTES: Final = 16
+
+_S = TypeVar("_S", bound="Snapshot")
 
 
 class BlockKind(StrEnum):
@@ -95,10 +97,16 @@ class Snapshot(msgspec.Struct, frozen=True):
     blocks: Blocks = Blocks()
 
 
+class _Sealed(Snapshot, frozen=True):
+    key: str = ""
+    """Fingerprint of the key that authenticates it; empty in one of an earlier release."""
+
+
 def encode_snapshot(snapshot: Snapshot, keyring: Keyring) -> bytes:
     """The text form, authenticated with the minting key, which every edge holds before it mints."""
-    body = msgspec.json.encode(snapshot, order="sorted")
     key = keyring.minting
+    sealed = _Sealed(snapshot.version, snapshot.published_at, snapshot.link_domains, snapshot.blocks, key.fingerprint)
+    body = msgspec.json.encode(sealed, order="sorted")
     return b"%s %d %s\n%s" % (_FORMAT, key.key_id, _mac(key, body).encode(), body)
 
 
@@ -112,7 +120,7 @@ def decode_snapshot(data: bytes, keyring: Keyring) -> Snapshot:
 
     Raises:
         SnapshotMalformed: it is something else.
-        SnapshotKeyUnknown: made with a key that this keyring lacks.
+        SnapshotKeyUnknown: whole, as far as can be told, and made with a key that this keyring lacks.
         SnapshotForged: altered, or made without the key.
     """
     header, newline, body = data.partition(b"\n")
@@ -121,12 +129,18 @@ def decode_snapshot(data: bytes, keyring: Keyring) -> Snapshot:
         raise SnapshotMalformed(f"it does not begin with {_FORMAT.decode()}, a key id and a MAC")
     key_id = int(match["key_id"])
     key = next((key for key in keyring.keys if key.key_id == key_id), None)
-    if key is None:
-        raise SnapshotKeyUnknown(key_id)
-    if not hmac.compare_digest(match["mac"].decode(), _mac(key, body)):
+    if key is None or not hmac.compare_digest(match["mac"].decode(), _mac(key, body)):
+        # What nobody vouches for only tells why it is refused.
+        made_with = _parse(body, _Sealed).key
+        if made_with not in {held.fingerprint for held in keyring.keys} and (made_with or key is None):
+            raise SnapshotKeyUnknown(key_id, other=key is not None)
         raise SnapshotForged("its MAC does not fit: it was altered, or made by somebody without the key")
+    return _parse(body, Snapshot)
+
+
+def _parse(body: bytes, kind: type[_S]) -> _S:
     try:
-        return msgspec.json.decode(body, type=Snapshot)
+        return msgspec.json.decode(body, type=kind)
     except msgspec.DecodeError as error:
         raise SnapshotMalformed(f"it cannot be understood: {error}") from error
 

@@ -5,6 +5,7 @@ KeyfileError             every error of this package; the message says what to d
 ├── KeyringExists        "keyring_exists": a keyring, or data it belongs to, is already there
 ├── KeyringExposed       "keyring_exposed": other users can read it
 ├── KeyringUnreadable    "keyring_unreadable": it cannot be read, or is damaged
+├── KeyringOutdated      "keyring_outdated": it lacks a key that links were sealed with
 ├── KeyringUnwritable    "keyring_unwritable": it could not be written
 ├── SnapshotUnreadable   "snapshot_unreadable": it cannot be read, or is not to be believed
 └── SnapshotUnwritable   "snapshot_unwritable": it could not be written
@@ -46,6 +47,12 @@ class KeyringUnreadable(KeyfileError):
     """The file cannot be opened, or its content is no keyring."""
 
     code = "keyring_unreadable"
+
+
+class KeyringOutdated(KeyfileError):
+    """An old copy of it, or another keyring: what was published last was made with a key that it lacks."""
+
+    code = "keyring_outdated"
 
 
 class KeyringUnwritable(KeyfileError):

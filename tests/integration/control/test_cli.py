@@ -13,7 +13,7 @@ from waypost.control.permissions import may
 from waypost.control.sources import SYSTEM
 from waypost.db.states import Role
 from waypost.fleet.snapshot import BlockKind
-from waypost.keyfile import create_keyring
+from waypost.keyfile import add_key, create_keyring, promote_key
 
 
 @pytest.fixture
@@ -334,3 +334,21 @@ def test_an_erasure_is_asked_for_once_it_is_confirmed(waypost, account):
     words = ("erase", "reader@inbox.example", "--account", account)
     assert "reader@inbox.example in what owner@shop.example sent?" in waypost(*words, typed="n\n", code=1).stdout
     assert "No core runs here" in waypost(*words, typed="y\n").stdout
+
+
+def test_a_block_is_kept_and_not_published_with_an_old_copy_of_the_keyring(waypost, data):
+    path = data / "keyring.json"
+    create_keyring(path)
+    old = path.read_text()
+    add_key(path)
+    newest = promote_key(path, 2)
+    waypost("block", "add", "host", "evil.example", "--reason", "phishing")
+    published = (data / "snapshot").read_bytes()
+    path.write_text(old)
+    refused = waypost("block", "add", "host", "worse.example", "--reason", "phishing", code=1)
+    assert "The change is kept, and not published from here." in refused.stderr
+    assert "it lacks key 2" in refused.stderr
+    assert (data / "snapshot").read_bytes() == published
+    path.write_text(newest.dump())
+    assert "in force" in waypost("block", "add", "host", "worse.example", "--reason", "phishing").stderr
+    assert (data / "snapshot").read_bytes() != published

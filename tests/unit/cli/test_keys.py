@@ -111,6 +111,24 @@ def test_no_key_is_added_to_an_old_copy_of_the_keyring(keys, tmp_path):
     assert keys("add").exit_code == 0
 
 
+@pytest.mark.parametrize("command", [("add",), ("add", "--mint"), ("promote", "1")])
+def test_a_keyring_older_than_what_was_published_with_it_is_not_changed(keys, tmp_path, command):
+    """With no edge that runs: the snapshot alone remembers that there was a newer one."""
+    data = tmp_path / "data"
+    keys("create")
+    path = keyring_path(data)
+    old = path.read_bytes()
+    open_database(load(None, {}, data)).close()
+    newest = add_key(path).promote(2)
+    write_snapshot(snapshot_path(data), Snapshot(1, datetime.now(UTC)), newest)
+    path.write_bytes(old)
+    refused = keys(*command)
+    assert (refused.exit_code, "it lacks key 2" in refused.output) == (1, True)
+    assert path.read_bytes() == old
+    snapshot_path(data).unlink()  # the newest copy is lost for good
+    assert keys(*command).exit_code == 0
+
+
 def test_a_core_whose_database_is_named_nowhere_is_not_taken_for_one_without_edges(keys, tmp_path):
     keys("create")
     create_control_key(tmp_path / "data")

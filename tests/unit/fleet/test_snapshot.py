@@ -66,8 +66,29 @@ def test_no_altered_byte_passes():
 
 
 def test_who_lacks_the_key_cannot_make_one():
-    with pytest.raises(SnapshotForged):
-        decode_snapshot(encode_snapshot(SNAPSHOT, Keyring.new(b"x" * 64)), KEYRING)
+    other = Keyring.new(b"x" * 64)
+    data = encode_snapshot(SNAPSHOT, other)
+    with pytest.raises(SnapshotKeyUnknown, match="that of the keyring is another one"):
+        decode_snapshot(data, KEYRING)
+    for claimed in (KEYRING.minting.fingerprint, ""):
+        with pytest.raises(SnapshotForged):
+            decode_snapshot(data.replace(other.minting.fingerprint.encode(), claimed.encode()), KEYRING)
+
+
+def test_damage_is_not_taken_for_a_key_that_the_keyring_lacks():
+    """A core that has an old copy of its keyring does not start, and one whose snapshot is damaged writes it anew."""
+    data = encode_snapshot(SNAPSHOT, KEYRING)
+    fingerprint = data.index(KEYRING.minting.fingerprint.encode())
+    for at in {*range(len(data))} - {*range(fingerprint, fingerprint + 8)}:
+        with pytest.raises((SnapshotForged, SnapshotMalformed)):
+            decode_snapshot(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :], KEYRING)
+
+
+def test_a_snapshot_of_a_release_that_did_not_say_its_key_s_fingerprint_is_judged_by_its_key_id():
+    body = msgspec.json.encode(SNAPSHOT)
+    for key_id, error in ((1, SnapshotForged), (2, SnapshotKeyUnknown)):
+        with pytest.raises(error):
+            decode_snapshot(b"waypost-snapshot-1 %d %s\n%s" % (key_id, b"0" * 64, body), KEYRING)
 
 
 @pytest.mark.parametrize("data", [b"", b"\n", b"waypost-snapshot-2 1 " + b"0" * 64 + b"\n{}", b"{}", b"\0" * 100])

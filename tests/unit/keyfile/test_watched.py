@@ -8,9 +8,9 @@ import pytest
 from tests.descriptors import no_descriptor_left
 
 from waypost.fleet.snapshot import Blocks, Snapshot, encode_snapshot
-from waypost.keyfile import KeyringMissing, SnapshotUnreadable, add_key, create_keyring, promote_key
+from waypost.keyfile import KeyringMissing, KeyringOutdated, SnapshotUnreadable, add_key, create_keyring, promote_key
 from waypost.keyfile.file import replace_file
-from waypost.keyfile.snapshot import load_snapshot, snapshot_path, write_snapshot
+from waypost.keyfile.snapshot import check_keyring_is_newest, load_snapshot, snapshot_path, write_snapshot
 from waypost.keyfile.watched import WatchedKeyring, WatchedSnapshot
 from waypost.links.keyring import Keyring
 
@@ -164,3 +164,47 @@ def test_a_writer_does_not_put_an_older_snapshot_over_a_newer_one(tmp_path, keyr
     with pytest.raises(SnapshotUnreadable, match="is not used"):
         load_snapshot(path, keyring)
     assert write_snapshot(path, version(6), keyring)
+
+
+def grown(keyring: Keyring, keys: int) -> Keyring:
+    for number in range(2, keys + 1):
+        keyring = keyring.add(bytes([number]) * 64)
+    return keyring
+
+
+@pytest.mark.parametrize(
+    ("newest", "lack"),
+    [
+        (lambda ring: grown(ring, 7).promote(5), "made with key 5, and it lacks key 2, 3, 4, 5"),
+        (lambda _: Keyring.new(bytes(64)), "made with key 1, and its key 1 is not the one"),
+    ],
+    ids=["older", "another secret"],
+)
+def test_an_old_copy_of_the_keyring_publishes_nothing_over_what_a_newer_one_has_published(
+    tmp_path, keyring, newest, lack
+):
+    """Else links of the keys that it lacks are dead in silence, and the next key takes the id of one of them."""
+    path = snapshot_path(tmp_path)
+    write_snapshot(path, version(3), newest(keyring))
+    before = path.read_bytes()
+    for publish in (
+        lambda: check_keyring_is_newest(tmp_path, keyring),
+        lambda: write_snapshot(path, version(4), keyring),
+    ):
+        with pytest.raises(KeyringOutdated, match=lack) as refused:
+            publish()
+        assert f"rm {path}" in str(refused.value)
+    assert path.read_bytes() == before
+    check_keyring_is_newest(tmp_path, newest(keyring))
+
+
+@pytest.mark.parametrize(
+    "damage", [(b'"version":3', b'"version":9'), (b"snapshot-1 1 ", b"snapshot-1 9 "), (b"}", b"")]
+)
+def test_a_damaged_snapshot_is_written_anew(tmp_path, keyring, damage):
+    path = snapshot_path(tmp_path)
+    write_snapshot(path, version(3), keyring)
+    path.write_bytes(path.read_bytes().replace(*damage))
+    check_keyring_is_newest(tmp_path, keyring)
+    assert write_snapshot(path, version(3), keyring)
+    assert load_snapshot(path, keyring) == version(3)

@@ -17,7 +17,7 @@ from waypost.db import Database, insert_new
 from waypost.db.states import PrivacyMode
 from waypost.db.tables import Block, LinkDomain, Profile, Send, SnapshotVersion
 from waypost.fleet.snapshot import BlockKind, Blocks, PublishedDomain, Snapshot, encode_snapshot
-from waypost.keyfile import SnapshotUnwritable
+from waypost.keyfile import KeyringOutdated, SnapshotUnwritable
 from waypost.keyfile.file import file_stamp
 from waypost.keyfile.snapshot import snapshot_path, write_snapshot
 from waypost.links.keyring import Keyring
@@ -166,6 +166,7 @@ class Publisher:
 
         Raises:
             SQLAlchemyError: the database cannot be read.
+            KeyringOutdated: the file there was made with a key that the keyring lacks. Edges elsewhere get what is new.
             SnapshotUnwritable: the file cannot be written; edges elsewhere get it all the same.
         """
         keyring = self._keyring()
@@ -187,7 +188,7 @@ class Publisher:
             try:
                 await asyncio.to_thread(self.publish)
                 failing = False
-            except (SQLAlchemyError, SnapshotUnwritable) as error:
+            except (SQLAlchemyError, KeyringOutdated, SnapshotUnwritable) as error:
                 if not failing:
                     _log.error("the snapshot is not published and will be tried again: %s", error)
                 failing = True
