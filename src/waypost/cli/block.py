@@ -50,7 +50,8 @@ def add(data: Path, config: Path | None, kind: str, value: str, *, reason: str, 
     profile  a profile_id
     account  an account_id or e-mail address
     host     evil.example, or *.evil.example for its subdomains: every link that leads there
-    key      the id of a link key that got into wrong hands: every link sealed with it
+    key      the id of a link key that got into wrong hands: every link sealed with it. Not while it
+             seals new ones: promote another first (waypost keys add, waypost keys promote)
 
     For example:
 

@@ -38,6 +38,21 @@ def lacking(data: Path, config: Path | None, key: "Key") -> list[str]:
     return here + _ask(data, config, elsewhere)
 
 
+def blocking(data: Path, config: Path | None, key: "Key") -> list[str]:
+    """The ids of the blocks that switch off links sealed with a key; empty: there is none.
+
+    Raises:
+        click.ClickException: as `lacking`.
+    """
+
+    def asked(database: "Database") -> list[str]:
+        from waypost.control.blocks.service import blocks_of_key  # noqa: PLC0415 -- as said above
+
+        return blocks_of_key(database, key.key_id)
+
+    return _ask(data, config, asked)
+
+
 def beyond(data: Path, config: Path | None, keyring: "Keyring") -> list[str]:
     """What is to be said of each edge that holds a key which this keyring lacks; empty: the keyring is the newest.
 

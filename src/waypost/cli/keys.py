@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from waypost.cli.key_holders import beyond, check_newest, lacking, origin, wait_for_all
+from waypost.cli.key_holders import beyond, blocking, check_newest, lacking, origin, wait_for_all
 from waypost.cli.options import config_option, data_option
 from waypost.cli.tables import table
 from waypost.keyfile import (
@@ -74,6 +74,7 @@ def add(data: Path, config: Path | None, *, mint: bool) -> None:
         key = add_key(path).keys[-1]
         click.echo(f"Added key {key.key_id}. Keep a new copy elsewhere: waypost keys export FILE")
         if mint:
+            _refuse_blocked(key, blocking(data, config, key))
             without = wait_for_all(data, config, key, _EDGES_SECONDS)
             _refuse_to_mint(key, without)
             promote_key(path, key.key_id)
@@ -94,6 +95,7 @@ def promote(data: Path, config: Path | None, key_id: int) -> None:
         key = next((key for key in keyring.keys if key.key_id == key_id), None)
         if key is None:
             raise click.ClickException(f"There is no key {key_id}; `waypost keys list` shows which there are.")
+        _refuse_blocked(key, blocking(data, config, key))
         _refuse_to_mint(key, lacking(data, config, key))
         promote_key(path, key_id)
     click.echo(f"New links are sealed with key {key_id} from now on. Older ones go on opening.")
@@ -117,6 +119,15 @@ def _refuse_old_copy(path: Path, holding: list[str]) -> None:
             + "\n  ".join(holding)
             + f"\nIt is an old copy, or another one: put the newest back (cp COPY {path} && chmod 600 {path}). An edge "
             "elsewhere has one in its data directory; one that is gone for good: waypost edges remove"
+        )
+
+
+def _refuse_blocked(key: Key, blocks: list[str]) -> None:
+    if blocks:
+        raise click.ClickException(
+            f"Key {key.key_id} does not mint, because it is blocked: links sealed with it would be dead on arrival. "
+            "Promote another (`waypost keys add`, `waypost keys promote`), or lift the block: waypost block remove "
+            + ", ".join(blocks)
         )
 
 

@@ -38,7 +38,7 @@ from waypost.db import ControlKey, Database
 from waypost.db.states import AccountState, Role
 from waypost.db.tables import Account, Profile
 from waypost.events.name import EventName
-from waypost.keyfile import create_keyring
+from waypost.keyfile import add_key, create_keyring
 from waypost.links.keyring import Keyring
 from waypost.store import EventStore
 from waypost.store.rows import ChosenEvents, Measure, PeriodCount, Summary
@@ -270,7 +270,8 @@ def new_api(data, url, store, first_account):
     sources = Sources(clock, os.urandom, rsa_private_key)
     install = open_install(settings, sources)
     number_accounts_from(install.database, first_account)
-    keyring = create_keyring(data / "keyring.json")
+    create_keyring(data / "keyring.json")
+    keyring = add_key(data / "keyring.json")
     app = create_app(
         settings,
         database=install.database,

@@ -154,7 +154,7 @@ def test_an_operator_blocks_anything_and_its_owner_cannot_lift_it(api, shop):
         block(root, "host", "straße.example"),
         block(root, "host", "0300.0.2.1"),
         block(root, "host", "[2001:DB8:0::1]"),
-        block(root, "key", "1"),
+        block(root, "key", "2"),
         block(root, "link", tracked(api, shop)),
         block(root, "profile", shop.profile.public_id),
     ]
@@ -163,7 +163,7 @@ def test_an_operator_blocks_anything_and_its_owner_cannot_lift_it(api, shop):
     told = blocks(api)
     assert shop.account.number in told.accounts
     assert {"*.evil.example", "xn--strae-oqa.example", "192.0.2.1", "[2001:db8::1]"} <= told.hosts
-    assert 1 in told.keys
+    assert 2 in told.keys
 
     def refused(tenant, block_id):
         answer = lift(tenant, block_id)
@@ -195,6 +195,14 @@ def test_a_value_that_is_none_of_its_kind_is_refused_with_the_field(api, kind, v
     answer = block(operator(api), kind, value)
     assert (answer.status_code, answer.json()["code"]) == (400, 40002), answer.text
     assert answer.json()["message"].startswith(("value", "kind"))
+
+
+def test_the_key_that_seals_new_links_is_not_blocked(api):
+    """Every new link would be dead on arrival."""
+    answer = block(operator(api), "key", "1")
+    assert (answer.status_code, answer.json()["code"]) == (400, 40002)
+    assert answer.json()["message"].startswith("value: is the key that seals new links")
+    assert not blocks(api).keys & {1}
 
 
 @pytest.mark.parametrize(

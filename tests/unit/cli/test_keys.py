@@ -9,13 +9,16 @@ from click.testing import CliRunner
 
 from waypost.cli.main import main
 from waypost.config import load
+from waypost.control.blocks.schema import NewBlock
+from waypost.control.blocks.service import Asker, add_block, remove_block
 from waypost.control.edges.schema import NewEdge
 from waypost.control.edges.service import add_edge, record_report
+from waypost.control.errors import InvalidFieldError
 from waypost.control.install import open_database
 from waypost.control.sources import SYSTEM
 from waypost.db import create_control_key
 from waypost.fleet.courier import HeldByWorker, HeldKey, Report
-from waypost.fleet.snapshot import Snapshot
+from waypost.fleet.snapshot import BlockKind, Snapshot
 from waypost.keyfile import add_key, keyring_path, load_keyring
 from waypost.keyfile.snapshot import snapshot_path, write_snapshot
 from waypost.links.keyring import Keyring
@@ -64,6 +67,32 @@ def test_a_key_mints_only_once_every_worker_of_this_machine_holds_it(keys, tmp_p
     worker(tmp_path / "data", 1, 2)
     assert keys("promote", "2").exit_code == 0
     assert load_keyring(keyring_path(tmp_path / "data")).minting.key_id == 2
+
+
+def test_a_blocked_key_does_not_mint_before_its_block_is_lifted(keys, tmp_path):
+    data = tmp_path / "data"
+    keys("create")
+    keyring = add_key(keyring_path(data))
+    database = open_database(load(None, {}, data))
+
+    def block(key_id):
+        new = NewBlock(kind=BlockKind.KEY, value=str(key_id), reason="leaked")
+        return add_block(database, SYSTEM, keyring, Asker("cli", None), new).public_id
+
+    with pytest.raises(InvalidFieldError, match="waypost keys promote"):
+        block(1)  # it mints
+    blocked = block(2)
+    refused = keys("promote", "2")
+    assert (refused.exit_code, f"waypost block remove {blocked}" in refused.output) == (1, True)
+    assert load_keyring(keyring_path(data)).minting.key_id == 1
+    remove_block(database, SYSTEM, Asker("cli", None), blocked)
+    assert keys("promote", "2").exit_code == 0
+
+    keyring = keyring.add(bytes(64))
+    block(3)  # a key of which then the newest copy of the keyring is lost
+    database.close()
+    assert "Key 3 does not mint, because it is blocked" in keys("add", "--mint").output
+    assert load_keyring(keyring_path(data)).minting.key_id == 2
 
 
 def test_a_worker_that_does_not_run_holds_up_no_key(keys, tmp_path):

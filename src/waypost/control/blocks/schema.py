@@ -25,7 +25,7 @@ class NewBlock(RequestModel):
                 "`link`: a tracked link, or the URL it leads to. `send`: a send_id, but of no anonymous send, which "
                 "its links do not name. `profile`: a profile_id. "
                 "Operators only: `account`, an account_id; `host`, as `evil.example` or `*.evil.example` for its "
-                "subdomains; `key`, the id of a link key."
+                "subdomains; `key`, the id of a link key, but not of the one that seals new links."
             ),
         ),
     ]

@@ -73,6 +73,13 @@ def block_account(session: Session, sources: Sources, account: Account, *, reaso
     return _hold(session, sources, BlockKind.ACCOUNT, target, reason=reason, created_by=created_by)
 
 
+def blocks_of_key(database: Database, key_id: int) -> list[str]:
+    """The ids of the blocks, one at most, that switch off links sealed with a key."""
+    block = _blocks(None).where(Block.kind == BlockKind.KEY, Block.target == str(key_id))
+    with database.reading() as session:
+        return [str(each.public_id) for each in session.scalars(block)]
+
+
 def blocked_accounts(session: Session, accounts: Collection[int]) -> frozenset[int]:
     """The numbers of those of `accounts` whose links are all switched off."""
     blocks = select(Block.account).where(
@@ -214,6 +221,12 @@ def _key(_: Session, keyring: Keyring, ___: Asker, value: str) -> _Target:
         raise InvalidFieldError("value", f"must be a key id from {KEY_IDS[0]} to {KEY_IDS[-1]}")
     if int(value) not in keyring.ciphers:
         raise NotFoundError("key")
+    if int(value) == keyring.minting.key_id:
+        raise InvalidFieldError(
+            "value",
+            "is the key that seals new links, which would all be dead on arrival: promote another first "
+            "(`waypost keys add`, then `waypost keys promote`)",
+        )
     return _Target(str(int(value)), str(int(value)), None)
 
 
