@@ -25,6 +25,7 @@ STORED_SECONDS: Final = 60.0
 _ANSWER_BYTES_MAX: Final = 32 << 20
 """A snapshot with 100,000 blocked links takes 4 MB."""
 _MESSAGE_CHARACTERS: Final = 200
+_UNAUTHORIZED: Final = 401
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +109,16 @@ class Core:
             response.close()
             raise CoreConfused(f"it answered more than {_ANSWER_BYTES_MAX} bytes")
         if response.status not in _EXPECTED[method]:
-            raise CoreRefused(response.status, _message(data), _seconds(response.headers.get("Retry-After", "")))
+            message = self._unknown() if response.status == _UNAUTHORIZED else _message(data)
+            raise CoreRefused(response.status, message, _seconds(response.headers.get("Retry-After", "")))
         return _Response(response.status, response.headers, data)
+
+    def _unknown(self) -> str:
+        """In place of the core's own words, which are for users of the API."""
+        return (
+            f"it does not know this edge's credential (removed, or wrong): `waypost edges add {self._edge}` on the "
+            f"core's machine gives a new one, after `waypost edges remove {self._edge}` if `edges list` has it still"
+        )
 
 
 @dataclass(frozen=True, slots=True)

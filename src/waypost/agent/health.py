@@ -104,10 +104,10 @@ def _warnings(view: View, remote: Remote | None, now: float) -> Iterator[str]:
     if remote is None:
         return
     if remote.contact_at is None:
-        yield f"{remote.url} has not been reached yet{': ' if remote.failure else ''}{remote.failure}"
+        yield f"{remote.url} has given no news yet{': ' if remote.failure else ''}{remote.failure}"
     elif now - remote.contact_at > CONTACT_OLD_SECONDS:
         yield (
-            f"{remote.url} has not been reached for {now - remote.contact_at:.0f} s, and blocks set since are unknown "
+            f"{remote.url} has given no news for {now - remote.contact_at:.0f} s, and blocks set since are unknown "
             f"here: {remote.failure}"
         )
     yield from filter(None, (remote.keyring_refused, remote.snapshot_refused, *remote.shipping.waiting))

@@ -10,7 +10,7 @@ from tests.acceptance.operator import eventually
 from tests.unit.store.rows import hit
 
 from waypost.agent.core import Core
-from waypost.agent.errors import CoreError
+from waypost.agent.errors import CoreError, CoreRefused
 from waypost.agent.facts import Facts
 from waypost.agent.ship import Shipper
 from waypost.agent.view import View
@@ -249,6 +249,17 @@ def test_a_newer_snapshot_replaces_the_file_and_an_older_or_forged_one_never_doe
     serve_snapshot(core, keyring, 8)
     fetching.fetch()
     assert (fetching().snapshot_refused, load_snapshot(path, keyring).version) == ("", 8)
+
+
+def test_an_edge_that_the_core_does_not_know_any_more_is_told_how_to_get_a_new_credential(core, settings):
+    """Not how users of the API get a token, which is what the core's answer says."""
+    told = b'{"code": 40101, "message": "ask for one at POST /oauth/token"}'
+    core.answers["keyring"] = lambda _: (401, {}, told)
+    with pytest.raises(CoreRefused) as refused:
+        facts(settings).fetch()
+    assert str(refused.value).startswith("it answered 401: it does not know this edge's credential (removed, or wrong)")
+    assert "`waypost edges add far` on the core's machine" in str(refused.value)
+    assert "oauth" not in str(refused.value)
 
 
 def test_a_keyring_with_more_keys_is_written_and_one_without_a_held_key_is_not(core, settings):

@@ -46,11 +46,11 @@ def test_a_machine_without_fault_is_ready_and_says_nothing():
     ("seen", "remote", "warning"),
     [
         (view(worker(oldest_at=NOW - 90)), None, "5 clicks of edge-0 wait to be stored, the oldest for 90 s"),
-        (view(), Remote(URL, failure="refused"), f"{URL} has not been reached yet: refused"),
+        (view(), Remote(URL, failure="refused"), f"{URL} has given no news yet: refused"),
         (
             view(),
             Remote(URL, contact_at=NOW - 300, failure="timed out"),
-            f"{URL} has not been reached for 300 s, and blocks set since are unknown here: timed out",
+            f"{URL} has given no news for 300 s, and blocks set since are unknown here: timed out",
         ),
         (view(), Remote(URL, contact_at=NOW, keyring_refused="it lacks key 2"), "it lacks key 2"),
         (view(), Remote(URL, contact_at=NOW, snapshot_refused="forged"), "forged"),
