@@ -58,7 +58,8 @@ def _problems(view: View, now: float) -> Iterator[str]:
     if view.keyring_problem:
         yield view.keyring_problem
     if view.snapshot is None:
-        yield "there is no snapshot yet: what is blocked is unknown here"
+        unknown = "there is no snapshot yet: what is blocked is unknown here"
+        yield f"{unknown}. {view.snapshot_problem}" if view.snapshot_problem else unknown
     for worker in view.workers:
         if worker.expected:
             yield from _worker_problems(worker, view, now)

@@ -63,6 +63,8 @@ class View:
     keyring_problem: str = ""
     """Why the keyring file cannot be used now, though an earlier one may still be in memory."""
     snapshot: Snapshot | None = None
+    snapshot_problem: str = ""
+    """Why the snapshot file is not used; empty when it is, or there is none."""
     spool_problem: str = ""
     """Why the spool could not be looked at."""
     geoip: GeoipState | None = None

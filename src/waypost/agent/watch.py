@@ -70,6 +70,7 @@ class Watch:
             keyring=self._keyring.keyring if self._keyring else None,
             keyring_problem=problem,
             snapshot=self._snapshot.snapshot if self._snapshot else None,
+            snapshot_problem=self._snapshot.problem if self._snapshot else "",
             spool_problem=spool_problem,
             geoip=geoip,
             geoip_problem=geoip_problem,

@@ -30,6 +30,12 @@ def load_snapshot(path: Path, keyring: Keyring) -> Snapshot | None:
         return None
     except OSError as error:
         raise SnapshotUnreadable(path, f"The snapshot {path} cannot be read ({error.strerror}).") from error
+    except SnapshotKeyUnknown as error:
+        raise SnapshotUnreadable(
+            path,
+            f"The snapshot {path} is not used: {error}. The keyring is an old copy, or another one: put the newest "
+            "back (an edge elsewhere fetches it from the core).",
+        ) from error
     except SnapshotError as error:
         raise SnapshotUnreadable(
             path, f"The snapshot {path} is not used: {error}. It is written anew by the core, or fetched from it."

@@ -81,13 +81,17 @@ class WatchedSnapshot:
     Args:
         path: snapshot file.
         keyring: the newest one, asked at each look.
+
+    Attributes:
+        snapshot: the newest good one; None: there was none yet.
+        problem: why what the file holds now is not used, in a sentence; empty when it is, or there is none.
     """
 
     def __init__(self, path: Path, keyring: Callable[[], Keyring]) -> None:
         self._path = path
         self._keyring = keyring
         self._seen: tuple[object, Keyring] | None = None
-        self._complaint = ""
+        self.problem = ""
         self.snapshot: Snapshot | None = None
         self.look()
 
@@ -109,15 +113,16 @@ class WatchedSnapshot:
             return self._refuse(str(error))
         held = self.snapshot
         if snapshot is None or snapshot == held:
+            self.problem = ""
             return False
         if held is not None and snapshot.version < held.version:
             return self._refuse(f"The snapshot {self._path} is older than the one in use and is not used.")
         self.snapshot = snapshot
-        self._complaint = ""
+        self.problem = ""
         return True
 
-    def _refuse(self, complaint: str) -> bool:
-        if complaint != self._complaint:
-            log.error("%s", complaint)
-        self._complaint = complaint
+    def _refuse(self, problem: str) -> bool:
+        if problem != self.problem:
+            log.error("%s", problem)
+        self.problem = problem
         return False
