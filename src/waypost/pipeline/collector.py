@@ -12,10 +12,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import chain, islice
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 from uuid import UUID
-
-from msgspec import Struct
 
 from waypost.events.hit import Hit
 from waypost.events.verdict import first_verdicts
@@ -45,11 +43,21 @@ _HELD_SECONDS: Final = 5
 _FAILED_SECONDS: Final = 2
 
 
-class _Read(Struct, frozen=True):
-    """A segment in memory, and the file it came from."""
+Origin = TypeVar("Origin")
 
-    path: Path
-    segment: Segment
+
+def _in_batches(read: Iterable[tuple[Origin, Segment]]) -> Iterator[list[tuple[Origin, Segment]]]:
+    """Segments in memory, each with where it came from, until they hold `_BATCH_RECORDS`."""
+    batch: list[tuple[Origin, Segment]] = []
+    records = 0
+    for origin, segment in read:
+        batch.append((origin, segment))
+        records += len(segment.records)
+        if records >= _BATCH_RECORDS:
+            yield batch
+            batch, records = [], 0
+    if batch:
+        yield batch
 
 
 class Collector:
@@ -136,22 +144,8 @@ class Collector:
             raise
         return stored
 
-    def _store_offered(self, offered: Sequence[Offered]) -> int:
-        batch: list[tuple[Offered, Segment]] = []
-        records = stored = 0
-        for each in offered:
-            try:
-                segment = decode_segment(each.data, each.segment_id)
-            except UnreadableSegmentError as error:
-                log.error("segment %s, handed over, cannot be read: %s", each.segment_id, error)  # noqa: TRY400 -- the error says it all
-                each.answer.set_result(Receipt(stored=0, quarantined=error.known, reason=error.reason))
-                continue
-            batch.append((each, segment))
-            records += len(segment.records)
-            if records >= _BATCH_RECORDS:
-                stored += self._store_batch(batch)
-                batch, records = [], 0
-        return stored + self._store_batch(batch)
+    def _store_offered(self, offered: Iterable[Offered]) -> int:
+        return sum(self._store_batch(batch) for batch in _in_batches(_decoded(offered)))
 
     def _store_batch(self, batch: Sequence[tuple[Offered, Segment]]) -> int:
         refused = self._insert([segment for _, segment in batch])
@@ -161,19 +155,8 @@ class Collector:
             each.answer.set_result(Receipt(len(segment.records) - refused[segment.segment_id], lost))
         return len(batch)
 
-    def _batches(self, paths: Iterable[Path]) -> Iterator[list[_Read]]:
-        batch: list[_Read] = []
-        records = 0
-        for path in paths:
-            if (segment := self._read(path)) is None:
-                continue
-            batch.append(_Read(path, segment))
-            records += len(segment.records)
-            if records >= _BATCH_RECORDS:
-                yield batch
-                batch, records = [], 0
-        if batch:
-            yield batch
+    def _batches(self, paths: Iterable[Path]) -> Iterator[list[tuple[Path, Segment]]]:
+        return _in_batches((path, segment) for path in paths if (segment := self._read(path)) is not None)
 
     def _read(self, path: Path) -> Segment | None:
         """The segment, or None when there is nothing to store of it now: no segment stops the others."""
@@ -188,9 +171,9 @@ class Collector:
             self._skip(path, error)
         return None
 
-    def _collect(self, batch: list[_Read]) -> int:
-        refused = self._insert([read.segment for read in batch])
-        return sum(self._remove(read.path, read.segment, refused[read.segment.segment_id]) for read in batch)
+    def _collect(self, batch: Sequence[tuple[Path, Segment]]) -> int:
+        refused = self._insert([segment for _, segment in batch])
+        return sum(self._remove(path, segment, refused[segment.segment_id]) for path, segment in batch)
 
     def _remove(self, path: Path, segment: Segment, refused: int) -> bool:
         """Take away a segment all of whose records are stored; set one aside that holds others."""
@@ -294,3 +277,13 @@ class Collector:
 def _span(segment: str, hits: Collection[Hit]) -> SegmentSpan:
     times = [hit.occurred_at for hit in hits]
     return SegmentSpan(segment, frozenset([hit.account for hit in hits]), min(times), max(times))
+
+
+def _decoded(offered: Iterable[Offered]) -> Iterator[tuple[Offered, Segment]]:
+    """Those that can be read; of the others it is answered that they cannot."""
+    for each in offered:
+        try:
+            yield each, decode_segment(each.data, each.segment_id)
+        except UnreadableSegmentError as error:
+            log.error("segment %s, handed over, cannot be read: %s", each.segment_id, error)  # noqa: TRY400 -- the error says it all
+            each.answer.set_result(Receipt(stored=0, quarantined=error.known, reason=error.reason))
