@@ -22,6 +22,7 @@ from waypost.control.errors import (
     ControlError,
     LaterError,
 )
+from waypost.control.oauth.bearer import bearer_token
 from waypost.control.rules import broken_rules, sentence
 from waypost.db import UNAVAILABLE
 from waypost.fleet.courier import SEGMENT_BYTES_MAX
@@ -97,8 +98,9 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        allowance = _Allowance(scope)
         declared = dict(scope["headers"]).get(b"content-length", b"")
-        if declared.isdigit() and (refused := _too_large(scope, int(declared))):
+        if declared.isdigit() and (refused := allowance.refusal_of(int(declared))):
             await refusal(refused)(scope, receive, send)
             return
         received = 0
@@ -107,7 +109,7 @@ class BodyLimit:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if refused := _too_large(scope, received):
+            if refused := allowance.refusal_of(received):
                 raise _RefusedBody(refused)
             return message
 
@@ -122,23 +124,32 @@ class _RefusedBody(HTTPException):
         self.refused = refused
 
 
-def _too_large(scope: Scope, size: int) -> ControlError | None:
-    limit = SEGMENT_BYTES_MAX if scope["path"].startswith(_SEGMENTS) else MAX_BODY_BYTES
-    if size > limit:
-        return BodyTooLargeError(limit)
-    if size > MAX_STRANGERS_BODY_BYTES and not scope["path"].startswith(_INTERNAL) and not _has_token(scope):
-        return BearerInvalidError()
-    return None
+class _Allowance:
+    """How much of a request's body is read. Whether a token comes with it is looked at once, when it is large."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self._limit = SEGMENT_BYTES_MAX if scope["path"].startswith(_SEGMENTS) else MAX_BODY_BYTES
+        self._strangers = not scope["path"].startswith(_INTERNAL)
+
+    def refusal_of(self, size: int) -> ControlError | None:
+        """Why a body of so many bytes is not read; None: it is."""
+        if size > self._limit:
+            return BodyTooLargeError(self._limit)
+        if self._strangers and size > MAX_STRANGERS_BODY_BYTES:
+            if not _has_token(self._scope):
+                return BearerInvalidError()
+            self._strangers = False
+        return None
 
 
 def _has_token(scope: Scope) -> bool:
     """Whether an access token of ours comes with it; that its session has not ended is looked at later."""
     headers = Headers(scope=scope)
-    said = headers.get("authorization") or headers.get("authentication") or ""
-    scheme, _, token = said.partition(" ")
+    token = bearer_token(headers.get("authorization")) or bearer_token(headers.get("authentication"))
     keys = scope["app"].state.control.signing_keys
     try:
-        return scheme.lower() == "bearer" and keys.verify(token.strip()) is not None
+        return token is not None and keys.verify(token) is not None
     except UNAVAILABLE:
         return True  # the route will say what is the matter
 

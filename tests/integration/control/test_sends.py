@@ -295,11 +295,16 @@ def test_a_failure_in_rewriting_sends_the_message_untracked_and_says_so(api, mon
     assert tenant.get(f"{SEND}/{body['send_id']}").json() == body | {"clicks": NO_CLICKS}
 
 
-@pytest.mark.parametrize("header", ["Authorization", "Authentication"])
-def test_a_large_body_is_read_from_who_has_an_access_token(api, header):
+@pytest.mark.parametrize(
+    "headers",
+    [("Authorization", {}), ("Authentication", {}), ("Authentication", {"Authorization": "Basic azpz"})],
+    ids=["Authorization", "Authentication", "Authentication beside another scheme"],
+)
+def test_a_large_body_is_read_from_who_has_an_access_token(api, headers):
     tenant = api.tenant()
+    header, others = headers
     message = tenant.message(content_text="x" * 200_000)
-    answer = tenant.client.post(SEND, json=message, headers={header: tenant.headers["Authorization"]})
+    answer = tenant.client.post(SEND, json=message, headers=others | {header: tenant.headers["Authorization"]})
 
     assert answer.status_code == 202
 

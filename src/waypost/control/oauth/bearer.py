@@ -24,9 +24,16 @@ async def _authenticated(
 ) -> Principal:
     if authorization is not None:
         return await principal_of(control, authorization.credentials)
-    if authentication is not None and authentication.lower().startswith(_PREFIX):
-        return await principal_of(control, authentication[len(_PREFIX) :].strip())
+    if (token := bearer_token(authentication)) is not None:
+        return await principal_of(control, token)
     raise BearerInvalidError
+
+
+def bearer_token(said: str | None) -> str | None:
+    """What such a header holds after `Bearer`, in any letter case; None: there is none, or of another scheme."""
+    if said is None or not said.lower().startswith(_PREFIX):
+        return None
+    return said[len(_PREFIX) :].strip()
 
 
 def is_allowed(principal: Principal, *needed: Permission) -> bool:
