@@ -9,6 +9,8 @@ import click
 
 from waypost.cli.options import config_option, data_option, load_settings
 from waypost.config import ForwardedHeader, HostPort, Settings
+from waypost.links.errors import InvalidPayload
+from waypost.links.payload import check_link_domain
 
 HTTP_PORT = 80
 HTTPS_PORT = 443
@@ -19,8 +21,6 @@ _PLAIN = re.compile(r"[A-Za-z0-9@%+=:./_\[\]-]+")
 # A Caddyfile is code: braces open blocks and placeholders, and quotes and backslashes end or escape a quoted word.
 _REFUSED = re.compile(r'[\x00-\x1f\x7f{}"`\\]')
 _port = click.IntRange(1, 65_535)
-# Not the rules of the API: the bare install prints a Caddyfile too, and has none of the libraries behind those.
-_HOST_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +50,24 @@ class Front:
     admin: str = ADMIN
 
 
+def _is_host_name(text: str) -> bool:
+    """As of a link domain, in any letter case: the bare install prints a Caddyfile too, and has not the API's rules."""
+    try:
+        check_link_domain(text.lower())
+    except InvalidPayload:
+        return False
+    return text.isascii()  # of letters beyond, some have a lower case that is
+
+
 def _email(_: click.Context, __: click.Parameter, value: str) -> str:
     local, _at, domain = value.partition("@")
-    if value and not (local and _HOST_NAME.fullmatch(domain)):
+    if value and not (local and _is_host_name(domain)):
         raise click.BadParameter(f"must be an e-mail address, as ops@example.com, not {value!r}")
     return value
 
 
 def _api_name(_: click.Context, __: click.Parameter, value: str) -> str:
-    if value and not _HOST_NAME.fullmatch(value):
+    if value and not _is_host_name(value):
         raise click.BadParameter(f"must be a host name alone, as core.example.com, not {value!r}")
     return value
 
