@@ -1,25 +1,21 @@
 """What docs/backup.md tells an operator to type brings an install back."""
 
-import os
-import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 from demo import readers
 from demo.api import Api
+from tests.acceptance.guide import blocks, shell
 from tests.acceptance.operator import SENDER, eventually
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "backup.md").read_text()
-COPY, PUT_BACK = re.findall(r"^```sh\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
+COPY, PUT_BACK = blocks(GUIDE, "sh")
 HTML = '<a href="https://www.shop.example/order">Your order</a>'
 
 
 def type_in(script: str, folder: Path) -> None:
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("WAYPOST_")}
-    subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=folder, env=environment | {"PATH": path}, check=True)
+    done = shell(script, folder)
+    assert done.returncode == 0, done.stderr
 
 
 def test_links_accounts_and_queue_come_back_from_a_copy_that_was_made_while_it_ran(installation, tmp_path):

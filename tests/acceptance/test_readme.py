@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import os
 import re
 import subprocess
 import sys
@@ -10,28 +9,12 @@ from pathlib import Path
 
 import pytest
 from demo.product import Product
+from tests.acceptance.guide import blocks, shell
 from tests.debian import require
 from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-
-
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-
-
-def shell(script, folder, **environment):
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    return subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
-        cwd=folder,
-        env=os.environ | {"PATH": path} | environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 @pytest.fixture
@@ -42,7 +25,7 @@ def folder(tmp_path):
 
 
 def test_the_python_example_prints_what_its_comments_say():
-    (script,) = blocks("python")
+    (script,) = blocks(README, "python")
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         exec(compile(script, "README.md", "exec"), {})
     said = [line.removeprefix("# ") for line in script.splitlines() if line.startswith("# ")]
@@ -50,7 +33,7 @@ def test_the_python_example_prints_what_its_comments_say():
 
 
 def test_the_commands_around_links_work_without_a_server(folder):
-    done = shell(blocks("sh")[0].replace("/tmp", str(folder)), folder)
+    done = shell(blocks(README, "sh")[0].replace("/tmp", str(folder)), folder)
     assert done.returncode == 0, done.stderr
     assert "skipped: placeholder" in done.stdout
     assert re.search(r"^opens +yes$", done.stdout, re.MULTILINE)
@@ -91,7 +74,7 @@ until curl -s "$api/api/v1/email/send/$(jq -r .send_id sent.json)/events" -H "Au
 def test_the_tour_of_the_whole_product_ends_with_a_click_that_the_api_tells_of(folder, mail_folder, relay_port):
     for program in ("curl", "jq"):
         require(program, binary=program)
-    tour = DELIVERED.join(blocks("sh")[1:])
+    tour = DELIVERED.join(blocks(README, "sh")[1:])
     product = Product(folder, relay_port, ports=free_ports(3))
     # The newcomer's ports and files may be taken on this machine, so the installation has others.
     # A newcomer reads in between, and this machine may be busy.
