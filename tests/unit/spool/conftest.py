@@ -126,11 +126,18 @@ def counters() -> Counters:
 
 @pytest.fixture
 def make_writer(spool: Path, files: FailingFiles, counters: Counters, clock: Clock) -> Callable[..., SegmentWriter]:
-    def make(*, sync: bool = True, segment_bytes: int = 1_000_000, max_bytes: int = 0) -> SegmentWriter:
+    def make(
+        own: Counters | None = None,
+        *,
+        sync: bool = True,
+        segment_bytes: int = 1_000_000,
+        max_bytes: int = 0,
+        prepared: bool = True,
+    ) -> SegmentWriter:
         writer = SegmentWriter(
             spool,
             "edge-0",
-            counters,
+            counters if own is None else own,
             sync=sync,
             segment_bytes=segment_bytes,
             segment_seconds=1.0,
@@ -139,7 +146,8 @@ def make_writer(spool: Path, files: FailingFiles, counters: Counters, clock: Clo
             monotonic=clock,
             now=clock.now,
         )
-        writer.prepare()
+        if prepared:
+            writer.prepare()
         return writer
 
     return make

@@ -481,15 +481,12 @@ def test_closing_keeps_what_was_appended_and_seals(
 
 
 def test_the_last_answer_is_counted_before_the_counters_are_let_go_of(
-    make_hit: MakeHit, files, clock, spool, monkeypatch
+    make_writer: MakeWriter, make_hit: MakeHit, files, spool, monkeypatch
 ) -> None:
     monkeypatch.setattr(commit, "BRIEF_MILLISECONDS", 0)
     files.make_directory(spool)
     counters = Counters.open(spool, files)
-    writer = SegmentWriter(
-        spool, "edge-0", counters, sync=True, segment_bytes=10**6, segment_seconds=1.0, files=files, monotonic=clock,
-        now=clock.now,
-    )  # fmt: skip
+    writer = make_writer(counters)
 
     async def scenario(group: GroupCommit) -> None:
         asyncio.get_running_loop().remove_reader(group._told)  # the loop hears of it at the very end
@@ -501,13 +498,10 @@ def test_the_last_answer_is_counted_before_the_counters_are_let_go_of(
 
 
 def test_a_disk_that_stands_still_at_the_start_holds_no_reader_up_and_loses_no_click(
-    make_hit: MakeHit, files, clock, spool, monkeypatch
+    make_writer: MakeWriter, make_hit: MakeHit, files, spool, monkeypatch
 ) -> None:
     counters = Counters.in_memory(until_kept=True)
-    writer = SegmentWriter(
-        spool, "edge-0", counters, sync=True, segment_bytes=10**6, segment_seconds=1.0, files=files, monotonic=clock,
-        now=clock.now,
-    )  # fmt: skip
+    writer = make_writer(counters, prepared=False)
     gate = Gate(monkeypatch, files, "make_directory")
 
     async def main() -> None:
@@ -524,12 +518,9 @@ def test_a_disk_that_stands_still_at_the_start_holds_no_reader_up_and_loses_no_c
     assert (said.counts[Count.ANSWERED], said.backlog.records, said.lost, said.difference) == (2, 2, 0, 0)
 
 
-def test_whoever_has_the_directory_keeps_it(make_writer: MakeWriter, files, clock, spool) -> None:
+def test_whoever_has_the_directory_keeps_it(make_writer: MakeWriter) -> None:
     owner = make_writer()
-    writer = SegmentWriter(
-        spool, "edge-0", Counters.in_memory(until_kept=True), sync=True, segment_bytes=10**6, segment_seconds=1.0,
-        files=files, monotonic=clock, now=clock.now,
-    )  # fmt: skip
+    writer = make_writer(Counters.in_memory(until_kept=True), prepared=False)
 
     async def main() -> None:
         loop = asyncio.get_running_loop()

@@ -14,7 +14,6 @@ from waypost.spool.files import Files
 from waypost.spool.ledger import Entries, Ledger, read_ledger
 from waypost.spool.names import OPEN_SUFFIX, SEALED_SUFFIX
 from waypost.spool.reader import purge_done, purge_quarantined, sealed_segments
-from waypost.spool.segments import SegmentWriter
 
 
 class UnlistableDirectory:
@@ -84,20 +83,12 @@ def test_whoever_lists_a_directory_hears_that_it_cannot_be_listed(tmp_path, unli
 
 
 def test_a_tail_that_was_counted_lost_is_not_stored_after_a_look_that_failed(
-    spool, make_hit, files, clock, unlistable
+    spool, make_writer, make_hit, files, unlistable
 ) -> None:
     files.make_directory(spool)
 
-    def writer(counters: Counters) -> SegmentWriter:
-        writer = SegmentWriter(
-            spool, "edge-0", counters, sync=True, segment_bytes=10**6, segment_seconds=1.0, files=files,
-            monotonic=clock, now=clock.now,
-        )  # fmt: skip
-        writer.prepare()
-        return writer
-
     counters = Counters.open(spool, Files())
-    failing = writer(counters)
+    failing = make_writer(counters)
     failing.write([make_hit(0)])
     failing.sync()
     failing.write([make_hit(1), make_hit(2)])
@@ -108,7 +99,7 @@ def test_a_tail_that_was_counted_lost_is_not_stored_after_a_look_that_failed(
     with unlistable():
         failing.tick()
         failing.close()
-    writer(Counters.open(spool, Files())).close()
+    make_writer(Counters.open(spool, Files())).close()
     now = account(spool)
     assert (now.backlog.records, now.lost, now.difference) == (1, 2, 0)
 

@@ -12,14 +12,12 @@ from waypost.spool.conservation import account
 from waypost.spool.counters import COUNTERS_NAME, Count, Counters, read_counters
 from waypost.spool.files import Files
 from waypost.spool.page import place_of
-from waypost.spool.segments import SegmentWriter
 
 
 @pytest.fixture
-def directory(tmp_path: Path) -> Path:
-    path = tmp_path / "edge-0"
-    path.mkdir()
-    return path
+def directory(spool: Path) -> Path:
+    spool.mkdir()
+    return spool
 
 
 class StuckDisk(Files):
@@ -184,16 +182,12 @@ def test_the_page_of_another_user_is_not_believed(directory) -> None:
 class Worker:
     """A spool as a worker's process opens it, to be killed with or without what is in memory."""
 
-    def __init__(self, directory, make_hit, files, clock, *, max_bytes: int = 0) -> None:
+    def __init__(self, make_writer, make_hit, files, clock, **settings: int) -> None:
         self.make_hit = make_hit
         self.files = files
         self.clock = clock
         self.counters = Counters.in_memory(until_kept=True)
-        self.writer = SegmentWriter(
-            directory, "edge-0", self.counters, sync=True, segment_bytes=10**6, segment_seconds=1.0,
-            max_bytes=max_bytes, files=files, monotonic=clock, now=clock.now,
-        )  # fmt: skip
-        self.writer.prepare()
+        self.writer = make_writer(self.counters, **settings)
 
     def answer(self, count: int) -> None:
         self.writer.write([self.make_hit(number) for number in range(count)])
@@ -209,8 +203,8 @@ class Worker:
 
 
 @pytest.fixture
-def start(directory, make_hit, files, clock):
-    return lambda **settings: Worker(directory, make_hit, files, clock, **settings)
+def start(make_writer, make_hit, files, clock):
+    return lambda **settings: Worker(make_writer, make_hit, files, clock, **settings)
 
 
 def test_a_second_process_on_a_directory_in_use_touches_no_count(start, directory) -> None:
