@@ -14,12 +14,10 @@ from pathlib import Path
 from random import Random
 
 from torture import life
-from torture.disk_trouble import RECOVERED_SECONDS, SAID_SECONDS, lost_clicks, says_failing, seconds_until
+from torture.disk_trouble import SAID_SECONDS, end_trouble, judge, lost_clicks, says_failing, seconds_until
 from torture.gate import Progress, Result, Scale, failed
 from torture.load import Readers, click_once
-from torture.oracle import compare, counted, spooled, unaccounted
 from torture.processes import Install
-from waypost.spool.counters import LOST, Count, read_counters
 
 SHORT_POINTS = 2
 BURST = 7
@@ -68,8 +66,7 @@ def _inject(scale: Scale, progress: Progress, rng: Random) -> tuple[int, list[st
 def _fail(prepared: Path, stage: str, inject: str, folder: Path) -> dict:
     with life.copy(prepared, folder / "life") as install:
         outcome = life.live(install, stage, inject, folder / "strace.log", until_kept=True)
-        counts = read_counters(install.worker_spool())
-        lost = sum(counts[count] for count in LOST)
+        lost = lost_clicks(install)
         wrong = [
             *failed(
                 (outcome.ended, "the worker was killed"),
@@ -111,18 +108,11 @@ def _full_disk(scale: Scale, progress: Progress, rng: Random) -> tuple[dict[str,
                     # What cleaners and rotations leave for a moment is taken at once.
                     _fill(filler)
                     time.sleep(min(left, 1.0))
-                kept = read_counters(install.worker_spool())[Count.KEPT]
-                filler.unlink()
-                recovered = seconds_until(lambda: read_counters(install.worker_spool())[Count.KEPT] > kept, 60)
-                quiet = seconds_until(lambda: not says_failing(install), SAID_SECONDS[scale])
+                recovered, quiet = end_trouble(install, filler.unlink, scale)
                 time.sleep(1.0)
             kept_again = click_once(install.edge_port, install.keyring, 10_000_000)
             worker.stop()
-            answered = [*readers.answered(), 10_000_000]
-            found, damaged = spooled(install.spool)
-            counts = counted(install.spool)
-            fate = compare(answered, found)
-            lost = sum(counts[count] for count in LOST)
+            fate, lost, wrong = judge(install, readers, also=[10_000_000], recovered=recovered, quiet=quiet)
             return (
                 {
                     "seconds the disk was full": round(FULL_SECONDS[scale]),
@@ -132,17 +122,13 @@ def _full_disk(scale: Scale, progress: Progress, rng: Random) -> tuple[dict[str,
                     "seconds until /readyz said so": round(said, 2),
                     "seconds to recovery": round(recovered, 2),
                 },
-                failed(
-                    (lost_since < 0, "the disk did not get full"),
-                    (said < 0, "/readyz did not say that clicks are lost"),
-                    (quiet < 0, "/readyz did not say that clicks are kept again"),
-                    (not kept_again, "there was no redirect afterwards"),
-                    (readers.cut_off or readers.wrong, f"{readers.cut_off} cut off, wrong: {readers.wrong[:1]}"),
-                    (fate.missing != lost, f"{fate.missing} are missing and {lost} are counted lost"),
-                    (fate.repeated, f"{fate.repeated} are there twice"),
-                    (damaged, f"damaged: {damaged[:3]}"),
-                    (not 0 <= recovered < RECOVERED_SECONDS, f"clicks were kept again after {recovered:.1f} s"),
-                    (unaccounted(install.spool), f"the account does not add up: {unaccounted(install.spool)}"),
+                (
+                    *failed(
+                        (lost_since < 0, "the disk did not get full"),
+                        (said < 0, "/readyz did not say that clicks are lost"),
+                        (not kept_again, "there was no redirect afterwards"),
+                    ),
+                    *wrong,
                 ),
             )
 

@@ -13,10 +13,9 @@ from random import Random
 
 from tests.debian import require
 
-from torture.disk_trouble import RECOVERED_SECONDS, SAID_SECONDS, lost_clicks, says_failing, seconds_until
+from torture.disk_trouble import RECOVERED_SECONDS, end_trouble, judge, lost_clicks, says_failing, seconds_until
 from torture.gate import Progress, Result, Scale, failed
 from torture.load import Readers, click_once
-from torture.oracle import compare, counted, spooled, unaccounted
 from torture.processes import Install
 from waypost.spool.counters import Count, read_counters
 
@@ -49,16 +48,12 @@ def run(scale: Scale, progress: Progress, rng: Random) -> Result:
                 frozen.callback(_run, "fsfreeze", "--unfreeze", directory)
                 said = _let_click(install, readers, FROZEN_SECONDS[scale], progress)
                 answered_frozen, unsynced = readers.count, read_counters(directory)[Count.UNSYNCED]
-            kept = read_counters(directory)[Count.KEPT]
-            recovered = seconds_until(lambda: read_counters(directory)[Count.KEPT] > kept, 60)
-            quiet = seconds_until(lambda: not says_failing(install), SAID_SECONDS[scale])
+                recovered, quiet = end_trouble(install, frozen.close, scale)
         kept_again = click_once(install.edge_port, install.keyring, LAST)
         status = worker.stop()
-        found, damaged = spooled(install.spool)
-        fate = compare([*readers.answered(), LAST], found)
-        lost, longest = lost_clicks(install), readers.seconds()[-1]
-        unaccounted_for = unaccounted(install.spool)
-        counts = counted(install.spool)
+        fate, lost, wrong = judge(install, readers, also=[LAST], recovered=recovered, quiet=quiet)
+        longest = readers.seconds()[-1]
+        counts = read_counters(directory)
     return Result(
         {
             "seconds the disk was frozen": round(FROZEN_SECONDS[scale]),
@@ -69,19 +64,15 @@ def run(scale: Scale, progress: Progress, rng: Random) -> Result:
             "longest wait (ms)": round(1000 * longest),
             "seconds to recovery": round(recovered, 2),
         },
-        failed(
-            (not unsynced or not answered_frozen, "the disk did not stand still"),
-            (longest > HELD_SECONDS[scale], f"a reader waited {longest:.1f} s"),
-            (readers.cut_off or readers.wrong, f"{readers.cut_off} cut off, wrong: {readers.wrong[:1]}"),
-            (said < 0, "clicks were lost, and /readyz did not say so"),
-            (quiet < 0, "/readyz did not say that clicks are kept again"),
-            (not kept_again, "there was no redirect afterwards"),
-            (status, f"the worker ended with status {status}"),
-            (fate.missing != lost, f"{fate.missing} are missing and {lost} are counted lost"),
-            (fate.repeated, f"{fate.repeated} are there twice"),
-            (damaged, f"damaged: {damaged[:3]}"),
-            (not 0 <= recovered < RECOVERED_SECONDS, f"clicks were kept again after {recovered:.1f} s"),
-            (unaccounted_for, f"the account does not add up: {unaccounted_for}"),
+        (
+            *failed(
+                (not unsynced or not answered_frozen, "the disk did not stand still"),
+                (longest > HELD_SECONDS[scale], f"a reader waited {longest:.1f} s"),
+                (said < 0, "clicks were lost, and /readyz did not say so"),
+                (not kept_again, "there was no redirect afterwards"),
+                (status, f"the worker ended with status {status}"),
+            ),
+            *wrong,
         ),
     )
 
